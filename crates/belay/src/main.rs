@@ -1,0 +1,3 @@
+//! The binary: parses, wires and runs; nothing else.
+
+fn main() {}

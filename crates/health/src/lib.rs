@@ -1,0 +1,1 @@
+//! Object to health, in kstatus' vocabulary, built in and by expression; knows not how objects were obtained.

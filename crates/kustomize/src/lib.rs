@@ -1,0 +1,1 @@
+//! A kustomization in a Tree to objects; knows no disk, network or Helm.

@@ -1,0 +1,1 @@
+//! One face over the renderers, memoised by recorded reads; knows no cluster and no async.

@@ -1,0 +1,1 @@
+//! Fixtures and fakes at the rim for tests: a Git server on loopback, temporary repositories, the fault injector's controls.

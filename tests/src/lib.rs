@@ -1,0 +1,1 @@
+//! One integration binary: corpora, recordings, scenarios and fault sweeps.

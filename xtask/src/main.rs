@@ -1,0 +1,3 @@
+//! Code generation and tidy checks of the workspace.
+
+fn main() {}
