@@ -1,0 +1,1 @@
+//! Object and expected health, as text.
