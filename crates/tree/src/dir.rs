@@ -1,0 +1,143 @@
+//! A folder on disk, for commands that work on a checkout.
+//!
+//! Every read walks from a handle of the root, one `openat` with `O_NOFOLLOW` per segment, so no
+//! symlink is ever followed by the kernel and nothing outside the root can be opened, whoever
+//! changes the folder meanwhile (INV-FS-1, INV-FS-2). Following symlinks is left to
+//! [`Tree::follow`], which does it inside the root.
+
+use crate::tree::{Entry, EntryKind, File, ListItem, Stat, Tree};
+use crate::{Digest, Error, ErrorKind, Limits, TreePath};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A folder on disk. Nothing is kept: each read sees the folder as it is then.
+#[derive(Debug)]
+pub struct DirTree {
+    root: OwnedFd,
+    limits: Limits,
+}
+
+impl DirTree {
+    /// Opens `folder` (symlinks in this path itself are followed: it is the user's own word).
+    pub fn open(folder: &Path, limits: Limits) -> Result<DirTree, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(folder, flags, Mode::empty()).map_err(|errno| {
+            Error::because(kind_of(errno), &TreePath::root(), format!("{}: {errno}", folder.display()))
+        })?;
+        Ok(DirTree { root, limits })
+    }
+
+    /// Opens the directory at `path`; `None` if it is absent or no directory.
+    fn dir(&self, path: &TreePath) -> Result<Option<OwnedFd>, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut dir = self.root.try_clone().map_err(|error| Error::because(ErrorKind::Io, path, error))?;
+        for segment in path.segments() {
+            dir = match rustix::fs::openat(dir.as_fd(), segment, flags, Mode::empty()) {
+                Ok(below) => below,
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(None),
+                Err(errno) => return Err(Error::because(ErrorKind::Io, path, errno)),
+            };
+        }
+        Ok(Some(dir))
+    }
+
+    fn read_regular(&self, dir: &OwnedFd, name: &str, path: &TreePath) -> Result<Entry, Error> {
+        // Non-blocking, so that a pipe put in place of the file cannot hold us.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let io = |error: std::io::Error| Error::because(ErrorKind::Io, path, error);
+        let fd = rustix::fs::openat(dir.as_fd(), name, flags, Mode::empty()).map_err(|errno| io(errno.into()))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|errno| io(errno.into()))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::new(ErrorKind::Unsupported, path));
+        }
+        let mut content = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(1 << 20));
+        let limit = self.limits.file_bytes;
+        std::fs::File::from(fd).take(limit + 1).read_to_end(&mut content).map_err(io)?;
+        if content.len() as u64 > limit {
+            return Err(Error::because(ErrorKind::TooLarge, path, format!("the limit is {limit} bytes")));
+        }
+        let executable = stat.st_mode & 0o111 != 0;
+        Ok(Entry::File(File { executable, ..File::new(content) }))
+    }
+}
+
+fn kind_of(errno: Errno) -> ErrorKind {
+    match errno {
+        Errno::NOENT => ErrorKind::NotFound,
+        Errno::NOTDIR => ErrorKind::NotDirectory,
+        _ => ErrorKind::Io,
+    }
+}
+
+impl Tree for DirTree {
+    fn read(&self, path: &TreePath) -> Result<Entry, Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Entry::Dir) };
+        let Some(dir) = self.dir(&parent)? else { return Ok(Entry::Absent) };
+        let stat = match rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(Entry::Absent),
+            Err(errno) => return Err(Error::because(ErrorKind::Io, path, errno)),
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(Entry::Dir),
+            FileType::RegularFile => self.read_regular(&dir, name, path),
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(dir.as_fd(), name, Vec::new())
+                    .map_err(|errno| Error::because(ErrorKind::Io, path, errno))?;
+                let target = target.to_str().map_err(|_| Error::new(ErrorKind::Unsupported, path))?;
+                Ok(Entry::Symlink(Arc::from(target)))
+            }
+            _ => Err(Error::new(ErrorKind::Unsupported, path)),
+        }
+    }
+
+    fn stat(&self, path: &TreePath) -> Result<Stat, Error> {
+        // A file's identity is its content, so there is no cheaper answer.
+        Ok(match self.read(path)? {
+            Entry::Absent => Stat::Absent,
+            Entry::Dir => Stat::Dir,
+            Entry::Symlink(target) => Stat::Symlink(target),
+            Entry::File(file) => {
+                Stat::File { digest: file.digest, size: Some(file.content.len() as u64), executable: file.executable }
+            }
+        })
+    }
+
+    fn list(&self, path: &TreePath) -> Result<Option<Vec<ListItem>>, Error> {
+        let Some(dir) = self.dir(path)? else { return Ok(None) };
+        let io = |errno: Errno| Error::because(ErrorKind::Io, path, errno);
+        let mut items = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&dir).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if !TreePath::is_segment(name) {
+                continue;
+            }
+            let mut file_type = entry.file_type();
+            if file_type == FileType::Unknown {
+                let stat = rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW).map_err(io)?;
+                file_type = FileType::from_raw_mode(stat.st_mode);
+            }
+            let kind = match file_type {
+                FileType::Directory => EntryKind::Dir,
+                FileType::RegularFile => EntryKind::File,
+                FileType::Symlink => EntryKind::Symlink,
+                _ => continue,
+            };
+            if items.len() >= self.limits.dir_entries {
+                return Err(Error::new(ErrorKind::TooLarge, path));
+            }
+            items.push(ListItem { name: Arc::from(name), kind });
+        }
+        items.sort();
+        Ok(Some(items))
+    }
+
+    fn dir_digest(&self, _: &TreePath) -> Result<Option<Digest>, Error> {
+        Ok(None)
+    }
+}
