@@ -1,1 +1,28 @@
-//! Fetches Git (later Helm, bucket, OCI) at a revision into a Tree, and serves artifacts; knows no renderer and no custom resource.
+//! Fetches sources at a revision into a [`Tree`](belay_tree::Tree), and serves artifacts.
+//!
+//! [`Repositories::fetch`] takes a [`GitSpec`] and gives a [`Fetched`]: a revision and a tree that
+//! reads straight from the Git object database. Objects that name the same repository share one
+//! mirror, one listing of refs and one fetch. Other kinds of source (Helm repositories, OCI
+//! registries, buckets) give the same [`Fetched`], so nothing after this stage tells them apart.
+//!
+//! [`ArtifactStore`] keeps a source's tree as a deterministic `tar.gz` for consumers outside of
+//! this process; those inside read the tree itself. [`git_http`] is a Git server over HTTP for the
+//! demonstration and for tests.
+//!
+//! What this crate deliberately does not know: renderers, custom resources, clusters.
+#![warn(missing_docs)]
+
+pub mod artifact;
+mod error;
+mod fetched;
+pub mod git;
+pub mod git_http;
+pub mod semver;
+
+pub use artifact::{Artifact, ArtifactStore};
+pub use error::{Error, ErrorKind};
+pub use fetched::{Commit, Fetched, Signature, Verified};
+pub use git::{
+    Credentials, GitSpec, Include, Reference, Repositories, RepositoriesOptions, SshCredentials, Verification,
+    VerifyMode,
+};
