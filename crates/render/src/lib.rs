@@ -1,1 +1,18 @@
-//! One face over the renderers, memoised by recorded reads; knows no cluster and no async.
+//! One face over the renderers, memoised by recorded reads.
+//!
+//! A [`RenderSpec`] and a tree give [`Rendered`] objects, each with the place that it came from.
+//! [`Memo::render`] keeps what was read besides what came of it: in a later tree in which every read
+//! still gives the same, nothing is rendered again. A commit costs the renders of what it touches.
+//!
+//! What this crate deliberately does not know: clusters, custom resources, async.
+#![warn(missing_docs)]
+
+mod error;
+mod memo;
+mod rendered;
+mod spec;
+
+pub use error::{Error, ErrorKind};
+pub use memo::{Memo, MemoCounts, MemoLimits};
+pub use rendered::{Origin, Rendered, RenderedObject};
+pub use spec::{Image, Patch, RenderSpec};
