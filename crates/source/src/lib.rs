@@ -15,14 +15,19 @@
 pub mod artifact;
 mod error;
 mod fetched;
+mod filtered;
 pub mod git;
 pub mod git_http;
+pub mod ignore;
 pub mod semver;
+mod sparse;
 
 pub use artifact::{Artifact, ArtifactStore};
 pub use error::{Error, ErrorKind};
 pub use fetched::{Commit, Fetched, Signature, Verified};
+pub use filtered::{Filtered, KnownTrees};
 pub use git::{
     Credentials, GitSpec, Include, Reference, Repositories, RepositoriesOptions, SshCredentials, Verification,
     VerifyMode,
 };
+pub use sparse::SparseTree;
