@@ -237,6 +237,10 @@ impl Element<'_> {
             _ => Element::Field(rest),
         }
     }
+    /// The field's name; `None` where the element is an item of a list.
+    pub(crate) fn parse_shallow(element: &str) -> Option<&str> {
+        element.strip_prefix("f:")
+    }
     fn rank(&self) -> u8 {
         match self {
             Element::Field(_) => 0,

@@ -4,20 +4,59 @@
 //! [`apply`] is one apply request, [`update`] the tracking of every other write; both give the whole
 //! object to store, managedFields written. Defaults, admission and validation are the caller's, after
 //! which [`keep_times`] undoes what is no change.
+//!
+//! An entry written under another version of the kind is read by this version's schema: versions are
+//! not converted here.
 
-use belay_object::{Object, Value};
+mod compare;
+mod items;
+mod managed;
+mod merge;
+mod owned;
+mod scale;
+mod typed;
 
-use crate::error::{Error, ErrorKind, FieldErrorKind};
+use std::sync::OnceLock;
+
+use belay_object::{Map, Object, Value, from_json_str};
+
+use crate::error::{Error, ErrorKind};
 use crate::fields::FieldSet;
-use crate::node::Schema;
+use crate::node::{Kind, Node, Schema};
 
-/// What a managedFields entry says was done.
+use compare::compare;
+use managed::Entry;
+
+pub use owned::{owned_digest, owned_fields};
+pub use scale::update_scale;
+
+#[cfg(test)]
+mod tests;
+
+/// What a managedFields entry says was done. Applies sort before updates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
 pub enum Operation {
     /// Server-side apply.
     Apply,
     /// Every other write.
     Update,
+}
+
+impl Operation {
+    /// As it stands in managedFields.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Apply => "Apply",
+            Operation::Update => "Update",
+        }
+    }
+    fn parse(text: &str) -> Option<Operation> {
+        match text {
+            "Apply" => Some(Operation::Apply),
+            "Update" => Some(Operation::Update),
+            _ => None,
+        }
+    }
 }
 
 /// The kind that is written.
@@ -38,7 +77,7 @@ pub struct Target<'a> {
 /// Who writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Manager<'a> {
-    /// `fieldManager` of the request, or the first word of its user agent.
+    /// `fieldManager` of the request, or the first word of its user agent; empty reads as `unknown`.
     pub name: &'a str,
     /// RFC 3339 to the second, UTC.
     pub time: &'a str,
@@ -47,16 +86,23 @@ pub struct Manager<'a> {
 /// One field that another manager owns with another value.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Conflict {
-    /// `conflict with "one" using v1`
-    pub message: String,
+    /// The other manager as messages name it: `"one" using v1`
+    pub manager: String,
     /// `.spec.items[id="x"].v`
     pub field: String,
+}
+
+impl Conflict {
+    /// The message of the cause: `conflict with "one" using v1`
+    pub fn message(&self) -> String {
+        format!("conflict with {}", self.manager)
+    }
 }
 
 /// Why an apply was refused.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ApplyError {
-    /// Others own what it would change (409).
+    /// Others own what it would change (409); sorted by manager.
     Conflicts(Vec<Conflict>),
     /// The request itself is wrong (400).
     Request(Error),
@@ -68,11 +114,30 @@ impl ApplyError {
     /// The message of the Status.
     pub fn message(&self) -> String {
         match self {
-            ApplyError::Conflicts(conflicts) => conflicts.first().map(|c| c.message.clone()).unwrap_or_default(),
+            ApplyError::Conflicts(conflicts) => match conflicts.as_slice() {
+                [one] => format!("Apply failed with 1 conflict: {}: {}", one.message(), one.field),
+                many => {
+                    let mut lines = Vec::new();
+                    let mut last = "";
+                    for conflict in many {
+                        if conflict.manager != last {
+                            lines.push(format!("conflicts with {}:", conflict.manager));
+                            last = &conflict.manager;
+                        }
+                        lines.push(format!("- {}", conflict.field));
+                    }
+                    format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))
+                }
+            },
             ApplyError::Request(e) | ApplyError::Typed(e) => e.message.clone(),
         }
     }
 }
+
+/// The manager whose applies follow kubectl's client-side apply.
+const KUBECTL: &str = "kubectl";
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
 
 /// Applies `applied` for a manager. `live` is the stored object, `None` to create.
 /// Gives the object to store; its metadata holds what `live` and `applied` hold, and the new managedFields.
@@ -83,43 +148,334 @@ pub fn apply(
     manager: &Manager,
     force: bool,
 ) -> Result<Object, ApplyError> {
-    let _ = (target, live, applied, manager, force, FieldErrorKind::Internal);
-    Err(ApplyError::Request(Error::new(ErrorKind::Request, "apply is not served")))
+    check_request(target, applied)?;
+    let mut entries = managed::of(live);
+    if let Some(live) = live
+        && entries.is_empty()
+    {
+        // Whoever wrote before anything was tracked keeps what it wrote.
+        let before = Manager { name: BEFORE_FIRST_APPLY, time: manager.time };
+        track_update(target, empty(target).fields(), live.fields(), &mut entries, &before);
+    }
+    let result = match merge_in(target, live, applied, &entries, manager, force) {
+        Err(ApplyError::Conflicts(conflicts)) if manager.name == KUBECTL => {
+            let disputed = conflicts_without_last_applied(target, live, &conflicts);
+            if !disputed.is_empty() {
+                return Err(ApplyError::Conflicts(disputed));
+            }
+            merge_in(target, live, applied, &entries, manager, true)
+        }
+        other => other,
+    };
+    let (mut object, entries) = result?;
+    if manager.name == KUBECTL && object.annotation(LAST_APPLIED).is_some_and(|a| !a.is_empty()) {
+        let mut last = applied.clone();
+        last.remove(&["metadata", "annotations", LAST_APPLIED]);
+        object.set_annotation(LAST_APPLIED, &format!("{}\n", last.value().to_json()));
+    }
+    managed::write(&mut object, entries);
+    Ok(object)
+}
+
+/// What makes an applied object none, whatever is stored.
+fn check_request(target: &Target, applied: &Object) -> Result<(), ApplyError> {
+    let request = |message: String| Err(ApplyError::Request(Error::new(ErrorKind::Request, message)));
+    if applied.api_version() != target.api_version || applied.kind() != target.kind {
+        return request(format!("invalid object type: {}", go_kind(applied.api_version(), applied.kind())));
+    }
+    if applied.at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_null()) {
+        return request("metadata.managedFields must be nil".into());
+    }
+    typed::check(applied.value(), target.schema).map_err(|what| {
+        let kind = go_kind(target.api_version, target.kind);
+        let message =
+            format!("failed to create typed patch object ({}/{}; {kind}): {what}", applied.namespace(), applied.name());
+        ApplyError::Typed(Error::new(ErrorKind::Typed, message))
+    })
+}
+
+/// A kind as Go prints it: `apps/v1, Kind=Deployment`, `/v1, Kind=ConfigMap`.
+fn go_kind(api_version: &str, kind: &str) -> String {
+    let slash = if api_version.contains('/') { "" } else { "/" };
+    format!("{slash}{api_version}, Kind={kind}")
+}
+
+/// Merges, takes out what the manager has given up, and settles who owns what.
+fn merge_in(
+    target: &Target,
+    live: Option<&Object>,
+    applied: &Object,
+    entries: &[Entry],
+    manager: &Manager,
+    force: bool,
+) -> Result<(Object, Vec<Entry>), ApplyError> {
+    let schema = target.schema;
+    let set = typed::field_set(applied.value(), schema).recursive_difference(target.reset);
+    let mut own = Entry::new(target, manager, Operation::Apply, set);
+    let mut others: Vec<Entry> = Vec::with_capacity(entries.len() + 1);
+    let mut last = FieldSet::new();
+    for entry in entries {
+        let set = typed::reconciled(&entry.set, schema);
+        if entry.is_same(&own) {
+            own.time = entry.time.clone();
+            last = set.unwrap_or_else(|| entry.set.clone());
+        } else {
+            others.push(Entry { set: set.unwrap_or_else(|| entry.set.clone()), ..entry.clone() });
+        }
+    }
+    let object = match live {
+        None => {
+            own.time = manager.time.into();
+            applied.clone()
+        }
+        Some(live) => {
+            let merged = merge_objects(live, applied, schema);
+            let gone = given_up(&merged, &last, &own, &others, schema);
+            let (seen, result) = match gone.is_empty() {
+                true => (None, merged),
+                // Emptied maps and lists still stand while owners are settled, so that who owns one keeps it.
+                false => (
+                    Some(merge::remove(merged.value(), &gone, schema)),
+                    Object::new(merge::remove_whole(merged.value(), &gone, schema)).unwrap_or_default(),
+                ),
+            };
+            let new = seen.as_ref().and_then(Value::as_object).unwrap_or(result.fields());
+            let written = compare(live.fields(), new, schema);
+            if !written.changed.is_empty() || !written.removed.is_empty() {
+                own.time = manager.time.into();
+                settle(&mut others, written.without(target.reset), force)?;
+            }
+            result
+        }
+    };
+    own.set = own.set.difference(never_owned());
+    others.push(own);
+    Ok((object, others))
+}
+
+/// The applied object over the live one, without managedFields. Identity that the applied object
+/// holds as `null` (as generators write `creationTimestamp`) stays what it is.
+fn merge_objects(live: &Object, applied: &Object, schema: &Schema) -> Object {
+    let mut out = merge::merge_maps_without(live.fields(), applied.fields(), schema, "metadata");
+    let metadata = schema.child("metadata").cloned().unwrap_or_else(Schema::any);
+    let empty = Map::new();
+    let of = |o: &Object| o.get("metadata").and_then(Value::as_object).cloned();
+    let (old, new) =
+        (live.get("metadata").and_then(Value::as_object).unwrap_or(&empty), of(applied).unwrap_or_default());
+    let mut merged = merge::merge_maps_without(old, &new, &metadata, "managedFields");
+    for name in ["creationTimestamp", "uid", "resourceVersion", "generation", "deletionTimestamp"] {
+        if merged.get(name).is_some_and(Value::is_null) {
+            match old.get(name) {
+                Some(value) => drop(merged.insert(name, value.clone())),
+                None => drop(merged.remove(name)),
+            }
+        }
+    }
+    out.insert("metadata", merged);
+    Object::new(Value::Object(out)).unwrap_or_default()
+}
+
+/// The fields of the merged object that this manager applied before and applies no more, where no
+/// other manager owns them.
+fn given_up(merged: &Object, last: &FieldSet, own: &Entry, others: &[Entry], schema: &Schema) -> FieldSet {
+    if last.difference(&own.set).is_empty() {
+        return FieldSet::new();
+    }
+    let value = merged.value();
+    let named = |set: &FieldSet| typed::with_named_fields(set, schema);
+    let fields_of = |v: &Value| named(&typed::field_set(v, schema));
+    let last = named(last);
+    let all = fields_of(value);
+    let pruned = merge::remove(value, &last, schema);
+
+    // What others own (and what this manager still applies) comes back.
+    let owned = others.iter().fold(own.set.clone(), |set, e| set.union(&e.set));
+    let kept = fields_of(&pruned).union(&named(&owned));
+    let pruned = merge::remove(value, &all.difference(&kept), schema);
+
+    // So does what went with its parent though this manager never applied it.
+    all.difference(&fields_of(&pruned)).intersection(&last)
+}
+
+/// Takes from the other managers what was written; an error where one of them owns what has changed.
+fn settle(others: &mut Vec<Entry>, written: compare::Comparison, force: bool) -> Result<(), ApplyError> {
+    let mut conflicts = Vec::new();
+    for entry in others.iter_mut() {
+        if !written.changed.is_empty() {
+            let lost = entry.set.intersection(&written.changed);
+            if !lost.is_empty() {
+                if force {
+                    entry.set = entry.set.difference(&lost);
+                } else {
+                    let manager = entry.describe();
+                    conflicts
+                        .extend(lost.paths().into_iter().map(|field| Conflict { manager: manager.clone(), field }));
+                }
+            }
+        }
+        if !written.removed.is_empty() {
+            entry.set = entry.set.difference(&written.removed);
+        }
+    }
+    if !conflicts.is_empty() {
+        conflicts.sort_by(|a, b| a.manager.cmp(&b.manager));
+        return Err(ApplyError::Conflicts(conflicts));
+    }
+    others.retain(|e| !e.set.is_empty());
+    Ok(())
 }
 
 /// Tracks a write that is no apply: `new` is what is to be stored, `live` what it replaces (`None` on
 /// create). Gives `new` with its managedFields.
-pub fn update(target: &Target, live: Option<&Object>, new: Object, manager: &Manager) -> Object {
-    let _ = (target, live, manager);
+pub fn update(target: &Target, live: Option<&Object>, mut new: Object, manager: &Manager) -> Object {
+    let mut entries = managed::of_update(live, &new, target.subresource);
+    if entries.is_empty() && live.is_some() {
+        // Nothing was tracked so far (or it was reset): tracking begins with the first apply.
+        new.remove(&["metadata", "managedFields"]);
+        return new;
+    }
+    match live {
+        Some(live) => track_update(target, live.fields(), new.fields(), &mut entries, manager),
+        None => track_update(target, empty(target).fields(), new.fields(), &mut entries, manager),
+    }
+    managed::write(&mut new, entries);
     new
 }
 
-/// Where `new` differs from `live` in nothing but times of managedFields (and the resourceVersion),
-/// gives it the old times and says `true`: nothing is to be stored.
-pub fn keep_times(live: &Object, new: &mut Object) -> bool {
-    live.value() == new.value()
+fn track_update(target: &Target, old: &Map, new: &Map, entries: &mut Vec<Entry>, manager: &Manager) {
+    for entry in entries.iter_mut() {
+        if let Some(set) = typed::reconciled(&entry.set, target.schema) {
+            entry.set = set;
+        }
+    }
+    let written = compare(old, new, target.schema).without(target.reset);
+    let taken = written.changed.difference(never_owned());
+    // An update never conflicts.
+    let settled = settle(entries, written, true);
+    debug_assert!(settled.is_ok());
+    if !taken.is_empty() {
+        let own = Entry::new(target, manager, Operation::Update, taken);
+        match entries.iter_mut().find(|e| e.is_same(&own)) {
+            Some(entry) => {
+                entry.set = entry.set.union(&own.set);
+                entry.time = manager.time.into();
+            }
+            None => entries.push(Entry { time: manager.time.into(), ..own }),
+        }
+    }
+    managed::cap(entries);
 }
 
-/// What a write to this kind's (sub)resource does not change. Custom resources: `status` for the main
-/// resource where the status subresource is on, everything but `status` for that subresource.
-pub fn reset_fields(api_version: &str, kind: &str, subresource: &str) -> FieldSet {
-    let _ = (api_version, kind);
+/// Fields that nobody owns: identity, and what the server itself writes.
+fn never_owned() -> &'static FieldSet {
+    static SET: OnceLock<FieldSet> = OnceLock::new();
+    SET.get_or_init(|| {
+        FieldSet::of_names(&[
+            &["apiVersion"],
+            &["kind"],
+            &["metadata"],
+            &["metadata", "name"],
+            &["metadata", "namespace"],
+            &["metadata", "creationTimestamp"],
+            &["metadata", "selfLink"],
+            &["metadata", "uid"],
+            &["metadata", "clusterName"],
+            &["metadata", "generation"],
+            &["metadata", "managedFields"],
+            &["metadata", "resourceVersion"],
+        ])
+    })
+}
+
+/// What an object is compared with when it is created. A built-in kind's empty object is that of its
+/// Go type, in which every part that is no pointer stands: creating such a part adds nothing.
+fn empty(target: &Target) -> Object {
+    let mut value = if target.schema.name.is_some() { zero(target.schema, 0) } else { Value::object() };
+    value.set(&["apiVersion"], target.api_version);
+    value.set(&["kind"], target.kind);
+    Object::new(value).unwrap_or_default()
+}
+
+fn zero(node: &Node, depth: usize) -> Value {
+    let mut out = Map::new();
+    for field in &node.fields {
+        match &field.node.default {
+            // Built-in types that contain themselves do so by pointer, so the depth is that of the types.
+            Some(Value::Object(_)) if field.node.kind == Kind::Object && depth < 16 => {
+                out.insert(field.name.clone(), zero(&field.node, depth + 1));
+            }
+            Some(default) => drop(out.insert(field.name.clone(), default.clone())),
+            None if field.required => drop(out.insert(field.name.clone(), Value::Null)),
+            None => {}
+        }
+    }
+    Value::Object(out)
+}
+
+/// Where `new` differs from `live` in nothing but times of managedFields (and the resourceVersion),
+/// gives it the old managedFields and resourceVersion and says `true`: nothing is to be stored.
+pub fn keep_times(live: &Object, new: &mut Object) -> bool {
+    let same_entry = |a: &Value, b: &Value| {
+        let fields = |v: &Value| v.as_object().map_or(0, |m| m.len() - usize::from(m.contains_key("time")));
+        fields(a) == fields(b)
+            && a.as_object().is_some_and(|m| m.iter().all(|(k, v)| k.as_str() == "time" || b.get(k) == Some(v)))
+    };
+    let managed = |o: &Object| o.at(&["metadata", "managedFields"]).map_or(&[][..], Value::items).len();
+    let entries = |o: &Object, i: usize| o.value()["metadata"]["managedFields"][i].clone();
+    // A changed time may have changed the order.
+    let count = managed(live);
+    let found = |i: usize| (0..count).any(|j| same_entry(&entries(live, i), &entries(new, j)));
+    if count != managed(new) || !(0..count).all(found) {
+        return false;
+    }
+    let rest = |o: &Object, skip: &[&str]| {
+        let mut map = o.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+        skip.iter().for_each(|s| drop(map.remove(s)));
+        map
+    };
+    let server = ["managedFields", "resourceVersion"];
+    let same = live.fields().len() == new.fields().len()
+        && live.fields().iter().all(|(k, v)| k.as_str() == "metadata" || new.get(k) == Some(v))
+        && rest(live, &server) == rest(new, &server);
+    if same {
+        for name in server {
+            match live.at(&["metadata", name]) {
+                Some(value) => new.set(&["metadata", name], value.clone()),
+                None => drop(new.remove(&["metadata", name])),
+            }
+        }
+    }
+    same
+}
+
+/// What a write to this kind's (sub)resource does not change, so that nobody owns it by that write:
+/// `status` for the main resource (pass an empty set for a custom resource without the status
+/// subresource), what is not `status` for that subresource.
+pub fn reset_fields(schema: &Schema, subresource: &str) -> FieldSet {
     match subresource {
-        "status" => FieldSet::of_names(&[&["spec"], &["metadata"]]),
         "" => FieldSet::of_names(&[&["status"]]),
+        "status" if schema.name.is_some() => FieldSet::of_names(&[&["spec"], &["metadata", "labels"]]),
+        "status" => {
+            let mut set = FieldSet::of_names(&[&["metadata"], &["spec"]]);
+            let names = schema.fields.iter().map(|f| f.name.as_str()).filter(|n| *n != "status");
+            names.for_each(|name| set = set.union(&FieldSet::of_names(&[&[name]])));
+            set
+        }
         _ => FieldSet::new(),
     }
 }
 
-/// The fields that a manager owns by its applies (`None` of the operation: by anything), in all subresources.
-pub fn owned_fields(live: &Object, manager: &str, operation: Option<Operation>) -> FieldSet {
-    let _ = (live, manager, operation);
-    FieldSet::new()
-}
-
-/// A digest of the values of the fields that a manager owns by its applies; `None` where it owns
-/// none. It changes when one of these values does, and with nothing else: O(owned fields).
-pub fn owned_digest(live: &Object, manager: &str) -> Option<[u8; 16]> {
-    let _ = (live, manager, Value::Null);
-    None
+/// Of conflicts of kubectl, those on fields that its client-side apply did not write before. Without
+/// its annotation these are all.
+fn conflicts_without_last_applied(target: &Target, live: Option<&Object>, conflicts: &[Conflict]) -> Vec<Conflict> {
+    let last = live
+        .and_then(|l| l.annotation(LAST_APPLIED))
+        .and_then(|text| from_json_str(text).ok())
+        .and_then(|value| Object::new(value).ok())
+        .filter(|o| o.api_version() == target.api_version);
+    let (Some(live), Some(last)) = (live, last) else { return conflicts.to_vec() };
+    let written = compare(last.fields(), live.fields(), target.schema);
+    let allowed =
+        typed::field_set(last.value(), target.schema).difference(&written.changed).difference(&written.removed).paths();
+    conflicts.iter().filter(|c| !allowed.contains(&c.field)).cloned().collect()
 }
