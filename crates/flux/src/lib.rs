@@ -10,4 +10,5 @@
 pub mod conditions;
 pub mod duration;
 pub mod names;
+pub mod report;
 pub mod spec;

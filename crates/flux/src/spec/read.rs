@@ -29,10 +29,6 @@ impl<'a> Field<'a> {
     fn wrong_type(&self, value: &Value, wanted: &str) -> SpecError {
         self.wrong(format!("is of type {}, not {wanted}", value.type_name()))
     }
-    /// The field as one that is there; `None` where it is absent or null.
-    pub(crate) fn present(self) -> Option<Field<'a>> {
-        self.value.is_some().then_some(self)
-    }
     pub(crate) fn map(&self) -> Result<Option<&'a Map>, SpecError> {
         match self.value {
             None => Ok(None),
