@@ -72,7 +72,7 @@ enum State {
     /// Everything up to `resource_version` is known: watch from there.
     Resume,
     /// A connection is open.
-    Watching { stream: WatchStream, initial: bool, since: Instant },
+    Watching { stream: Box<WatchStream>, initial: bool, since: Instant },
 }
 
 impl Follow {
@@ -140,7 +140,7 @@ impl Follow {
         match self.open(true).await {
             Ok(stream) => {
                 self.pending.push_back(FollowEvent::Restart);
-                self.state = State::Watching { stream, initial: true, since: Instant::now() };
+                self.state = State::Watching { stream: Box::new(stream), initial: true, since: Instant::now() };
                 Ok(())
             }
             // Servers without streaming lists refuse the parameter as invalid.
@@ -173,7 +173,7 @@ impl Follow {
 
     async fn resume(&mut self) -> Result<()> {
         let stream = self.open(false).await?;
-        self.state = State::Watching { stream, initial: false, since: Instant::now() };
+        self.state = State::Watching { stream: Box::new(stream), initial: false, since: Instant::now() };
         Ok(())
     }
 
@@ -236,10 +236,10 @@ impl Follow {
         self.pace(lived);
         // That a version expired and that a connection broke after a good while is the way of
         // watches, no trouble.
-        if !gone && !(lived && resumes) {
-            self.pending.push_back(FollowEvent::Trouble(error));
-        } else {
+        if gone || (lived && resumes) {
             tracing::debug!(%error, "the watch starts again");
+        } else {
+            self.pending.push_back(FollowEvent::Trouble(error));
         }
     }
 }
