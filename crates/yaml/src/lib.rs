@@ -9,12 +9,19 @@
 //! What this crate deliberately does not know: files, Kubernetes, which document is a resource.
 #![warn(missing_docs)]
 
+mod build;
 mod error;
+mod node;
 mod options;
+mod parse;
 mod read;
+mod resolve;
+mod scan;
+mod split;
 mod write;
 
 pub use error::{ErrorKind, YamlError};
+pub use node::{Comment, Content, Node, NodeId, NodeTree, Style};
 pub use options::{Duplicates, Limits, Options, Resolver};
-pub use read::{Document, parse_documents, parse_located, parse_value};
+pub use read::{Document, parse_documents, parse_located, parse_nodes, parse_value};
 pub use write::{to_yaml, to_yaml_documents};
