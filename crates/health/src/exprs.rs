@@ -65,6 +65,11 @@ impl Exprs {
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
+    /// Whether there is a rule for a kind.
+    pub fn covers(&self, kind: &GroupKind) -> bool {
+        self.rules.contains_key(kind)
+            || self.rules.contains_key(&GroupKind { group: kind.group.clone(), kind: "".into() })
+    }
     /// Tells the health of an object by the rule for its kind; `None` where there is none.
     pub fn check(&self, object: &Object) -> Option<Health> {
         let _ = (object, MAX_EXPRS, GroupVersionKind::new("", "", ""), Status::Unknown);

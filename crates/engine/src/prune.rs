@@ -1,0 +1,165 @@
+//! Deleting what left the render, or all of a deleted App, each with its certificate.
+//!
+//! *Invariant* (ACT-1, ACT-2, ACT-6): this runs last, only after every apply of the run went well;
+//! each DELETE is preceded by a read of the live object in this run and carries its uid.
+
+use belay_cluster::{Cluster, DeleteOptions, ErrorKind, ListOptions, Propagation};
+use belay_object::{Object, ObjectKey};
+use belay_plan::{
+    Change, ChangeKind, ChangeSet, DeletionCertificate, Fate, Inventory, InventoryEntry, Policy, PruneSet,
+};
+use futures::stream::{self, StreamExt};
+
+use crate::app::Target;
+use crate::apply::refusal;
+
+/// Namespaces hold objects of many kinds; this many lists look for foreign ones at once.
+const CONCURRENCY: usize = 8;
+/// Foreign objects that are told.
+const MAX_FOREIGN: usize = 5;
+
+/// What deleting came to.
+#[derive(Default)]
+pub struct Pruned {
+    /// What happened to each object.
+    pub changes: ChangeSet,
+    /// What could not be deleted: stays in the inventory.
+    pub left: Vec<InventoryEntry>,
+    /// What was deleted, or is on its way: to be waited for where that is asked for.
+    pub deleted: Vec<InventoryEntry>,
+    /// What was left alone, and why, a sentence each.
+    pub kept: Vec<String>,
+    /// What failed, a sentence each.
+    pub errors: Vec<String>,
+}
+
+/// Deletes the candidates in their order.
+pub async fn prune(target: &Target, set: &PruneSet, inventory: &Inventory, policy: &Policy) -> Pruned {
+    let mut pruned = Pruned::default();
+    for entry in set.candidates() {
+        match delete_one(target, set, entry, inventory, policy).await {
+            Ok(End::Deleted) => {
+                pruned.changes.push(Change::new(entry.clone(), ChangeKind::Deleted));
+                pruned.deleted.push(entry.clone());
+            }
+            Ok(End::Gone) => pruned.changes.push(Change::new(entry.clone(), ChangeKind::Deleted)),
+            Ok(End::Kept(why)) => {
+                pruned.changes.push(Change::new(entry.clone(), ChangeKind::Skipped));
+                pruned.kept.push(format!("{} is left alone: {why}", entry.key));
+            }
+            Err(why) => {
+                pruned.errors.push(why);
+                pruned.left.push(entry.clone());
+            }
+        }
+    }
+    pruned
+}
+
+enum End {
+    Gone,
+    Deleted,
+    Kept(String),
+}
+
+async fn delete_one(
+    target: &Target,
+    set: &PruneSet,
+    entry: &InventoryEntry,
+    inventory: &Inventory,
+    policy: &Policy,
+) -> Result<End, String> {
+    let key = &entry.key;
+    let failed = |e: belay_cluster::Error| refusal(&e).query_message(key);
+    let resource = match target.cluster.resolve(&key.kind).await {
+        Ok(resource) => resource,
+        // The definition is gone, and its objects with it.
+        Err(e) if e.kind() == ErrorKind::UnknownKind => return Ok(End::Gone),
+        Err(e) => return Err(failed(e)),
+    };
+    let live = target.acting.find(&resource, &key.namespace, &key.name).await.map_err(failed)?;
+    let mut foreign = Vec::new();
+    if let Some(live) = live.as_ref().filter(|l| is_namespace(key) && !l.is_deleting()) {
+        foreign = foreign_objects(&target.cluster, live, inventory).await.map_err(failed)?;
+    }
+    match set.judge(entry, live.as_ref(), &foreign, policy) {
+        Fate::Gone => Ok(End::Gone),
+        Fate::Leaving => Ok(End::Deleted),
+        Fate::Kept(why) => Ok(End::Kept(why.to_string())),
+        Fate::Delete(certificate) => delete(target, &resource, certificate).await,
+    }
+}
+
+async fn delete(
+    target: &Target,
+    resource: &belay_cluster::Resource,
+    certificate: DeletionCertificate,
+) -> Result<End, String> {
+    let key = &certificate.entry().key;
+    let options = DeleteOptions {
+        uid: certificate.uid().to_owned(),
+        propagation: Some(Propagation::Background),
+        ..DeleteOptions::default()
+    };
+    match target.acting.delete(resource, &key.namespace, &key.name, &options).await {
+        Ok(_) => Ok(End::Deleted),
+        Err(e) if e.is_not_found() => Ok(End::Gone),
+        Err(e) if e.kind() == ErrorKind::Conflict => Ok(End::Kept("somebody made it anew since it was read".into())),
+        Err(e) => Err(refusal(&e).delete_message(key)),
+    }
+}
+
+fn is_namespace(key: &ObjectKey) -> bool {
+    key.kind.group.is_empty() && key.kind.kind == "Namespace"
+}
+
+/// What lives in a namespace that neither the inventory names nor a controller made: it would be
+/// deleted with the namespace (ACT-3).
+async fn foreign_objects(
+    cluster: &Cluster,
+    namespace: &Object,
+    inventory: &Inventory,
+) -> Result<Vec<String>, belay_cluster::Error> {
+    let catalog = cluster.catalog().await?;
+    let mut seen = std::collections::HashSet::new();
+    let kinds = catalog.resources().iter().filter(|r| {
+        r.namespaced
+            && r.supports("list")
+            && r.supports("delete")
+            && seen.insert(r.group_kind())
+            && !is_made_by_servers(r)
+    });
+    let lists: Vec<_> = stream::iter(kinds.cloned().map(|resource| async move {
+        let found = cluster.list_metadata(&resource, namespace.name(), &ListOptions::default()).await;
+        (resource, found)
+    }))
+    .buffered(CONCURRENCY)
+    .collect()
+    .await;
+    let mut foreign = Vec::new();
+    for (resource, found) in lists {
+        for object in found?.items {
+            let kind = resource.group_kind();
+            let key = ObjectKey { kind, namespace: namespace.name().into(), name: object.name().into() };
+            let owned = object.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.items().is_empty());
+            if !owned && !inventory.contains(&key) && !is_in_every_namespace(&key) && !object.is_deleting() {
+                foreign.push(key.to_string());
+                if foreign.len() >= MAX_FOREIGN {
+                    return Ok(foreign);
+                }
+            }
+        }
+    }
+    Ok(foreign)
+}
+
+fn is_made_by_servers(resource: &belay_cluster::Resource) -> bool {
+    matches!(
+        &*resource.kind,
+        "Event" | "Endpoints" | "EndpointSlice" | "ControllerRevision" | "Pod" | "ReplicaSet" | "Lease"
+    )
+}
+
+fn is_in_every_namespace(key: &ObjectKey) -> bool {
+    matches!((&*key.kind.kind, &*key.name), ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt"))
+}
