@@ -6,6 +6,7 @@ mod transport;
 
 use std::time::Duration;
 
+use belay_net::Egress;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower::{BoxError, Service};
@@ -39,7 +40,7 @@ impl Cluster {
     pub async fn from_kubeconfig(flags: &KubeconfigFlags) -> Result<Cluster> {
         let mut config = kubeconfig::load(flags).await?;
         let identity = kubeconfig::take_identity(&mut config.auth_info)?;
-        Cluster::connect(config, identity, flags.request_timeout)
+        Cluster::connect(config, identity, flags.request_timeout, None)
     }
 
     /// The cluster in which this process is a pod, as the pod's service account.
@@ -47,7 +48,7 @@ impl Cluster {
         let config = kube::Config::incluster().map_err(|e| {
             Error::new(ErrorKind::Config, e.to_string()).hint("this works inside of a pod with a service account")
         })?;
-        Cluster::connect(config, None, None)
+        Cluster::connect(config, None, None, None)
     }
 
     /// The cluster that a kubeconfig in a Secret names. What would run a program or read a file of
@@ -55,13 +56,18 @@ impl Cluster {
     pub async fn from_kubeconfig_bytes(bytes: &[u8], allow: &SecretKubeconfig) -> Result<Cluster> {
         let mut config = kubeconfig::load_untrusted(bytes, allow).await?;
         let identity = kubeconfig::take_identity(&mut config.auth_info)?;
-        Cluster::connect(config, identity, None)
+        Cluster::connect(config, identity, None, Some(&allow.egress))
     }
 
-    fn connect(config: kube::Config, identity: Option<Identity>, timeout: Option<Duration>) -> Result<Cluster> {
+    fn connect(
+        config: kube::Config,
+        identity: Option<Identity>,
+        timeout: Option<Duration>,
+        egress: Option<&Egress>,
+    ) -> Result<Cluster> {
         let host = host_of(&config.cluster_url);
         let namespace = config.default_namespace.clone();
-        let client = transport::client(&config).map_err(|e| e.at("connect", &host))?;
+        let client = transport::client(&config, egress).map_err(|e| e.at("connect", &host))?;
         Cluster::assemble(client, host, namespace, identity, timeout.unwrap_or(TIMEOUT))
     }
 

@@ -231,7 +231,9 @@ impl Follow {
             State::Resume => (true, false),
             State::Begin | State::Listing { .. } => (false, false),
         };
-        let gone = error.kind() == ErrorKind::Gone;
+        // A version beyond the server's newest is of a storage that was restored from a backup.
+        let beyond = error.status().is_some_and(|s| s.causes.iter().any(|c| c.reason == "ResourceVersionTooLarge"));
+        let gone = error.kind() == ErrorKind::Gone || beyond;
         self.state = if resumes && !gone { State::Resume } else { State::Begin };
         self.pace(lived);
         // That a version expired and that a connection broke after a good while is the way of

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use belay_net::{Egress, Secret};
 use kube::config::{
     AuthInfo, Cluster as ClusterEntry, Config, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster,
     NamedContext,
@@ -11,7 +12,7 @@ use kube::config::{
 use crate::{Error, ErrorKind, Identity, Result};
 
 /// kubectl's connection flags. Empty means not given.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KubeconfigFlags {
     /// `--kubeconfig`
     pub kubeconfig: Option<PathBuf>,
@@ -25,8 +26,8 @@ pub struct KubeconfigFlags {
     pub namespace: String,
     /// `--server`
     pub server: String,
-    /// `--token`; never printed.
-    pub token: String,
+    /// `--token`
+    pub token: Secret<String>,
     /// `--as`
     pub as_user: String,
     /// `--as-group`
@@ -47,25 +48,15 @@ pub struct KubeconfigFlags {
     pub request_timeout: Option<Duration>,
 }
 
-impl std::fmt::Debug for KubeconfigFlags {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KubeconfigFlags")
-            .field("kubeconfig", &self.kubeconfig)
-            .field("context", &self.context)
-            .field("server", &self.server)
-            .field("namespace", &self.namespace)
-            .field("as_user", &self.as_user)
-            .finish_non_exhaustive()
-    }
-}
-
 /// What a kubeconfig that stands in a Secret may do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SecretKubeconfig {
     /// Run credential plugins in our process's place (`--insecure-kubeconfig-exec`).
     pub exec: bool,
     /// Skip the check of the server's certificate (`--insecure-kubeconfig-tls`).
     pub insecure_tls: bool,
+    /// Which addresses may be connected to.
+    pub egress: Egress,
 }
 
 /// The names under which flags alone make an entry, where there is no kubeconfig.
@@ -184,7 +175,7 @@ fn lay_over_cluster(cluster: &mut ClusterEntry, flags: &KubeconfigFlags) {
 }
 
 fn lay_over_user(user: &mut AuthInfo, flags: &KubeconfigFlags) {
-    if !flags.token.is_empty() {
+    if !flags.token.expose().is_empty() {
         // A token takes the place of whatever else would make the credential, as with kubectl.
         let impersonation = (
             user.impersonate.take(),
@@ -192,7 +183,7 @@ fn lay_over_user(user: &mut AuthInfo, flags: &KubeconfigFlags) {
             user.impersonate_groups.take(),
             user.impersonate_user_extra.take(),
         );
-        *user = AuthInfo { token: Some(flags.token.clone().into()), ..AuthInfo::default() };
+        *user = AuthInfo { token: Some(flags.token.expose().clone().into()), ..AuthInfo::default() };
         (user.impersonate, user.impersonate_uid, user.impersonate_groups, user.impersonate_user_extra) = impersonation;
     }
     if let Some(path) = &flags.client_certificate {

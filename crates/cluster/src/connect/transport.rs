@@ -1,10 +1,15 @@
 //! The HTTP client of a real API server: TLS, credentials and proxy from kube's configuration, our
 //! own sockets (keep-alive shows dead watches) and no retries (those are in `send`).
 
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use belay_net::Egress;
+use futures::future::BoxFuture;
 use http::Uri;
 use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connection, HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -20,9 +25,18 @@ const POOL_IDLE: Duration = Duration::from_secs(90);
 /// HTTP/1.1: as many idle connections as a usual limit of requests under way.
 const POOL_SIZE: usize = 32;
 
-/// Makes the client.
-pub(super) fn client(config: &kube::Config) -> Result<kube::Client> {
-    let mut connector = HttpConnector::new();
+/// Makes the client. Every connection is made to an address that `egress` allows: what was checked
+/// is what is connected to.
+pub(super) fn client(config: &kube::Config, egress: Option<&Egress>) -> Result<kube::Client> {
+    let resolver = Resolver(egress.cloned());
+    for url in std::iter::once(&config.cluster_url).chain(&config.proxy_url) {
+        // A host that is written as an address is never resolved.
+        let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        if let (Some(egress), Ok(address)) = (egress, host.parse::<IpAddr>()) {
+            egress.check(address).map_err(|e| Error::new(ErrorKind::Config, e.to_string()))?;
+        }
+    }
+    let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -73,6 +87,30 @@ where
         .map_err(BoxError::from)
         .service(http);
     Ok(kube::Client::new(service, config.default_namespace.clone()))
+}
+
+/// Resolves names to the addresses that the policy allows; without a policy, to all.
+#[derive(Clone)]
+struct Resolver(Option<Egress>);
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, std::result::Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+    fn call(&mut self, name: Name) -> Self::Future {
+        let egress = self.0.clone();
+        Box::pin(async move {
+            let found = match egress {
+                Some(egress) => egress.resolve(name.as_str(), 0).await?,
+                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
+            };
+            Ok(found.into_iter())
+        })
+    }
 }
 
 fn refused(error: kube::Error) -> Error {
