@@ -8,6 +8,7 @@
 //! Nothing of Argo CD is known here.
 
 pub mod conditions;
+pub mod crds;
 pub mod duration;
 pub mod names;
 pub mod report;
