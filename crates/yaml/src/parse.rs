@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::node::{Content, Node, NodeId, NodeTree};
-use crate::scan::{Fault, Finder, Mark, Scanner, Spanned, Style, Token};
+use crate::scan::{Fault, Finder, Mark, Scanner, Settings, Spanned, Style, Token};
 
 /// Where a document's text stands in the whole text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,19 +18,14 @@ pub(crate) struct Base {
 }
 
 /// Reads the first document of `text`; what follows it is not read.
-pub(crate) fn first_document<'a>(
-    text: &'a str,
-    base: Base,
-    max_depth: usize,
-    keep_comments: bool,
-) -> Result<NodeTree<'a>, Fault> {
+pub(crate) fn first_document<'a>(text: &'a str, base: Base, settings: &Settings) -> Result<NodeTree<'a>, Fault> {
     let mut parser = Parser {
-        scanner: Scanner::new(text, max_depth, keep_comments)?,
+        scanner: Scanner::new(text, settings)?,
         tree: NodeTree::default(),
         anchors: HashMap::new(),
         tag_handles: Vec::new(),
         depth: 0,
-        max_depth,
+        max_depth: settings.max_depth,
         base,
     };
     parser.tree.root = parser.document()?;
@@ -66,7 +61,7 @@ type Parsed<T> = Result<T, Fault>;
 
 impl<'a> Parser<'a> {
     fn document(&mut self) -> Parsed<Option<NodeId>> {
-        match self.scanner.peek()?.token {
+        let root = match self.scanner.peek()?.token {
             Token::StreamEnd => return Ok(None),
             Token::Version { .. } | Token::TagDirective { .. } | Token::DocumentStart => {
                 self.directives()?;
@@ -74,16 +69,15 @@ impl<'a> Parser<'a> {
                 if next.token != Token::DocumentStart {
                     return Err(problem("did not find expected <document start>", next.start));
                 }
+                match self.scanner.peek()?.token {
+                    Token::Version { .. }
+                    | Token::TagDirective { .. }
+                    | Token::DocumentStart
+                    | Token::DocumentEnd
+                    | Token::StreamEnd => None,
+                    _ => Some(self.node(true, false)?),
+                }
             }
-            _ => {}
-        }
-        let next = self.scanner.peek()?;
-        let root = match next.token {
-            Token::Version { .. }
-            | Token::TagDirective { .. }
-            | Token::DocumentStart
-            | Token::DocumentEnd
-            | Token::StreamEnd => None,
             _ => Some(self.node(true, false)?),
         };
         // Go's libraries look one token ahead before they give a document out.

@@ -10,8 +10,8 @@ use belay_object::Value;
 use crate::build::{self, Refusal};
 use crate::node::NodeTree;
 use crate::parse::{self, Base};
-use crate::scan::{Fault, Finder};
-use crate::split::{self, Piece};
+use crate::scan::{Fault, Finder, Settings};
+use crate::split::{self, Piece, Pieces, SeparatorFault};
 use crate::{ErrorKind, Options, Resolver, YamlError};
 
 /// One document of a stream.
@@ -33,7 +33,7 @@ impl Document {
     pub fn line_of(&self, text: &str, pointer: &str) -> usize {
         let Some(piece) = text.get(self.span.clone()) else { return self.line };
         let base = Base { pos: self.span.start, line: split::lines(&text[..self.span.start]) };
-        let tree = parse::first_document(piece, base, Options::default().limits.max_depth, false);
+        let tree = parse::first_document(piece, base, &Settings::new(&Options::default()));
         tree.ok().and_then(|tree| tree.line_at(pointer)).unwrap_or(self.line)
     }
 }
@@ -45,14 +45,27 @@ pub fn parse_documents(text: &str, options: &Options) -> Result<Vec<Value>, Yaml
 
 /// Reads a stream of documents as [`parse_documents`] does and says where each stands.
 pub fn parse_located(text: &str, options: &Options) -> Result<Vec<Document>, YamlError> {
+    // Kubernetes' reader ends the last line, which is seen at the end of a block scalar.
+    let ended;
+    let text = if options.resolver == Resolver::V2 && !text.is_empty() && !text.ends_with('\n') {
+        check_size(text, options)?;
+        ended = format!("{text}\n");
+        ended.as_str()
+    } else {
+        text
+    };
+    let pieces = pieces(text, options)?;
     let mut documents = Vec::new();
-    for (index, piece) in pieces(text, options)?.into_iter().enumerate() {
+    for (index, piece) in pieces.pieces.into_iter().enumerate() {
         let (value, line) = parse_piece(text, &piece, index, options)?;
         if !value.is_null() {
             documents.push(Document { value, line, index, span: piece.span });
         }
     }
-    Ok(documents)
+    match pieces.fault {
+        Some(fault) => Err(separator_error(fault)),
+        None => Ok(documents),
+    }
 }
 
 /// Reads one value as `yaml.Unmarshal` does: the first document; `null` where there is none.
@@ -64,12 +77,18 @@ pub fn parse_value(text: &str, options: &Options) -> Result<Value, YamlError> {
 
 /// Reads the trees of a stream's documents, empty ones included, comments kept.
 pub fn parse_nodes<'a>(text: &'a str, options: &Options) -> Result<Vec<NodeTree<'a>>, YamlError> {
+    let settings = Settings { keep_comments: true, ..Settings::new(options) };
     let read = |(index, piece): (usize, Piece)| {
         let base = Base { pos: piece.span.start, line: piece.line };
-        parse::first_document(&text[piece.span], base, options.limits.max_depth, true)
+        parse::first_document(&text[piece.span], base, &settings)
             .map_err(|fault| syntax_error(fault, base, index, options.resolver))
     };
-    pieces(text, options)?.into_iter().enumerate().map(read).collect()
+    let pieces = pieces(text, options)?;
+    let trees: Result<Vec<NodeTree<'a>>, YamlError> = pieces.pieces.into_iter().enumerate().map(read).collect();
+    match pieces.fault {
+        Some(fault) => trees.and(Err(separator_error(fault))),
+        None => trees,
+    }
 }
 
 fn check_size(text: &str, options: &Options) -> Result<(), YamlError> {
@@ -86,19 +105,24 @@ fn limit_error(message: String, line: usize) -> YamlError {
     YamlError { kind: ErrorKind::Limit, line, column: 1, document: 0, message, go_text }
 }
 
-fn pieces(text: &str, options: &Options) -> Result<Vec<Piece>, YamlError> {
-    check_size(text, options)?;
-    let pieces = split::pieces(text, options.resolver).map_err(|fault| YamlError {
+fn separator_error(fault: SeparatorFault) -> YamlError {
+    YamlError {
         kind: ErrorKind::Syntax,
         line: fault.line + 1,
         column: 1,
         document: 0,
         go_text: fault.message.clone(),
         message: fault.message,
-    })?;
-    if pieces.len() > options.limits.max_documents {
-        let (most, line) = (options.limits.max_documents, pieces[options.limits.max_documents].line + 1);
-        return Err(limit_error(format!("the text has {} documents, of which {most} are allowed", pieces.len()), line));
+    }
+}
+
+fn pieces(text: &str, options: &Options) -> Result<Pieces, YamlError> {
+    check_size(text, options)?;
+    let pieces = split::pieces(text, options.resolver);
+    let (count, most) = (pieces.pieces.len(), options.limits.max_documents);
+    if count > most {
+        let line = pieces.pieces[most].line + 1;
+        return Err(limit_error(format!("the text has {count} documents, of which {most} are allowed"), line));
     }
     Ok(pieces)
 }
@@ -107,7 +131,7 @@ fn pieces(text: &str, options: &Options) -> Result<Vec<Piece>, YamlError> {
 fn parse_piece(text: &str, piece: &Piece, index: usize, options: &Options) -> Result<(Value, usize), YamlError> {
     let base = Base { pos: piece.span.start, line: piece.line };
     let text = &text[piece.span.clone()];
-    let tree = parse::first_document(text, base, options.limits.max_depth, false)
+    let tree = parse::first_document(text, base, &Settings::new(options))
         .map_err(|fault| syntax_error(fault, base, index, options.resolver))?;
     let line = tree.root().map_or(base.line + 1, |root| tree.node(root).line);
     let value =

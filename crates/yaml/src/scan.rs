@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::node::Comment;
+use crate::{Options, Resolver};
 
 /// A place in the text; line and column count from 0, the column in characters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -98,6 +99,22 @@ struct SimpleKey {
     mark: Mark,
 }
 
+/// How a text is scanned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Collections nested deeper are refused.
+    pub(crate) max_depth: usize,
+    pub(crate) lookahead: usize,
+    pub(crate) keep_comments: bool,
+}
+
+impl Settings {
+    pub(crate) fn new(options: &Options) -> Settings {
+        let lookahead = if options.resolver == Resolver::V3 { 2 } else { 0 };
+        Settings { max_depth: options.limits.max_depth, lookahead, keep_comments: false }
+    }
+}
+
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -113,6 +130,9 @@ pub(crate) struct Scanner<'a> {
     /// One for the block context and one for each open flow collection.
     simple_keys: Vec<SimpleKey>,
     max_depth: usize,
+    /// How many tokens are read beyond the next one. yaml.v3 reads two, to place comments: so it
+    /// finds faults that stand behind the end of a document.
+    lookahead: usize,
     /// Comments seen, where they were asked for.
     pub(crate) comments: Option<Vec<Comment>>,
 }
@@ -120,8 +140,8 @@ pub(crate) struct Scanner<'a> {
 type Scanned<T> = Result<T, Fault>;
 
 impl<'a> Scanner<'a> {
-    /// Starts on a text; collections nested deeper than `max_depth` are refused.
-    pub(crate) fn new(text: &'a str, max_depth: usize, keep_comments: bool) -> Scanned<Scanner<'a>> {
+    /// Starts on a text.
+    pub(crate) fn new(text: &'a str, settings: &Settings) -> Scanned<Scanner<'a>> {
         refuse_control_characters(text)?;
         let mut scanner = Scanner {
             text,
@@ -134,8 +154,9 @@ impl<'a> Scanner<'a> {
             indents: Vec::new(),
             simple_key_allowed: true,
             simple_keys: vec![SimpleKey::default()],
-            max_depth,
-            comments: keep_comments.then(Vec::new),
+            max_depth: settings.max_depth,
+            lookahead: settings.lookahead,
+            comments: settings.keep_comments.then(Vec::new),
         };
         if text.starts_with('\u{FEFF}') {
             scanner.mark.pos = '\u{FEFF}'.len_utf8();
@@ -159,7 +180,7 @@ impl<'a> Scanner<'a> {
     /// Scans until the first token in the queue is sure to be first: no key can come before it.
     fn fill(&mut self) -> Scanned<()> {
         while !self.ended {
-            if !self.tokens.is_empty() {
+            if self.tokens.len() > self.lookahead {
                 let Some(level) = self.simple_keys.iter().position(|k| k.possible && k.number == self.taken) else {
                     break;
                 };
@@ -347,9 +368,6 @@ impl<'a> Scanner<'a> {
     /// Moves over blanks, comments and line breaks.
     fn skip_to_token(&mut self) {
         loop {
-            if self.mark.column == 0 && self.text[self.mark.pos..].starts_with('\u{FEFF}') {
-                self.skip();
-            }
             while self.at(0) == b' ' || (self.at(0) == b'\t' && (self.in_flow() || !self.simple_key_allowed)) {
                 self.skip();
             }

@@ -27,44 +27,25 @@ pub(crate) struct SeparatorFault {
     pub(crate) message: String,
 }
 
-/// Cuts a stream into pieces; each may be empty.
-pub(crate) fn pieces(text: &str, resolver: Resolver) -> Result<Vec<Piece>, SeparatorFault> {
-    let mut cutter = Cutter { text, pieces: Vec::new(), start: 0, line: 0 };
-    let finder = memmem::Finder::new("\n---");
-    let bytes = text.as_bytes();
-    if resolver == Resolver::V2 && bytes.starts_with(b"---") {
-        // Kubernetes' reader keeps the first separator as part of the first piece.
-        cutter.check_v2(0)?;
-    }
-    let mut from = 0;
-    while let Some(found) = finder.find(&bytes[from..]).map(|i| from + i) {
-        let separator = found + 1;
-        let line_end = memchr::memchr(b'\n', &bytes[separator..]).map(|i| separator + i);
-        match resolver {
-            Resolver::V2 => {
-                cutter.check_v2(separator)?;
-                // A separator right behind another one is content, as the first of all is.
-                if separator > cutter.start {
-                    cutter.cut(separator, line_end.map_or(text.len(), |end| end + 1));
-                }
-                from = line_end.unwrap_or(text.len());
-            }
-            Resolver::V3 => {
-                // kyaml wants a line break behind it, and to have seen the one before it: that of a
-                // separator just found does not count twice.
-                let Some(end) = line_end else { break };
-                cutter.check_v3(separator, end)?;
-                cutter.cut(separator, end + 1);
-                from = end + 1;
-            }
-        }
-    }
-    if cutter.start < text.len() {
-        cutter.cut(text.len(), text.len());
-    }
-    Ok(cutter.pieces)
+/// A stream's pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    /// Each may be empty.
+    pub(crate) pieces: Vec<Piece>,
+    /// Why there are no more. kyaml cuts before it reads, so that no piece is left then; Kubernetes
+    /// reads piece by piece, so that the faults of those before come first.
+    pub(crate) fault: Option<SeparatorFault>,
 }
 
+/// Cuts a stream.
+pub(crate) fn pieces(text: &str, resolver: Resolver) -> Pieces {
+    let mut cutter = Cutter { text, pieces: Vec::new(), start: 0, line: 0 };
+    match cutter.run(resolver) {
+        Ok(()) => Pieces { pieces: cutter.pieces, fault: None },
+        Err(fault) if resolver == Resolver::V2 => Pieces { pieces: cutter.pieces, fault: Some(fault) },
+        Err(fault) => Pieces { pieces: Vec::new(), fault: Some(fault) },
+    }
+}
 struct Cutter<'a> {
     text: &'a str,
     pieces: Vec<Piece>,
@@ -74,6 +55,43 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
+    fn run(&mut self, resolver: Resolver) -> Result<(), SeparatorFault> {
+        let finder = memmem::Finder::new("\n---");
+        let text = self.text;
+        let bytes = text.as_bytes();
+        if resolver == Resolver::V2 && bytes.starts_with(b"---") {
+            // Kubernetes' reader keeps the first separator as part of the first piece.
+            self.check_v2(0)?;
+        }
+        let mut from = 0;
+        while let Some(found) = finder.find(&bytes[from..]).map(|i| from + i) {
+            let separator = found + 1;
+            let line_end = memchr::memchr(b'\n', &bytes[separator..]).map(|i| separator + i);
+            match resolver {
+                Resolver::V2 => {
+                    self.check_v2(separator)?;
+                    // A separator right behind another one is content, as the first of all is.
+                    if separator > self.start {
+                        self.cut(separator, line_end.map_or(text.len(), |end| end + 1));
+                    }
+                    from = line_end.unwrap_or(text.len());
+                }
+                Resolver::V3 => {
+                    // kyaml wants a line break behind it, and to have seen the one before it: that
+                    // of a separator just found does not count twice.
+                    let Some(end) = line_end else { break };
+                    self.check_v3(separator, end)?;
+                    self.cut(separator, end + 1);
+                    from = end + 1;
+                }
+            }
+        }
+        if self.start < text.len() {
+            self.cut(text.len(), text.len());
+        }
+        Ok(())
+    }
+
     fn cut(&mut self, end: usize, next: usize) {
         self.pieces.push(Piece { span: self.start..end, line: self.line });
         self.line += lines(&self.text[self.start..next]);

@@ -32,15 +32,18 @@ impl Builder<'_, '_> {
 
     fn scalar_key(&mut self, id: NodeId, value: NodeId) -> Built<Key> {
         let resolved = self.resolve(id)?;
+        let odd_tag = |tag: &str| !matches!(tag, "!" | "tag:yaml.org,2002:str");
+        if self.options.resolver == Resolver::V3
+            && (resolved != Scalar::Text || self.tree.node(id).tag.as_deref().is_some_and(odd_tag))
+        {
+            return Err(Refusal::json(id, "json: unsupported type: map[interface {}]interface {}"));
+        }
         if resolved == Scalar::Text {
             let binary = self.tree.node(id).tag.as_deref() == Some("tag:yaml.org,2002:binary");
             return Ok(match binary {
                 true => Key::new(self.binary(id)?.as_str().unwrap_or_default()),
                 false => Key::new(self.text(id)),
             });
-        }
-        if self.options.resolver == Resolver::V3 {
-            return Err(Refusal::json(id, "json: unsupported type: map[interface {}]interface {}"));
         }
         match resolved {
             Scalar::Bool(b) => Ok(Key::new(if b { "true" } else { "false" })),
@@ -54,7 +57,10 @@ impl Builder<'_, '_> {
 
     fn unsupported_key(&mut self, id: NodeId, value: NodeId, kind: &str, key: &str) -> Built<Key> {
         let mut printed = String::new();
-        go_syntax(&self.value(value)?, Resolver::V2, &mut printed);
+        match self.value(value)? {
+            Value::Null => printed.push_str("<nil>"),
+            value => go_syntax(&value, Resolver::V2, &mut printed),
+        }
         Err(Refusal::json(id, format!("unsupported map key of type: {kind}, key: {key}, value: {printed}")))
     }
 
