@@ -213,12 +213,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Array(items))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
+        let mut fields = thin_vec::ThinVec::new();
         while let Some(key) = access.next_key_seed(KeySeed)? {
-            map.insert(key, access.next_value::<Value>()?);
+            fields.push((key, access.next_value::<Value>()?));
         }
-        map.shrink();
-        Ok(Value::Object(map))
+        fields.shrink_to_fit();
+        Ok(Value::Object(Map::from_fields(fields).0))
     }
 }
 impl<'de> Deserialize<'de> for Value {

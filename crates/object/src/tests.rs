@@ -88,3 +88,17 @@ fn merge_patch_between_two_values_turns_one_into_the_other() {
     }
     assert!(merge_patch_between(&json("{}"), &json("{}")).is_none());
 }
+
+#[test]
+fn of_two_equal_fields_the_last_counts() {
+    let fields = |names: &[&str]| names.iter().enumerate().map(|(i, n)| (Key::new(n), Value::from(i))).collect();
+    for (names, wanted, any_equal) in [
+        (&["b", "a"][..], r#"{"a":1,"b":0}"#, false),
+        (&["a", "b", "a"], r#"{"a":2,"b":1}"#, true),
+        (&["a", "a"], r#"{"a":1}"#, true),
+        (&[], "{}", false),
+    ] {
+        let (map, equal) = Map::from_fields(fields(names));
+        assert_eq!((Value::from(map).to_json().as_str(), equal), (wanted, any_equal), "{names:?}");
+    }
+}

@@ -217,6 +217,25 @@ impl Map {
     pub fn with_capacity(n: usize) -> Map {
         Map(ThinVec::with_capacity(n))
     }
+    /// Makes a map of fields in any order; of equal names the last counts. Says whether there were
+    /// any. Sorting all at once takes O(n log n), where inserting one by one takes O(n^2).
+    pub fn from_fields(mut fields: ThinVec<(Key, Value)>) -> (Map, bool) {
+        if fields.windows(2).all(|pair| pair[0].0.as_str() < pair[1].0.as_str()) {
+            return (Map(fields), false);
+        }
+        fields.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+        let count = fields.len();
+        let mut kept: ThinVec<(Key, Value)> = ThinVec::with_capacity(count);
+        for field in fields {
+            match kept.last_mut() {
+                Some(last) if last.0.as_str() == field.0.as_str() => *last = field,
+                _ => kept.push(field),
+            }
+        }
+        let map = Map(kept);
+        let any_equal = map.len() < count;
+        (map, any_equal)
+    }
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -295,10 +314,6 @@ impl Map {
     pub fn values(&self) -> impl Iterator<Item = &Value> {
         self.0.iter().map(|(_, v)| v)
     }
-    /// Gives back reserved memory of this map alone.
-    pub(crate) fn shrink(&mut self) {
-        self.0.shrink_to_fit();
-    }
     /// The string of a field.
     pub fn str(&self, key: &str) -> Option<&str> {
         self.get(key)?.as_str()
@@ -315,11 +330,7 @@ impl IntoIterator for Map {
 /// A later field of the same name wins.
 impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Map {
     fn from_iter<T: IntoIterator<Item = (K, V)>>(fields: T) -> Map {
-        let mut map = Map::new();
-        for (k, v) in fields {
-            map.insert(k, v);
-        }
-        map
+        Map::from_fields(fields.into_iter().map(|(k, v)| (k.into(), v.into())).collect()).0
     }
 }
 /// Panics where a position is out of bounds or the value is no list.
