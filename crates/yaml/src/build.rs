@@ -4,7 +4,10 @@
 mod keys;
 mod tags;
 
-use belay_object::{Map, Value};
+use std::collections::HashMap;
+
+use belay_object::{Key, Map, Value};
+use thin_vec::ThinVec;
 
 use crate::node::{Content, NodeId, NodeTree, Style};
 use crate::resolve::{self, Scalar};
@@ -53,6 +56,10 @@ pub(crate) fn value(tree: &NodeTree<'_>, text_bytes: usize, base_line: usize, op
 }
 
 type Built<T> = Result<T, Refusal>;
+type Pairs = [(NodeId, NodeId)];
+type Fields = ThinVec<(Key, Value)>;
+
+const NO_MAP: &str = "map merge requires map or sequence of maps as the value";
 
 /// Text that aliases may copy in any document; beyond it, ten times the document's size.
 const MIN_ALIAS_BYTES: usize = 4 << 20;
@@ -71,15 +78,6 @@ struct Builder<'t, 'a> {
     depth: usize,
 }
 
-/// What happens to a field that is there already.
-#[derive(Clone, Copy, PartialEq)]
-enum Collision {
-    /// As the options say.
-    Written,
-    /// The one that is there stays: yaml.v3's merges.
-    KeepFirst,
-}
-
 impl<'t> Builder<'t, '_> {
     fn text(&self, id: NodeId) -> &'t str {
         match &self.tree.node(id).content {
@@ -94,17 +92,13 @@ impl<'t> Builder<'t, '_> {
             Content::Scalar { .. } => self.scalar(id),
             Content::Alias(target) => self.within_alias(id, |builder| builder.value(*target)),
             Content::Sequence(items) => self.deeper(id, |builder| {
-                let mut list = thin_vec::ThinVec::with_capacity(items.len());
+                let mut list = ThinVec::with_capacity(items.len());
                 for item in items {
                     list.push(builder.value(*item)?);
                 }
                 Ok(Value::Array(list))
             }),
-            Content::Mapping(_) => {
-                let mut map = Map::new();
-                self.mapping(id, &mut map, Collision::Written)?;
-                Ok(Value::Object(map))
-            }
+            Content::Mapping(fields) => self.mapping(id, fields).map(Value::Object),
         }
     }
 
@@ -153,38 +147,47 @@ impl<'t> Builder<'t, '_> {
         built
     }
 
-    /// Puts the fields of a mapping node into `map`.
-    fn mapping(&mut self, id: NodeId, map: &mut Map, collision: Collision) -> Built<()> {
-        let Content::Mapping(fields) = &self.tree.node(id).content else { return Ok(()) };
+    fn mapping(&mut self, id: NodeId, fields: &Pairs) -> Built<Map> {
+        let mut found = Fields::with_capacity(fields.len());
+        self.fields(id, fields, &mut found)?;
+        let (map, any_equal) = Map::from_fields(found);
+        if any_equal && self.options.duplicates == Duplicates::Refuse {
+            return Err(self.duplicate(fields)?);
+        }
+        Ok(map)
+    }
+
+    /// Appends the fields of a mapping node; of equal ones the last counts.
+    fn fields(&mut self, id: NodeId, fields: &Pairs, found: &mut Fields) -> Built<()> {
         self.deeper(id, |builder| {
             let mut merge = None;
+            let start = found.len();
             for (key, value) in fields {
-                if builder.is_merge(*key) {
-                    match builder.options.resolver {
-                        // In place: what is written before it loses against it.
-                        Resolver::V2 => builder.merge(*value, map, Collision::Written)?,
-                        Resolver::V3 => {
-                            if merge.is_some() && builder.options.duplicates == Duplicates::Refuse {
-                                return Err(builder.duplicate("<<", fields, *key, *value));
-                            }
-                            merge = Some(*value);
-                        }
+                if !builder.is_merge(*key) {
+                    let name = builder.key(*key, *value)?;
+                    let value = builder.value(*value)?;
+                    found.push((name, value));
+                } else if builder.options.resolver == Resolver::V2 {
+                    // In place: what is written before it loses against it.
+                    builder.merge(*value, found)?;
+                } else {
+                    if merge.is_some() && builder.options.duplicates == Duplicates::Refuse {
+                        return Err(builder.duplicate(fields)?);
                     }
-                    continue;
-                }
-                let name = builder.key(*key, *value)?;
-                if collision == Collision::KeepFirst && map.contains_key(&name) {
-                    continue;
-                }
-                let built = builder.value(*value)?;
-                if map.insert(name.clone(), built).is_some() && builder.options.duplicates == Duplicates::Refuse {
-                    return Err(builder.duplicate(&name, fields, *key, *value));
+                    merge = Some(*value);
                 }
             }
-            match merge {
-                Some(value) => builder.merge(value, map, Collision::KeepFirst),
-                None => Ok(()),
+            let Some(merge) = merge else { return Ok(()) };
+            // yaml.v3: what is merged loses against what is written.
+            let written: Fields = found.drain(start..).collect();
+            builder.merge(merge, found)?;
+            let (map, any_equal) = Map::from_fields(written);
+            if any_equal && builder.options.duplicates == Duplicates::Refuse {
+                return Err(builder.duplicate(fields)?);
             }
+            let merged = Map::from_fields(found.drain(start..).collect()).0;
+            found.extend(Map::from_fields(merged.into_iter().chain(map).collect()).0);
+            Ok(())
         })
     }
 
@@ -200,31 +203,28 @@ impl<'t> Builder<'t, '_> {
             }
     }
 
-    /// Merges a map, an alias of one, or a list of such into `map`.
-    fn merge(&mut self, value: NodeId, map: &mut Map, collision: Collision) -> Built<()> {
+    /// Appends the fields of a map, of an alias of one, or of a list of such.
+    fn merge(&mut self, value: NodeId, found: &mut Fields) -> Built<()> {
         match &self.tree.node(value).content {
-            Content::Sequence(items) => {
-                // The first of the list wins: for that the one that overwrites comes last.
-                let ordered: Vec<NodeId> = match collision {
-                    Collision::Written => items.iter().rev().copied().collect(),
-                    Collision::KeepFirst => items.clone(),
-                };
-                ordered.into_iter().try_for_each(|item| self.merge_one(item, map, collision))
-            }
-            _ => self.merge_one(value, map, collision),
+            // The first of the list wins, so it comes last.
+            Content::Sequence(items) => items.iter().rev().try_for_each(|item| self.merge_one(*item, found)),
+            _ => self.merge_one(value, found),
         }
     }
 
-    fn merge_one(&mut self, value: NodeId, map: &mut Map, collision: Collision) -> Built<()> {
+    fn merge_one(&mut self, value: NodeId, found: &mut Fields) -> Built<()> {
         self.count(value)?;
-        match &self.tree.node(value).content {
-            Content::Mapping(_) => self.mapping(value, map, collision),
-            Content::Alias(target) if matches!(self.tree.node(*target).content, Content::Mapping(_)) => self
-                .within_alias(value, |builder| {
+        let tree = self.tree;
+        match &tree.node(value).content {
+            Content::Mapping(fields) => self.fields(value, fields, found),
+            Content::Alias(target) => match &tree.node(*target).content {
+                Content::Mapping(fields) => self.within_alias(value, |builder| {
                     builder.count(*target)?;
-                    builder.mapping(*target, map, collision)
+                    builder.fields(*target, fields, found)
                 }),
-            _ => Err(Refusal::yaml(value, "map merge requires map or sequence of maps as the value")),
+                _ => Err(Refusal::yaml(value, NO_MAP)),
+            },
+            _ => Err(Refusal::yaml(value, NO_MAP)),
         }
     }
 
@@ -281,12 +281,24 @@ fn allowed_alias_share(nodes: usize) -> f64 {
     }
 }
 
-type Fields = [(NodeId, NodeId)];
-
 impl Builder<'_, '_> {
-    /// The error of a key that stands twice; `key` and `value` are the later ones.
-    fn duplicate(&self, name: &str, fields: &Fields, key: NodeId, value: NodeId) -> Refusal {
-        let first = fields.iter().map(|(k, _)| *k).find(|k| self.text(*k) == self.text(key)).unwrap_or(key);
+    /// The error of the first key that stands twice in a map.
+    fn duplicate(&mut self, fields: &Pairs) -> Built<Refusal> {
+        let mut seen: HashMap<Key, NodeId> = HashMap::new();
+        for (key, value) in fields {
+            let name = if self.is_merge(*key) { Key::new("<<") } else { self.key(*key, *value)? };
+            match seen.get(&name) {
+                Some(first) => return Ok(self.duplicate_at(&name, *first, *key, *value)),
+                None => seen.insert(name, *key),
+            };
+        }
+        // Then a merge brought it.
+        let merge = fields.iter().find(|(key, _)| self.is_merge(*key)).or(fields.first());
+        let (key, value) = merge.copied().unwrap_or((NodeId(0), NodeId(0)));
+        Ok(self.duplicate_at("<<", key, key, value))
+    }
+
+    fn duplicate_at(&self, name: &str, first: NodeId, key: NodeId, value: NodeId) -> Refusal {
         let (line, go_message) = match self.options.resolver {
             Resolver::V2 => {
                 let name = self.go_key(key, name);

@@ -11,6 +11,7 @@
 
 mod build;
 mod error;
+mod fast;
 mod node;
 mod options;
 mod parse;

@@ -12,7 +12,7 @@ use crate::node::NodeTree;
 use crate::parse::{self, Base};
 use crate::scan::{Fault, Finder, Settings};
 use crate::split::{self, Piece, Pieces, SeparatorFault};
-use crate::{ErrorKind, Options, Resolver, YamlError};
+use crate::{ErrorKind, Options, Resolver, YamlError, fast};
 
 /// One document of a stream.
 #[derive(Clone, Debug)]
@@ -131,6 +131,9 @@ fn pieces(text: &str, options: &Options) -> Result<Pieces, YamlError> {
 fn parse_piece(text: &str, piece: &Piece, index: usize, options: &Options) -> Result<(Value, usize), YamlError> {
     let base = Base { pos: piece.span.start, line: piece.line };
     let text = &text[piece.span.clone()];
+    if let Some((value, lines)) = fast::value(text, options) {
+        return Ok((value, base.line + lines + 1));
+    }
     let tree = parse::first_document(text, base, &Settings::new(options))
         .map_err(|fault| syntax_error(fault, base, index, options.resolver))?;
     let line = tree.root().map_or(base.line + 1, |root| tree.node(root).line);
