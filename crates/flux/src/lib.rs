@@ -13,3 +13,4 @@ pub mod duration;
 pub mod names;
 pub mod report;
 pub mod spec;
+pub mod substitute;
