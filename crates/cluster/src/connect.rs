@@ -1,7 +1,7 @@
 //! How a [`Cluster`] comes to be: from a tower service, a kubeconfig, the pod's service account, or
 //! a kubeconfig that stands in a Secret.
 
-mod kubeconfig;
+pub(crate) mod kubeconfig;
 mod transport;
 
 use std::time::Duration;

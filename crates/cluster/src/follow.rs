@@ -46,6 +46,8 @@ pub enum FollowEvent {
     Synced,
     /// A request failed; it is tried again with back-off.
     Trouble(Error),
+    /// The watch goes on after trouble, from where it was.
+    Recovered,
 }
 
 /// Events of one collection, without end.
@@ -60,6 +62,7 @@ pub struct Follow {
     pending: VecDeque<FollowEvent>,
     backoff: Backoff,
     not_before: Instant,
+    troubled: bool,
     /// Set where a streaming list brought nothing: not every server that takes the parameter heeds it.
     paged: bool,
 }
@@ -87,6 +90,7 @@ impl Follow {
             pending: VecDeque::new(),
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(30), 50),
             not_before: Instant::now(),
+            troubled: false,
             paged: false,
         }
     }
@@ -173,6 +177,9 @@ impl Follow {
 
     async fn resume(&mut self) -> Result<()> {
         let stream = self.open(false).await?;
+        if std::mem::take(&mut self.troubled) {
+            self.pending.push_back(FollowEvent::Recovered);
+        }
         self.state = State::Watching { stream: Box::new(stream), initial: false, since: Instant::now() };
         Ok(())
     }
@@ -241,6 +248,7 @@ impl Follow {
         if gone || (lived && resumes) {
             tracing::debug!(%error, "the watch starts again");
         } else {
+            self.troubled = true;
             self.pending.push_back(FollowEvent::Trouble(error));
         }
     }

@@ -1,1 +1,9 @@
-//! Tests of the pure parts and, over a fake API server, of the rest.
+//! Tests of the pure parts and, over a fake API server at the rim, of the rest.
+
+mod bookkeeping;
+mod election;
+mod event;
+mod fake;
+mod metrics;
+mod queue;
+mod text;

@@ -210,7 +210,7 @@ fn lay_over_user(user: &mut AuthInfo, flags: &KubeconfigFlags) {
 /// Files are never read: a `tokenFile` would send our own service account's token to the tenant's
 /// server. Plugins and `auth-provider`s are dropped unless allowed, and so is skipping the check of
 /// the server's certificate: what is left then fails as a request without credential, or by TLS.
-pub(super) async fn load_untrusted(bytes: &[u8], allow: &SecretKubeconfig) -> Result<Config> {
+pub(crate) async fn load_untrusted(bytes: &[u8], allow: &SecretKubeconfig) -> Result<Config> {
     /// A kubeconfig with embedded certificates is a few KiB; a Secret holds 1 MiB.
     const MAX_BYTES: usize = 1 << 20;
     let wrong = |message: &str| Error::new(ErrorKind::Config, format!("the kubeconfig of the Secret {message}"));
@@ -274,7 +274,7 @@ fn environment(name: &str) -> String {
 
 /// Whether `NO_PROXY` exempts a host: names match themselves and their subdomains, `*` everything;
 /// addresses match themselves. Loopback is always exempt, as in Go.
-pub(super) fn no_proxy(target: &http::Uri, list: &str) -> bool {
+pub(crate) fn no_proxy(target: &http::Uri, list: &str) -> bool {
     let host = target.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_lowercase();
     let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()) || host == "localhost";
     loopback

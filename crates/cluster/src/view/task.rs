@@ -51,6 +51,7 @@ pub(super) async fn run<Z: Summarize>(
                     news
                 });
             }
+            FollowEvent::Recovered => slot.state.send_modify(|state| state.trouble = None),
             FollowEvent::Trouble(error) => {
                 tracing::warn!(%error, resource = %slot.resource.qualified_plural(), "the watch failed and is tried again");
                 slot.state.send_modify(|state| state.trouble = Some(error));
