@@ -10,6 +10,8 @@ use std::time::Duration;
 use belay_cluster::{ApplyOptions, DeleteOptions, Patch, Propagation, Resource, WriteOptions};
 use belay_object::Object;
 use belay_plan::{Action, Apply, Before, DeletionCertificate, Done, Refusal, Step};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
@@ -69,24 +71,14 @@ impl Item<'_> {
 /// before a failure are not lost; an error is the sentences to tell.
 pub(crate) async fn apply_stage(app: &App, items: &[Item<'_>], outcomes: &mut Vec<Outcome>) -> Result<(), String> {
     let checks: Vec<Result<Checked, String>> =
-        stream::iter(items.iter().map(|item| check(app, *item))).buffered(CONCURRENCY).collect().await;
+        at_once(items.iter().map(|item| check(app, *item).boxed()).collect()).await;
     let errors: Vec<&String> = checks.iter().filter_map(|c| c.as_ref().err()).collect();
     if !errors.is_empty() {
         return Err(told(&errors));
     }
     // Objects of one kind go together and kinds follow each other: what others refer to is there first.
-    let mut rest = items.iter().zip(checks).filter_map(|(item, c)| c.ok().map(|c| (*item, c))).peekable();
-    while let Some(first) = rest.next() {
-        let kind = &first.0.step.key().kind;
-        let mut group = vec![first];
-        while let Some(next) = rest.next_if(|(item, _)| item.step.key().kind == *kind) {
-            group.push(next);
-        }
-        let done: Vec<Result<Outcome, String>> =
-            stream::iter(group.into_iter().map(|(item, checked)| act(app, item, checked)))
-                .buffered(CONCURRENCY)
-                .collect()
-                .await;
+    for group in by_kind(items, checks) {
+        let done = at_once(group.into_iter().map(|(item, checked)| act(app, item, checked).boxed()).collect()).await;
         let mut failed = Vec::new();
         for outcome in done {
             match outcome {
@@ -99,6 +91,23 @@ pub(crate) async fn apply_stage(app: &App, items: &[Item<'_>], outcomes: &mut Ve
         }
     }
     Ok(())
+}
+
+fn by_kind<'a>(items: &[Item<'a>], checks: Vec<Result<Checked, String>>) -> Vec<Vec<(Item<'a>, Checked)>> {
+    let mut groups: Vec<Vec<(Item<'a>, Checked)>> = Vec::new();
+    for (item, checked) in items.iter().zip(checks) {
+        let Ok(checked) = checked else { continue };
+        match groups.last_mut() {
+            Some(group) if group[0].0.step.key().kind == item.step.key().kind => group.push((*item, checked)),
+            _ => groups.push(vec![(*item, checked)]),
+        }
+    }
+    groups
+}
+
+/// Runs futures, some at once, and gives their results in order.
+pub(crate) async fn at_once<T>(futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    stream::iter(futures).buffered(CONCURRENCY).collect().await
 }
 
 fn told(errors: &[&String]) -> String {
@@ -117,7 +126,6 @@ async fn check(app: &App, item: Item<'_>) -> Result<Checked, String> {
     }
     let resource = app.target.cluster.resource_of(step.object()).await.map_err(refused)?;
     let acting = &app.target.acting;
-    let find = async || acting.find(&resource, &step.key().namespace, &step.key().name).await.map_err(refused);
     let mut answer = Err(None);
     if !app.policy.marks.only_if_absent(step.object()) {
         answer = dry_run(app, &resource, step.object()).await.map_err(Some);
@@ -128,7 +136,7 @@ async fn check(app: &App, item: Item<'_>) -> Result<Checked, String> {
             return Ok(decided(step, resource, None, would_be, false));
         }
     }
-    let live = find().await?;
+    let live = acting.find(&resource, &step.key().namespace, &step.key().name).await.map_err(refused)?;
     if let Before::Skip(done) = step.before(live.as_ref()) {
         return Ok(Checked::End(Outcome { done, live: None }));
     }

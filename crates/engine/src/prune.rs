@@ -3,18 +3,18 @@
 //! *Invariant* (ACT-1, ACT-2, ACT-6): this runs last, only after every apply of the run went well;
 //! each DELETE is preceded by a read of the live object in this run and carries its uid.
 
-use belay_cluster::{Cluster, DeleteOptions, ErrorKind, ListOptions, Propagation};
+use std::sync::Arc;
+
+use belay_cluster::{Cluster, DeleteOptions, Error, ErrorKind, List, ListOptions, Propagation, Resource};
 use belay_object::{Object, ObjectKey};
 use belay_plan::{
     Change, ChangeKind, ChangeSet, DeletionCertificate, Fate, Inventory, InventoryEntry, Policy, PruneSet,
 };
-use futures::stream::{self, StreamExt};
+use futures::FutureExt;
 
 use crate::app::Target;
-use crate::apply::refusal;
+use crate::apply::{at_once, refusal};
 
-/// Namespaces hold objects of many kinds; this many lists look for foreign ones at once.
-const CONCURRENCY: usize = 8;
 /// Foreign objects that are told.
 const MAX_FOREIGN: usize = 5;
 
@@ -70,7 +70,7 @@ async fn delete_one(
     policy: &Policy,
 ) -> Result<End, String> {
     let key = &entry.key;
-    let failed = |e: belay_cluster::Error| refusal(&e).query_message(key);
+    let failed = |e: Error| refusal(&e).query_message(key);
     let resource = match target.cluster.resolve(&key.kind).await {
         Ok(resource) => resource,
         // The definition is gone, and its objects with it.
@@ -90,11 +90,7 @@ async fn delete_one(
     }
 }
 
-async fn delete(
-    target: &Target,
-    resource: &belay_cluster::Resource,
-    certificate: DeletionCertificate,
-) -> Result<End, String> {
+async fn delete(target: &Target, resource: &Resource, certificate: DeletionCertificate) -> Result<End, String> {
     let key = &certificate.entry().key;
     let options = DeleteOptions {
         uid: certificate.uid().to_owned(),
@@ -115,11 +111,7 @@ fn is_namespace(key: &ObjectKey) -> bool {
 
 /// What lives in a namespace that neither the inventory names nor a controller made: it would be
 /// deleted with the namespace (ACT-3).
-async fn foreign_objects(
-    cluster: &Cluster,
-    namespace: &Object,
-    inventory: &Inventory,
-) -> Result<Vec<String>, belay_cluster::Error> {
+async fn foreign_objects(cluster: &Cluster, namespace: &Object, inventory: &Inventory) -> Result<Vec<String>, Error> {
     let catalog = cluster.catalog().await?;
     let mut seen = std::collections::HashSet::new();
     let kinds = catalog.resources().iter().filter(|r| {
@@ -129,13 +121,8 @@ async fn foreign_objects(
             && seen.insert(r.group_kind())
             && !is_made_by_servers(r)
     });
-    let lists: Vec<_> = stream::iter(kinds.cloned().map(|resource| async move {
-        let found = cluster.list_metadata(&resource, namespace.name(), &ListOptions::default()).await;
-        (resource, found)
-    }))
-    .buffered(CONCURRENCY)
-    .collect()
-    .await;
+    let lists =
+        at_once(kinds.cloned().map(|resource| list(cluster, resource, namespace.name()).boxed()).collect()).await;
     let mut foreign = Vec::new();
     for (resource, found) in lists {
         for object in found?.items {
@@ -153,7 +140,12 @@ async fn foreign_objects(
     Ok(foreign)
 }
 
-fn is_made_by_servers(resource: &belay_cluster::Resource) -> bool {
+async fn list(cluster: &Cluster, resource: Arc<Resource>, namespace: &str) -> (Arc<Resource>, Result<List, Error>) {
+    let found = cluster.list_metadata(&resource, namespace, &ListOptions::default()).await;
+    (resource, found)
+}
+
+fn is_made_by_servers(resource: &Resource) -> bool {
     matches!(
         &*resource.kind,
         "Event" | "Endpoints" | "EndpointSlice" | "ControllerRevision" | "Pod" | "ReplicaSet" | "Lease"

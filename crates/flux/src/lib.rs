@@ -9,8 +9,20 @@
 
 pub mod conditions;
 pub mod crds;
+mod dependencies;
 pub mod duration;
+mod git_repository;
+mod git_spec;
+mod kustomization;
+mod lower;
 pub mod names;
 pub mod report;
+mod run;
+mod shared;
 pub mod spec;
 pub mod substitute;
+mod target;
+mod variables;
+
+pub use run::{Controllers, Options, StartError};
+pub use shared::Settings;

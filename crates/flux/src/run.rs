@@ -1,0 +1,248 @@
+//! Starts the controllers and wires what wakes them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_cluster::{Change, Cluster, ViewScope, Views};
+use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue};
+use belay_engine::{Engine, WakeReason};
+use belay_object::{Object, ObjectKey};
+use belay_render::Memo;
+use belay_source::{ArtifactStore, Repositories, RepositoriesOptions};
+use tokio::task::JoinSet;
+
+use crate::git_repository::GitRepositories;
+use crate::kustomization::Kustomizations;
+use crate::lower::owner_label;
+use crate::names::{GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, REQUESTED_AT};
+use crate::shared::{FetchedSources, Name, References, Settings, Shared};
+use crate::target::Targets;
+
+/// What the controllers are started with.
+pub struct Options {
+    /// The cluster whose resources are followed.
+    pub cluster: Cluster,
+    /// Behaviour.
+    pub settings: Settings,
+    /// The right to write; all stops when it is lost.
+    pub leadership: Leadership,
+    /// Where mirrors and archives are kept.
+    pub storage: PathBuf,
+    /// Where archives are served; port 0 takes any.
+    pub artifacts: SocketAddr,
+    /// The host (and port) by which consumers reach the archives; the address itself where empty.
+    pub advertised: String,
+    /// Which remote addresses may be reached.
+    pub egress: belay_net::Egress,
+}
+
+/// Running controllers. They end with [`Controllers::stop`] or when this is dropped.
+pub struct Controllers {
+    tasks: JoinSet<()>,
+    shared: Arc<Shared>,
+    engine: Arc<Engine>,
+    /// Where archives are served.
+    pub artifacts: SocketAddr,
+}
+
+/// Archives are kept this long after they were replaced, and at least so many.
+const RETENTION: (Duration, usize) = (Duration::from_secs(60), 2);
+/// How long the watches of our own kinds may take to begin.
+const SYNC_PATIENCE: Duration = Duration::from_secs(60);
+/// Repositories worked on at once: each holds a thread while it fetches.
+const CONCURRENT_SOURCES: usize = 8;
+
+/// Why the controllers could not be started.
+#[derive(Debug)]
+pub struct StartError(pub String);
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for StartError {}
+
+impl Controllers {
+    /// Starts the controllers: returns when the watches of their kinds have begun.
+    pub async fn start(options: Options) -> Result<Controllers, StartError> {
+        let Options { cluster, settings, leadership, storage, artifacts, advertised, egress } = options;
+        let failed = |e: &dyn std::fmt::Display| StartError(e.to_string());
+        let listener = tokio::net::TcpListener::bind(artifacts)
+            .await
+            .map_err(|e| StartError(format!("the artifact server cannot listen on {artifacts}: {e}")))?;
+        let artifacts = listener.local_addr().map_err(|e| failed(&e))?;
+        let store = ArtifactStore::open(storage.join("artifacts"), RETENTION.0, RETENTION.1).map_err(|e| failed(&e))?;
+        let store = Arc::new(store);
+        let repositories =
+            Repositories::new(RepositoriesOptions { egress, ..RepositoriesOptions::new(storage.join("git")) })
+                .map_err(|e| failed(&e))?;
+
+        let views = Views::of_whole_objects(cluster.clone(), Duration::from_secs(60));
+        let scope = ViewScope {
+            namespace: settings.namespace.clone(),
+            labels: settings.label_selector.clone(),
+            ..ViewScope::default()
+        };
+        let shared = Arc::new(Shared {
+            recorder: Recorder::start(cluster.clone(), Vec::new()),
+            repositories: views.view(&Shared::resource(&GIT_REPOSITORY), &scope),
+            kustomizations: views.view(&Shared::resource(&KUSTOMIZATION), &scope),
+            views,
+            cluster,
+            settings,
+            leadership,
+            fetched: FetchedSources::default(),
+            kustomization_queue: WorkQueue::new(QueueOptions::default()),
+            source_queue: WorkQueue::new(QueueOptions::default()),
+            references: References::default(),
+        });
+        let engine = Arc::new(engine(&shared));
+        let seen = Arc::downgrade(&shared);
+        shared.views.on_change(move |change| {
+            if let Some(shared) = seen.upgrade() {
+                wake(&shared, change);
+            }
+        });
+        for view in [&shared.repositories, &shared.kustomizations] {
+            view.synced(SYNC_PATIENCE)
+                .await
+                .map_err(|e| StartError(format!("{e}; are the definitions installed? (belay install)")))?;
+        }
+        // What the watches delivered before the sink was set is looked at here.
+        for object in shared.repositories.objects() {
+            shared.references.set_repository(&Name::of(&object), Some(&object));
+            shared.source_queue.add(Name::of(&object));
+        }
+        for object in shared.kustomizations.objects() {
+            shared.references.set_kustomization(&Name::of(&object), Some(&object));
+            shared.kustomization_queue.add(Name::of(&object));
+        }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(store.clone().serve(listener));
+        run_sources(
+            &mut tasks,
+            &shared,
+            repositories,
+            store,
+            format!("http://{}", advertised_host(&advertised, artifacts)),
+        );
+        run_kustomizations(&mut tasks, &shared, &engine);
+        Ok(Controllers { tasks, shared, engine, artifacts })
+    }
+
+    /// Renders made and remembered so far.
+    pub fn renders(&self) -> belay_render::MemoCounts {
+        self.engine.memo().counts()
+    }
+
+    /// Waits until a controller ends by itself, which none does unless the queues are closed.
+    pub async fn join(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Ends the controllers: what is under way is finished, at most `patience`.
+    pub async fn stop(mut self, patience: Duration) {
+        self.shared.kustomization_queue.close();
+        self.shared.source_queue.close();
+        let _ = tokio::time::timeout(patience, async { self.shared.recorder.flush(patience).await }).await;
+        self.tasks.shutdown().await;
+    }
+}
+
+fn advertised_host(advertised: &str, address: SocketAddr) -> String {
+    if advertised.is_empty() { address.to_string() } else { advertised.to_owned() }
+}
+
+fn engine(shared: &Arc<Shared>) -> Engine {
+    let weak = Arc::downgrade(shared);
+    let wake = move |app: &ObjectKey, _: WakeReason, pause: Duration| {
+        if let Some(shared) = weak.upgrade() {
+            let name = Name { namespace: app.namespace.clone(), name: app.name.clone() };
+            if pause.is_zero() {
+                shared.kustomization_queue.add(name);
+            } else {
+                shared.kustomization_queue.add_after(name, pause);
+            }
+        }
+    };
+    Engine::new(KUSTOMIZE_CONTROLLER, &owner_label(), Memo::default(), Arc::new(wake))
+}
+
+fn run_sources(
+    tasks: &mut JoinSet<()>,
+    shared: &Arc<Shared>,
+    repositories: Repositories,
+    store: Arc<ArtifactStore>,
+    advertised: String,
+) {
+    let controller = Arc::new(GitRepositories {
+        shared: shared.clone(),
+        repositories: Arc::new(repositories),
+        store,
+        advertised,
+        resource: Shared::resource(&GIT_REPOSITORY),
+    });
+    let queue = shared.source_queue.clone();
+    tasks.spawn(belay_controller::run(
+        queue,
+        CONCURRENT_SOURCES,
+        move |name: Name| {
+            let controller = controller.clone();
+            async move { controller.reconcile(name).await }
+        },
+        |name, why| tracing::error!(repository = ?name, panic = why, "held back after repeated panics"),
+    ));
+}
+
+fn run_kustomizations(tasks: &mut JoinSet<()>, shared: &Arc<Shared>, engine: &Arc<Engine>) {
+    let controller = Arc::new(Kustomizations {
+        shared: shared.clone(),
+        engine: engine.clone(),
+        targets: Targets::new(shared.cluster.clone(), &shared.settings),
+        resource: Shared::resource(&KUSTOMIZATION),
+    });
+    let (queue, concurrent) = (shared.kustomization_queue.clone(), shared.settings.concurrent);
+    tasks.spawn(belay_controller::run(
+        queue,
+        concurrent,
+        move |name: Name| {
+            let controller = controller.clone();
+            async move { controller.reconcile(name).await }
+        },
+        |name, why| tracing::error!(kustomization = ?name, panic = why, "held back after repeated panics"),
+    ));
+}
+
+/// Whom a change of one of our resources wakes.
+fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
+    let name = Name { namespace: change.key.namespace.clone(), name: change.key.name.clone() };
+    let object = |e: &Option<belay_cluster::Entry<Arc<Object>>>| e.as_ref().map(|e| e.summary.clone());
+    let (before, after) = (object(&change.before), object(&change.after));
+    let differs = |path: &[&str]| before.as_ref().and_then(|o| o.at(path)) != after.as_ref().and_then(|o| o.at(path));
+    let asked = differs(&["metadata", "generation"])
+        || differs(&["metadata", "annotations", REQUESTED_AT])
+        || differs(&["metadata", "deletionTimestamp"])
+        || differs(&["metadata", "uid"]);
+    if *change.key.kind.kind == *KUSTOMIZATION.kind {
+        if asked {
+            shared.references.set_kustomization(&name, after.as_deref());
+            shared.kustomization_queue.release(&name);
+            shared.kustomization_queue.add(name.clone());
+        }
+        if differs(&["status", "conditions"]) || differs(&["status", "lastAppliedRevision"]) {
+            shared.references.dependents(&name).into_iter().for_each(|n| shared.kustomization_queue.add(n));
+        }
+        return;
+    }
+    if asked {
+        shared.references.set_repository(&name, after.as_deref());
+        shared.source_queue.release(&name);
+        shared.source_queue.add(name.clone());
+    }
+    if differs(&["status", "artifact", "revision"]) || before.is_none() {
+        shared.references.appliers(&name).into_iter().for_each(|n| shared.kustomization_queue.add(n));
+    }
+}

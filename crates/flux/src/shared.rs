@@ -1,0 +1,259 @@
+//! What both controllers share: the cluster, the live resources, the fetched trees, events.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_cluster::{Cluster, CrSummary, CrView, Patch, Resource, Views, WriteOptions};
+use belay_controller::{Event as RecordedEvent, EventKind, Involved, Leadership, Recorder, WorkQueue};
+use belay_object::{Object, Value};
+use belay_source::Fetched;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use crate::duration::GoDuration;
+use crate::names::{self, Kind};
+use crate::report::{Event, Severity};
+
+/// Names one resource of a kind that is known from the context.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Name {
+    /// Namespace.
+    pub namespace: Box<str>,
+    /// Name.
+    pub name: Box<str>,
+}
+
+impl Name {
+    /// The name of an object.
+    pub fn of(object: &Object) -> Name {
+        Name { namespace: object.namespace().into(), name: object.name().into() }
+    }
+    /// Makes one from texts.
+    pub fn new(namespace: &str, name: &str) -> Name {
+        Name { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+/// How the controllers behave: the flags of Flux's controllers that change what is done.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Kustomizations worked on at once. They hold no worker while waiting, so this bounds rendering
+    /// and applying.
+    pub concurrent: usize,
+    /// How soon to look again at what is waited for (`--requeue-dependency`).
+    pub requeue_dependency: Duration,
+    /// Whether a reference into another namespace is refused (`--no-cross-namespace-refs`).
+    pub no_cross_namespace_refs: bool,
+    /// The account to act as where a Kustomization names none (`--default-service-account`).
+    pub default_service_account: String,
+    /// Whether undefined variables fail a build (gate StrictPostBuildSubstitutions).
+    pub strict_substitution: bool,
+    /// Managers whose fields are taken over besides kubectl's (`--override-manager`).
+    pub override_managers: Vec<String>,
+    /// Kinds with a stage of their own (`--custom-apply-stage-kinds`).
+    pub custom_stage_kinds: Vec<belay_object::GroupKind>,
+    /// Percent by which intervals vary (`--interval-jitter-percentage`).
+    pub interval_jitter_percent: u32,
+    /// Whether exec plugins in kubeconfigs of secrets may run (`--insecure-kubeconfig-exec`).
+    pub kubeconfig_exec: bool,
+    /// Whether such kubeconfigs may skip TLS verification (`--insecure-kubeconfig-tls`).
+    pub kubeconfig_insecure_tls: bool,
+    /// Only this namespace; all where empty (`--watch-all-namespaces`).
+    pub namespace: String,
+    /// Only resources with these labels (`--watch-label-selector`).
+    pub label_selector: String,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            concurrent: 32,
+            requeue_dependency: Duration::from_secs(30),
+            no_cross_namespace_refs: false,
+            default_service_account: String::new(),
+            strict_substitution: true,
+            override_managers: Vec::new(),
+            custom_stage_kinds: Vec::new(),
+            interval_jitter_percent: 5,
+            kubeconfig_exec: false,
+            kubeconfig_insecure_tls: false,
+            namespace: String::new(),
+            label_selector: String::new(),
+        }
+    }
+}
+
+/// What both controllers share.
+pub(crate) struct Shared {
+    pub cluster: Cluster,
+    pub settings: Settings,
+    pub leadership: Leadership,
+    pub recorder: Recorder,
+    pub views: Views<CrSummary>,
+    pub repositories: CrView,
+    pub kustomizations: CrView,
+    pub fetched: FetchedSources,
+    pub kustomization_queue: WorkQueue<Name>,
+    pub source_queue: WorkQueue<Name>,
+    pub references: References,
+}
+
+/// The trees of this process, by their resource: consumers read them and never unpack an archive.
+#[derive(Default)]
+pub(crate) struct FetchedSources(Mutex<HashMap<Name, Arc<Fetched>>>);
+
+impl FetchedSources {
+    pub fn get(&self, name: &Name) -> Option<Arc<Fetched>> {
+        self.0.lock().get(name).cloned()
+    }
+    /// Keeps a tree; gives whether its revision is another than before.
+    pub fn put(&self, name: Name, fetched: Fetched) -> bool {
+        let new = fetched.revision.clone();
+        self.0.lock().insert(name, Arc::new(fetched)).is_none_or(|old| old.revision != new)
+    }
+    pub fn remove(&self, name: &Name) {
+        self.0.lock().remove(name);
+    }
+}
+
+/// Who refers to whom: to wake in O(referrers).
+#[derive(Default)]
+pub(crate) struct References(Mutex<ReferenceMaps>);
+
+#[derive(Default)]
+struct ReferenceMaps {
+    /// By repository: the Kustomizations that apply it.
+    by_source: HashMap<Name, HashSet<Name>>,
+    /// By Kustomization: those that depend on it.
+    by_dependency: HashMap<Name, HashSet<Name>>,
+    /// By repository: the repositories that include it.
+    by_include: HashMap<Name, HashSet<Name>>,
+    /// What each Kustomization refers to, to take it back.
+    of_kustomization: HashMap<Name, (Name, Vec<Name>)>,
+    of_repository: HashMap<Name, Vec<Name>>,
+}
+
+impl References {
+    /// Notes what a Kustomization refers to; `None` where it is gone.
+    pub fn set_kustomization(&self, name: &Name, object: Option<&Object>) {
+        let mut maps = self.0.lock();
+        let maps = &mut *maps;
+        if let Some((source, dependencies)) = maps.of_kustomization.remove(name) {
+            drop_from(&mut maps.by_source, &source, name);
+            for dependency in dependencies {
+                drop_from(&mut maps.by_dependency, &dependency, name);
+            }
+        }
+        let Some(object) = object else { return };
+        let own = object.namespace();
+        let read = |value: &Value| {
+            let namespace = value.str_at(&["namespace"]).filter(|n| !n.is_empty()).unwrap_or(own);
+            Name::new(namespace, value.str_at(&["name"]).unwrap_or_default())
+        };
+        let source = object.at(&["spec", "sourceRef"]).map(read).unwrap_or_else(|| Name::new("", ""));
+        let dependencies: Vec<Name> =
+            object.at(&["spec", "dependsOn"]).map_or(&[][..], Value::items).iter().map(read).collect();
+        maps.by_source.entry(source.clone()).or_default().insert(name.clone());
+        for dependency in &dependencies {
+            maps.by_dependency.entry(dependency.clone()).or_default().insert(name.clone());
+        }
+        maps.of_kustomization.insert(name.clone(), (source, dependencies));
+    }
+    /// Notes what a repository includes; `None` where it is gone.
+    pub fn set_repository(&self, name: &Name, object: Option<&Object>) {
+        let mut maps = self.0.lock();
+        let maps = &mut *maps;
+        for included in maps.of_repository.remove(name).unwrap_or_default() {
+            drop_from(&mut maps.by_include, &included, name);
+        }
+        let Some(object) = object else { return };
+        let included: Vec<Name> = object
+            .at(&["spec", "include"])
+            .map_or(&[][..], Value::items)
+            .iter()
+            .filter_map(|i| i.str_at(&["repository", "name"]))
+            .map(|included| Name::new(object.namespace(), included))
+            .collect();
+        for name_included in &included {
+            maps.by_include.entry(name_included.clone()).or_default().insert(name.clone());
+        }
+        if !included.is_empty() {
+            maps.of_repository.insert(name.clone(), included);
+        }
+    }
+    /// The Kustomizations that apply a repository.
+    pub fn appliers(&self, source: &Name) -> Vec<Name> {
+        self.0.lock().by_source.get(source).into_iter().flatten().cloned().collect()
+    }
+    /// The Kustomizations that depend on one.
+    pub fn dependents(&self, dependency: &Name) -> Vec<Name> {
+        self.0.lock().by_dependency.get(dependency).into_iter().flatten().cloned().collect()
+    }
+    /// The repositories that include one.
+    pub fn includers(&self, repository: &Name) -> Vec<Name> {
+        self.0.lock().by_include.get(repository).into_iter().flatten().cloned().collect()
+    }
+}
+
+fn drop_from(map: &mut HashMap<Name, HashSet<Name>>, key: &Name, name: &Name) {
+    if let Some(names) = map.get_mut(key) {
+        names.remove(name);
+        if names.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+impl Shared {
+    /// The resource of one of our kinds, without discovery: definitions serve one version each.
+    pub fn resource(kind: &Kind) -> Arc<Resource> {
+        Resource::known(kind.group, kind.version, kind.kind, kind.plural, true)
+    }
+    /// Records events about an object.
+    pub fn tell(&self, object: &Object, component: &str, events: Vec<Event>) {
+        for event in events {
+            let kind = if event.severity.event_type() == "Warning" { EventKind::Warning } else { EventKind::Normal };
+            self.recorder.record(RecordedEvent {
+                involved: Involved::of(object),
+                kind,
+                reason: event.reason,
+                message: event.message,
+                annotations: event.metadata,
+                component: component.to_owned(),
+                trace: event.severity == Severity::Trace,
+                at: Timestamp::now(),
+            });
+        }
+    }
+    /// Patches an object's status. The uid stands in the patch: an object made anew is not touched.
+    pub async fn patch_status(
+        &self,
+        resource: &Resource,
+        object: &Object,
+        mut patch: Value,
+        manager: &str,
+    ) -> belay_cluster::Result<()> {
+        patch.set(&["metadata", "uid"], object.uid());
+        let options = WriteOptions { field_manager: manager.to_owned(), ..WriteOptions::default() };
+        let (namespace, name, patch) = (object.namespace(), object.name(), Patch::Merge(patch));
+        match self.cluster.patch_status(resource, namespace, name, &patch, &options).await {
+            Err(e) if e.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+    /// An interval with jitter, so that a thousand resources made at once are not due at once.
+    pub fn jittered(&self, interval: GoDuration) -> Duration {
+        belay_cluster::jittered(interval.to_std(), self.settings.interval_jitter_percent)
+    }
+}
+
+/// Now, RFC 3339 to the second.
+pub(crate) fn now_text() -> String {
+    belay_controller::conditions::time_text(Timestamp::now())
+}
+
+/// The field manager of the finalizer and status of a kind.
+pub(crate) fn status_manager(kind: &Kind) -> &'static str {
+    if kind.group == names::SOURCE_GROUP { names::SOURCE_CONTROLLER } else { names::KUSTOMIZE_STATUS_MANAGER }
+}
