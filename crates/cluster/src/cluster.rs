@@ -33,6 +33,14 @@ pub struct Cluster {
     pub(crate) identity: Option<Arc<Headers>>,
     pub(crate) timeout: Duration,
     pub(crate) urgent: bool,
+    pub(crate) fence: Option<Arc<dyn Fence>>,
+}
+
+/// Says whether this process may write: a leadership that can be lost. Asked right before every
+/// request that can change something, each try of it included (INV-ACT-8).
+pub trait Fence: Send + Sync {
+    /// Permits the write, or says why not.
+    fn check(&self) -> std::result::Result<(), String>;
 }
 
 pub(crate) struct Shared {
@@ -96,7 +104,7 @@ impl Cluster {
             no_streaming_lists: AtomicBool::new(false),
             base_identity: base_identity.clone(),
         });
-        Ok(Cluster { shared, identity: base_identity, timeout, urgent: false })
+        Ok(Cluster { shared, identity: base_identity, timeout, urgent: false, fence: None })
     }
 
     /// The same server and connections as another user. It takes the place of whom the kubeconfig
@@ -113,6 +121,11 @@ impl Cluster {
     /// The same, past the queue of the limit: for lease renewals alone.
     pub fn urgent(&self) -> Cluster {
         Cluster { urgent: true, ..self.clone() }
+    }
+    /// The same, whose writes are permitted by a fence; those that are not fail as
+    /// [`ErrorKind::Fenced`] and are not sent.
+    pub fn fenced(&self, fence: Arc<dyn Fence>) -> Cluster {
+        Cluster { fence: Some(fence), ..self.clone() }
     }
     /// The API server's host and port, for people.
     pub fn host(&self) -> &str {

@@ -53,6 +53,8 @@ pub enum ErrorKind {
     Decode,
     /// Discovery knows no such kind.
     UnknownKind,
+    /// This process may no longer write; no request was sent.
+    Fenced,
     /// The kubeconfig, a flag or a name is wrong; no request was sent.
     Config,
 }

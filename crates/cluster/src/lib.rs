@@ -31,7 +31,7 @@ mod view;
 mod watch;
 
 pub use backoff::{Backoff, jittered, random_below};
-pub use cluster::{Cluster, List, LogStream, Page};
+pub use cluster::{Cluster, Fence, List, LogStream, Page};
 pub use connect::{KubeconfigFlags, SecretKubeconfig};
 pub use counters::{Counters, RequestCount, Verb};
 pub use discovery::Catalog;

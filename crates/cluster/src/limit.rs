@@ -19,6 +19,8 @@ use crate::backoff::random_below;
 const INITIAL: f64 = 16.0;
 /// Never below: one slow request must not hold all others.
 const MIN: f64 = 2.0;
+/// Slowness alone never cuts below: a slow webhook of one kind must not starve all others.
+const SLOW_MIN: f64 = 8.0;
 /// Never above: each is a connection and a file descriptor on either side.
 const MAX: f64 = 256.0;
 /// The longest that one `Retry-After` holds requests back.
@@ -39,6 +41,17 @@ pub enum Outcome {
     Broken,
 }
 
+/// Whose latency a request's is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Reads of one object.
+    Read,
+    /// Writes.
+    Write,
+    /// Lists and streams: their size decides how long they take, so they say nothing about load.
+    Other,
+}
+
 /// The adaptive limit of one API server.
 pub struct Limiter(Mutex<State>);
 
@@ -48,10 +61,11 @@ struct State {
     waiters: VecDeque<oneshot::Sender<Permit>>,
     hold_until: Option<Instant>,
     last_cut: Option<Instant>,
-    /// Usual and recent seconds of reads and of writes.
-    latency: [Latency; 2],
+    reads: Latency,
+    writes: Latency,
 }
 
+/// Usual and recent seconds.
 #[derive(Clone, Copy, Default)]
 struct Latency {
     usual: f64,
@@ -74,7 +88,8 @@ impl Limiter {
             waiters: VecDeque::new(),
             hold_until: None,
             last_cut: None,
-            latency: Default::default(),
+            reads: Latency::default(),
+            writes: Latency::default(),
         })))
     }
     /// Waits for a turn, and until no `Retry-After` holds requests back. Dropping the future gives
@@ -139,24 +154,30 @@ impl Limiter {
         self.0.lock().waiters.len()
     }
 
-    fn observe(&self, outcome: Outcome, writes: bool, took: Duration) {
-        let mut state = self.0.lock();
+    fn observe(&self, outcome: Outcome, class: Class, took: Duration) {
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
         match outcome {
             Outcome::Answered => {
                 let seconds = took.as_secs_f64();
-                if state.latency[usize::from(writes)].is_slow_after(seconds) {
-                    state.cut(0.9);
+                let slow = match class {
+                    Class::Read => state.reads.is_slow_after(seconds),
+                    Class::Write => state.writes.is_slow_after(seconds),
+                    Class::Other => false,
+                };
+                if slow {
+                    state.cut(0.9, SLOW_MIN);
                 } else if state.in_flight as f64 >= state.limit / 2.0 {
                     state.limit = (state.limit + 1.0 / state.limit).min(MAX);
                 }
             }
             Outcome::Throttled(retry_after) => {
-                state.cut(0.7);
+                state.cut(0.7, MIN);
                 let pause = retry_after.unwrap_or(Duration::from_secs(1)).min(MAX_PAUSE);
                 let until = Instant::now() + pause;
                 state.hold_until = Some(state.hold_until.map_or(until, |held| held.max(until)));
             }
-            Outcome::Overloaded => state.cut(0.7),
+            Outcome::Overloaded => state.cut(0.7, MIN),
             Outcome::Broken => {}
         }
     }
@@ -188,13 +209,13 @@ impl Limiter {
 }
 
 impl State {
-    fn cut(&mut self, factor: f64) {
+    fn cut(&mut self, factor: f64, least: f64) {
         let now = Instant::now();
         if self.last_cut.is_some_and(|last| now.duration_since(last) < CUT_EVERY) {
             return;
         }
         self.last_cut = Some(now);
-        self.limit = (self.limit * factor).max(MIN);
+        self.limit = (self.limit * factor).max(least.min(self.limit));
     }
 }
 
@@ -214,9 +235,9 @@ impl Latency {
 
 impl Permit {
     /// Ends the request, telling what came of it.
-    pub fn finish(self, outcome: Outcome, writes: bool) {
+    pub fn finish(self, outcome: Outcome, class: Class) {
         if let Some(limiter) = &self.limiter {
-            limiter.observe(outcome, writes, self.since.elapsed());
+            limiter.observe(outcome, class, self.since.elapsed());
         }
     }
 }

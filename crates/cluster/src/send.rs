@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backoff::Backoff;
-use crate::limit::Outcome;
+use crate::limit::{Class, Outcome};
 use crate::{Body, Cluster, Error, ErrorKind, Result, Status, Verb};
 
 /// Tries of one request, the first included.
@@ -124,6 +124,11 @@ impl Cluster {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10), 50);
         let deadline = Instant::now() + self.timeout * 2 + MAX_QUEUE;
         let mut started = None;
+        let class = match call.verb {
+            Verb::Get => Class::Read,
+            verb if verb.writes() => Class::Write,
+            _ => Class::Other,
+        };
         loop {
             let permit = match self.urgent {
                 true => shared.limiter.acquire_urgent(),
@@ -137,6 +142,12 @@ impl Cluster {
                 })?,
             };
             let overall = *started.get_or_insert_with(Instant::now) + self.timeout * 2;
+            // Asked last, after the queue and the back-off: what was true then may be over.
+            if call.verb.writes()
+                && let Some(fence) = &self.fence
+            {
+                fence.check().map_err(|why| Error::new(ErrorKind::Fenced, why).at(&call.action(), &shared.host))?;
+            }
             let request = self.request(call)?;
             let attempt = async {
                 let response = self.attempt(call, request).await?;
@@ -146,7 +157,7 @@ impl Cluster {
             let failed = match timeout(self.timeout, attempt).await {
                 Ok(Ok((done, code))) => {
                     shared.counters.count(call.verb, &call.resource, code);
-                    permit.finish(Outcome::Answered, call.verb.writes());
+                    permit.finish(Outcome::Answered, class);
                     return Ok(done);
                 }
                 Ok(Err(failed)) => failed,
@@ -157,7 +168,7 @@ impl Cluster {
                 }
             };
             shared.counters.count(call.verb, &call.resource, failed.code);
-            permit.finish(failed.outcome, call.verb.writes());
+            permit.finish(failed.outcome, class);
             let error = failed.error.at(&call.action(), &shared.host);
             let pause = backoff.next_pause().max(failed.retry_after.unwrap_or_default());
             let over = backoff.failures() >= MAX_TRIES || Instant::now() + pause >= overall;

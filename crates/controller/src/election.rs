@@ -63,6 +63,8 @@ impl std::fmt::Display for LeadershipLost {
 impl std::error::Error for LeadershipLost {}
 
 /// The right to write, for as long as the Lease is ours. Cheap to clone.
+///
+/// Given to [`Cluster::fenced`] it stands before every write of a cluster.
 #[derive(Clone)]
 pub struct Leadership(Option<Arc<Term>>);
 
@@ -111,6 +113,12 @@ impl Leadership {
                 () = sleep_until(until) => {}
             }
         }
+    }
+}
+
+impl belay_cluster::Fence for Leadership {
+    fn check(&self) -> std::result::Result<(), String> {
+        Leadership::check(self).map_err(|lost| lost.to_string())
     }
 }
 

@@ -10,6 +10,7 @@
 //! What this crate deliberately does not know: Flux's and Argo CD's kinds, reasons and texts.
 #![warn(missing_docs)]
 
+mod collect;
 pub mod conditions;
 pub mod duration;
 mod election;
@@ -20,6 +21,7 @@ mod queue;
 mod run;
 pub mod status;
 
+pub use collect::{collect_cluster, collect_queue};
 pub use election::{Candidate, ElectionOptions, Leadership, LeadershipLost};
 pub use event::{Event, EventKind, EventSink, Involved, Recorder, RecorderStats};
 pub use metrics::{Counter, Gauge, Histogram, MetricText, Registry, exponential_buckets};

@@ -102,7 +102,7 @@ impl Registry {
         for collector in self.0.collectors.lock().iter() {
             collector(&mut text);
         }
-        text.0
+        text.finish()
     }
 }
 
@@ -200,27 +200,42 @@ impl Histogram {
     }
 }
 
-/// The page under construction.
+/// The page under construction: families in the order of their first mention, each in one piece,
+/// whoever adds to it.
 #[derive(Default)]
-pub struct MetricText(String);
+pub struct MetricText {
+    families: Vec<(String, String)>,
+    /// The family that samples go to.
+    current: usize,
+}
 
 impl MetricText {
-    /// Starts a family: `counter`, `gauge` or `histogram`.
+    /// Starts a family (`counter`, `gauge` or `histogram`), or goes on with it.
     pub fn family(&mut self, name: &str, kind: &str, help: &str) {
+        if let Some(at) = self.families.iter().position(|(known, _)| known == name) {
+            self.current = at;
+            return;
+        }
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        self.current = self.families.len();
+        self.families.push((name.to_owned(), head));
     }
-    /// Writes one sample.
+    /// Writes one sample of the family that was started last.
     pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        self.0.push_str(name);
+        let Some((_, out)) = self.families.get_mut(self.current) else { return };
+        out.push_str(name);
         for (i, (label, text)) in labels.iter().enumerate() {
             let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = write!(self.0, "{}{label}=\"{text}\"", if i == 0 { '{' } else { ',' });
+            let _ = write!(out, "{}{label}=\"{text}\"", if i == 0 { '{' } else { ',' });
         }
         if !labels.is_empty() {
-            self.0.push('}');
+            out.push('}');
         }
-        let _ = writeln!(self.0, " {value}");
+        let _ = writeln!(out, " {value}");
+    }
+    fn finish(self) -> String {
+        self.families.into_iter().map(|(_, text)| text).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::limit::{Limiter, Outcome};
+use crate::limit::{Class, Limiter, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn the_limit_grows_while_it_is_used_up() {
@@ -16,7 +16,7 @@ async fn the_limit_grows_while_it_is_used_up() {
             permits.push(limiter.acquire().await);
         }
         sleep(Duration::from_millis(5)).await;
-        permits.into_iter().for_each(|p| p.finish(Outcome::Answered, false));
+        permits.into_iter().for_each(|p| p.finish(Outcome::Answered, Class::Read));
     }
     assert!(limiter.limit() > start + 5, "{}", limiter.limit());
 }
@@ -26,7 +26,7 @@ async fn the_limit_stays_where_it_is_not_used() {
     let limiter = Limiter::new();
     let start = limiter.limit();
     for _ in 0..1_000 {
-        limiter.acquire().await.finish(Outcome::Answered, false);
+        limiter.acquire().await.finish(Outcome::Answered, Class::Read);
     }
     assert_eq!(limiter.limit(), start);
 }
@@ -36,7 +36,7 @@ async fn a_429_holds_all_and_cuts_the_limit_once_a_second() {
     let limiter = Limiter::new();
     let start = limiter.limit() as f64;
     for _ in 0..10 {
-        limiter.acquire_urgent().finish(Outcome::Throttled(Some(Duration::from_secs(3))), true);
+        limiter.acquire_urgent().finish(Outcome::Throttled(Some(Duration::from_secs(3))), Class::Write);
     }
     assert_eq!(limiter.limit(), (start * 0.7) as usize);
     let began = Instant::now();
@@ -53,13 +53,13 @@ async fn a_server_that_slows_down_gets_less() {
     for _ in 0..50 {
         let permit = limiter.acquire().await;
         sleep(Duration::from_millis(10)).await;
-        permit.finish(Outcome::Answered, true);
+        permit.finish(Outcome::Answered, Class::Write);
     }
     let before = limiter.limit();
     for _ in 0..20 {
         let permit = limiter.acquire().await;
         sleep(Duration::from_secs(3)).await;
-        permit.finish(Outcome::Answered, true);
+        permit.finish(Outcome::Answered, Class::Write);
     }
     assert!(limiter.limit() < before, "{} < {before}", limiter.limit());
     assert!(limiter.limit() >= 2);

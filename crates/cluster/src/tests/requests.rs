@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::fake::{Reply, Sent, cluster, json, ok, status};
 use crate::{
-    ApplyOptions, DeleteOptions, ErrorKind, Identity, ListOptions, LogOptions, Patch, Propagation, Resource, Verb,
-    WriteOptions,
+    ApplyOptions, DeleteOptions, ErrorKind, Fence, Identity, ListOptions, LogOptions, Patch, Propagation, Resource,
+    Verb, WriteOptions,
 };
 
 fn config_maps() -> Arc<Resource> {
@@ -332,4 +332,26 @@ async fn requests_beyond_the_limit_wait_and_urgent_ones_do_not() {
     assert_eq!(notes.count("/shop/"), 1);
     // The held ones time out and make room.
     waiting.await.unwrap().unwrap();
+}
+
+/// INV-ACT-8: also the second try of a write asks the fence.
+#[tokio::test(start_paused = true)]
+async fn a_fence_that_closes_stops_writes_and_not_reads() {
+    struct Closing(std::sync::atomic::AtomicI32);
+    impl Fence for Closing {
+        fn check(&self) -> Result<(), String> {
+            let left = self.0.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            (left > 0).then_some(()).ok_or_else(|| "the lease is lost".to_owned())
+        }
+    }
+    let (cluster, notes) = cluster(|_, sent| match sent.line.starts_with("GET") {
+        true => echo(0, sent),
+        false => Reply::RetryAfter(429, 1),
+    });
+    let cluster = cluster.fenced(Arc::new(Closing(2.into())));
+    let options = ApplyOptions { field_manager: "m".into(), ..Default::default() };
+    let error = cluster.apply(&config_maps(), &named("shop", "a"), &options).await.unwrap_err();
+    assert_eq!((error.kind(), notes.lines().len()), (ErrorKind::Fenced, 2));
+    assert_eq!(error.to_string(), "apply ConfigMap/shop/a on fake: the lease is lost");
+    cluster.get(&config_maps(), "shop", "a").await.unwrap();
 }

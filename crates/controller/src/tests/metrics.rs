@@ -59,3 +59,27 @@ fn series_are_bounded() {
     }
     assert!(registry.text().lines().count() <= 20_002);
 }
+
+#[tokio::test]
+async fn queues_and_clusters_stand_on_the_page() {
+    let registry = Registry::default();
+    let queue = crate::WorkQueue::<u8>::default();
+    let cluster = super::fake::Fake::default().cluster();
+    crate::collect_queue(&registry, "kustomization", &queue);
+    crate::collect_queue(&registry, "gitrepository", &crate::WorkQueue::<u8>::default());
+    crate::collect_cluster(&registry, &cluster);
+    queue.add(1);
+    let maps = belay_cluster::Resource::known("", "v1", "ConfigMap", "configmaps", true);
+    assert!(cluster.find(&maps, "shop", "a").await.unwrap().is_none());
+    let text = registry.text();
+    // A family stands in one piece, or Prometheus refuses the page.
+    let depths = "# TYPE workqueue_depth gauge\nworkqueue_depth{name=\"kustomization\"} 1\nworkqueue_depth{name=\"gitrepository\"} 0\n";
+    assert!(text.contains(depths), "{text}");
+    for line in [
+        "workqueue_depth{name=\"kustomization\"} 1",
+        "rest_client_requests_total{code=\"404\",host=\"fake\",method=\"GET\",resource=\"configmaps\",verb=\"get\"} 1",
+        "belay_cluster_request_limit{host=\"fake\"} 16",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+    }
+}
