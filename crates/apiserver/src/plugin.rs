@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use belay_object::{Key, Object, Value};
+use belay_object::{Key, Object, Value, object};
 
 use crate::identity::UserInfo;
 use crate::status::{FieldError, Result};
@@ -50,6 +50,14 @@ pub enum Decision {
 pub trait Authorizer: Send + Sync {
     /// Decides. Members of `system:masters` never come here.
     fn authorize(&self, store: &Store, user: &UserInfo, attributes: &Attributes<'_>) -> Decision;
+    /// The policy rules (as in a Role) that a user has in a namespace: what they may pass on to others.
+    fn rules(&self, store: &Store, user: &UserInfo, namespace: &str) -> Vec<Value> {
+        let _ = (store, user, namespace);
+        let everything = |field: &str| object! { "verbs" => vec!["*"], field => vec!["*"] };
+        let mut resources = everything("resources");
+        resources.set(&["apiGroups"], vec!["*"]);
+        vec![resources, everything("nonResourceURLs")]
+    }
 }
 
 /// Allows everything: the authorizer of a server without RBAC.
