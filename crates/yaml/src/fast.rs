@@ -2,11 +2,12 @@
 //! quoted scalars, block scalars. Four times as fast as scanner and tree.
 //!
 //! *Invariant*: where it gives a value, the scanner, the parser and the builder would give the same.
-//! Whatever it is not sure of (anchors, tags, flow collections with content, tabs, carriage returns,
+//! Whatever it is not sure of (anchors, tags, flow collections over lines, tabs, carriage returns,
 //! complex keys, anything that looks like an error) it leaves to them by giving nothing. It works
 //! line by line: `at` is the first character of a line that is neither empty nor a comment, and
 //! `indent` its column.
 
+mod flow;
 mod scalar;
 
 use belay_object::{Key, Map, Value};
@@ -38,7 +39,7 @@ pub(crate) fn value(text: &str, options: &Options) -> Option<(Value, usize)> {
     if reader.ended {
         return Some((Value::Null, 0));
     }
-    let value = reader.block()?;
+    let value = reader.block(None)?;
     reader.ended.then_some((value, lines))
 }
 
@@ -140,13 +141,17 @@ impl<'a> Reader<'a> {
         self.byte(at) == b'-' && matches!(self.byte(at + 1), b' ' | b'\n')
     }
 
-    /// Reads the map or list that starts on this line.
-    fn block(&mut self) -> Option<Value> {
+    /// Reads the map, list or scalar that starts on this line and belongs to a collection in column
+    /// `parent`.
+    fn block(&mut self, parent: Option<usize>) -> Option<Value> {
         if self.is_dash(self.at) {
             return self.sequence(self.indent, false);
         }
-        let (key, behind) = self.key(self.at)?;
-        self.mapping(self.indent, key, behind)
+        match (self.key(self.at), parent) {
+            (Some((key, behind)), _) => self.mapping(self.indent, key, behind),
+            (None, Some(parent)) => self.scalar(self.at, parent),
+            (None, None) => None,
+        }
     }
 
     fn enter(&mut self) -> Option<()> {
@@ -193,7 +198,7 @@ impl<'a> Reader<'a> {
         if self.ended || self.indent < indent {
             Some(Value::Null)
         } else if self.indent > indent {
-            self.block()
+            self.block(Some(indent))
         } else if self.is_dash(self.at) {
             self.sequence(indent, true)
         } else {
@@ -233,7 +238,7 @@ impl<'a> Reader<'a> {
         if matches!(self.byte(at), b'\n' | b'#') {
             self.end_line(self.at + 1)?;
             self.next()?;
-            return if self.ended || self.indent <= indent { Some(Value::Null) } else { self.block() };
+            return if self.ended || self.indent <= indent { Some(Value::Null) } else { self.block(Some(indent)) };
         }
         let column = indent + at - self.at;
         if self.is_dash(at) {
@@ -267,10 +272,16 @@ impl<'a> Reader<'a> {
             return None;
         }
         let rest = &self.bytes[at..(at + MAX_KEY_BYTES).min(self.bytes.len())];
-        let length = rest.iter().position(|b| !KEY_BYTES[usize::from(*b)])?;
-        let end = at + length;
-        if self.byte(end) != b':' || !matches!(self.byte(end + 1), b' ' | b'\n') {
-            return None;
+        let mut end = at;
+        loop {
+            end += rest[end - at..].iter().position(|b| !KEY_BYTES[usize::from(*b)])?;
+            if self.byte(end) != b':' {
+                return None;
+            }
+            if matches!(self.byte(end + 1), b' ' | b'\n') {
+                break;
+            }
+            end += 1;
         }
         let text = &self.text[at..end];
         if may_be_no_text(first) && resolve::scalar(text, self.options.resolver, true) != Scalar::Text {
@@ -280,7 +291,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a plain key may hold to be read here; a colon within a key is left to others.
+/// What a plain key may hold to be read here, besides colons.
 const KEY_BYTES: [bool; 256] = {
     let mut table = [false; 256];
     let mut b = 0;

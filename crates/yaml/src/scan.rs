@@ -371,7 +371,8 @@ impl<'a> Scanner<'a> {
             while self.at(0) == b' ' || (self.at(0) == b'\t' && (self.in_flow() || !self.simple_key_allowed)) {
                 self.skip();
             }
-            if self.at(0) == b'#' {
+            let commented = self.at(0) == b'#';
+            if commented {
                 self.comment();
             }
             if !self.is_break(0) {
@@ -381,6 +382,17 @@ impl<'a> Scanner<'a> {
             if !self.in_flow() {
                 self.simple_key_allowed = true;
             }
+            // yaml.v3 reads comments on following lines together, whatever indents them.
+            if commented && self.lookahead > 0 {
+                self.skip_blanks_before_comment();
+            }
+        }
+    }
+
+    fn skip_blanks_before_comment(&mut self) {
+        let blanks = self.bytes[self.mark.pos..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        if self.at(blanks) == b'#' {
+            (0..blanks).for_each(|_| self.skip());
         }
     }
 

@@ -15,11 +15,13 @@ impl<'a> Reader<'a> {
             b'\'' => self.single_quoted(at),
             b'|' => self.block_scalar(at, indent, true),
             b'>' => self.block_scalar(at, indent, false),
-            b'[' if self.byte(at + 1) == b']' => self.rest(at + 2, Value::Array(thin_vec::ThinVec::new())),
-            b'{' if self.byte(at + 1) == b'}' => self.rest(at + 2, Value::object()),
+            b'[' | b'{' => {
+                let (value, end) = self.flow(at)?;
+                self.rest(end, value)
+            }
             b'-' | b'?' | b':' if matches!(self.byte(at + 1), b' ' | b'\n' | b'\t') => None,
             b'?' | b':' => None,
-            b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'%' | b'@' | b'`' => None,
+            b',' | b']' | b'}' | b'#' | b'&' | b'*' | b'!' | b'%' | b'@' | b'`' => None,
             _ => self.plain(at, indent),
         }
     }
@@ -87,7 +89,7 @@ impl<'a> Reader<'a> {
         self.resolved(&text)
     }
 
-    fn resolved(&self, text: &str) -> Option<Value> {
+    pub(super) fn resolved(&self, text: &str) -> Option<Value> {
         if !text.bytes().next().is_some_and(may_be_no_text) {
             return Some(Value::from(text));
         }
@@ -139,6 +141,7 @@ impl<'a> Reader<'a> {
         }
         let raw = &self.text[from..end];
         let value = match escapes {
+            true if self.tabs && raw.contains('\t') => return None,
             true => Value::from(unescaped(raw)?),
             false => Value::from(&*self.folded(raw)?),
         };
@@ -259,8 +262,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Undoes the escapes that JSON and hands write; nothing where there are others, or more lines.
-fn unescaped(raw: &str) -> Option<String> {
+/// Undoes the escapes that people and emitters write, and folds lines; nothing where there are
+/// other escapes.
+pub(super) fn unescaped(raw: &str) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     loop {
@@ -268,18 +272,52 @@ fn unescaped(raw: &str) -> Option<String> {
             text.push_str(rest);
             return Some(text);
         };
-        text.push_str(&rest[..i]);
+        let (words, next) = (&rest[..i], rest.as_bytes().get(i + 1).copied());
         if rest.as_bytes()[i] == b'\n' {
-            return None;
+            text.push_str(words.trim_end_matches(' '));
+            rest = fold_lines(&rest[i + 1..], &mut text, true)?;
+            continue;
         }
-        text.push(match rest.as_bytes().get(i + 1)? {
+        text.push_str(words);
+        text.push(match next? {
             b'n' => '\n',
             b't' => '\t',
             b'r' => '\r',
             b'"' => '"',
             b'\\' => '\\',
+            b' ' => ' ',
+            b'\n' => {
+                rest = fold_lines(&rest[i + 2..], &mut text, false)?;
+                continue;
+            }
             _ => return None,
         });
         rest = &rest[i + 2..];
     }
+}
+
+/// Goes over blanks and empty lines behind a break that is a space (`folds`) or, escaped, nothing.
+fn fold_lines<'a>(rest: &'a str, text: &mut String, folds: bool) -> Option<&'a str> {
+    let mut rest = rest;
+    let mut empty_lines = 0;
+    loop {
+        // A line of `---` is no part of any scalar, and what tabs do is left to others.
+        if rest.starts_with("---") || rest.starts_with("...") {
+            return None;
+        }
+        rest = rest.trim_start_matches(' ');
+        match rest.as_bytes().first() {
+            Some(b'\n') => {
+                empty_lines += 1;
+                rest = &rest[1..];
+            }
+            Some(b'\t') => return None,
+            _ => break,
+        }
+    }
+    match empty_lines {
+        0 if folds => text.push(' '),
+        n => text.extend(std::iter::repeat_n('\n', n)),
+    }
+    Some(rest)
 }
