@@ -202,11 +202,7 @@ pub(crate) fn is_base_60(text: &str) -> bool {
             }
             _ => part,
         };
-        let fits = match part.as_bytes() {
-            [b'0'..=b'9'] => true,
-            [b'0'..=b'5', b'0'..=b'9'] => true,
-            _ => false,
-        };
+        let fits = matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
         if !fits {
             return false;
         }

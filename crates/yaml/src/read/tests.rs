@@ -110,7 +110,13 @@ fn errors_are_in_gos_words() {
         ),
         ("a: \"b\n", "yaml: line 2: found unexpected end of stream", "", 2, 1),
         ("a:\n  b\n  c: d", "yaml: line 3: mapping values are not allowed in this context", "", 3, 4),
-        ("a: 1\nb\nc: 2\n", "yaml: line 3: could not find expected ':'", "", 3, 1),
+        (
+            "a: 1\nb\nc: 2\n",
+            "yaml: line 3: could not find expected ':'",
+            "yaml: line 2: could not find expected ':'",
+            3,
+            1,
+        ),
         ("a: \"\\ud83d\\ude00\"", "yaml: found invalid Unicode character escape code", "", 1, 7),
         ("a: \u{7}", "yaml: control characters are not allowed", "", 1, 4),
     ] {
