@@ -71,7 +71,10 @@ impl Call {
     }
     fn action(&self) -> String {
         let object = if self.object.is_empty() { self.uri.split('?').next().unwrap_or_default() } else { &self.object };
-        format!("{} {object}", self.verb.as_str())
+        match self.verb {
+            Verb::Raw => format!("{} {object}", self.method),
+            verb => format!("{} {object}", verb.as_str()),
+        }
     }
 }
 

@@ -218,8 +218,7 @@ pub(crate) async fn load_untrusted(bytes: &[u8], allow: &SecretKubeconfig) -> Re
         return Err(wrong("is larger than 1 MiB"));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| wrong("is no UTF-8 text"))?;
-    // The parser's own words may quote a line that holds a credential.
-    let mut kubeconfig = Kubeconfig::from_yaml(text).map_err(|_| wrong("could not be read"))?;
+    let mut kubeconfig = Kubeconfig::from_yaml(text).map_err(refused)?;
     for cluster in kubeconfig.clusters.iter_mut().filter_map(|c| c.cluster.as_mut()) {
         if cluster.certificate_authority.as_deref().is_some_and(|p| !p.is_empty()) {
             return Err(wrong("names a certificate authority's file").hint("use certificate-authority-data"));
@@ -265,7 +264,19 @@ pub(super) fn take_identity(user: &mut AuthInfo) -> Result<Option<Identity>> {
 }
 
 fn refused(error: kube::config::KubeconfigError) -> Error {
-    Error::new(ErrorKind::Config, format!("kubeconfig: {}", crate::send::describe(&error).0))
+    use kube::config::KubeconfigError;
+    let message = match error {
+        KubeconfigError::ReadConfig(error, path) => {
+            format!("the kubeconfig {} could not be read: {error}", path.display())
+        }
+        // The parser's own words may quote a line that holds a credential.
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!("the kubeconfig is wrong at line {}, column {}", at.line(), at.column()),
+            None => "the kubeconfig could not be read as YAML".to_owned(),
+        },
+        other => format!("kubeconfig: {other}"),
+    };
+    Error::new(ErrorKind::Config, message)
 }
 
 fn environment(name: &str) -> String {

@@ -85,7 +85,10 @@ async fn flags_are_laid_over_the_kubeconfig() {
     let wrong = KubeconfigFlags { kubeconfig: Some(file.clone()), context: "none".into(), ..Default::default() };
     let error = Cluster::from_kubeconfig(&wrong).await.map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), r#"context "none" does not exist; there are: c"#);
-    std::fs::remove_file(file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let gone = KubeconfigFlags { kubeconfig: Some(file.clone()), ..Default::default() };
+    let error = Cluster::from_kubeconfig(&gone).await.map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains(&file.display().to_string()), "{error}");
 }
 
 #[tokio::test]
@@ -125,7 +128,7 @@ async fn a_tenants_kubeconfig_is_trusted_with_nothing() {
         assert!(error.message().contains("file"), "{error}");
     }
     let error = kubeconfig::load_untrusted(b"users: [{name: u, user: {token: s3cret", &allow).await.unwrap_err();
-    assert_eq!(error.to_string(), "the kubeconfig of the Secret could not be read");
+    assert!(error.message().starts_with("the kubeconfig ") && !error.to_string().contains("s3cret"), "{error}");
     let metadata = text("http://169.254.169.254", "", "token: t");
     let error = Cluster::from_kubeconfig_bytes(metadata.as_bytes(), &allow).await.map(|_| ()).unwrap_err();
     assert!(error.message().contains("metadata") || error.message().contains("link-local"), "{error}");

@@ -25,7 +25,8 @@ pub(super) async fn run<Z: Summarize>(
     let mut seen: Option<Seen> = None;
     loop {
         match follow.next().await {
-            FollowEvent::Restart => seen = Some(Seen::new()),
+            // Where nothing is known nothing can have gone: the first list costs no second set of names.
+            FollowEvent::Restart => seen = (!slot.objects.read().is_empty()).then(Seen::new),
             FollowEvent::Applied(object) => {
                 if let Some(seen) = &mut seen {
                     seen.insert((object.namespace().into(), object.name().into()));
