@@ -1,11 +1,30 @@
 //! Git repositories over HTTP(S), SSH and from a folder, by `gix`; no program is run.
 //!
 //! [`GitSpec`] says what is wanted, [`Repositories`] fetches it. Inside: `remote` speaks the
-//! protocol (over `http`, `ssh`, or straight from a folder), `mirror` keeps the objects,
-//! `tree` reads them, `ignore` and `sparse` shape what is seen, `verify` checks signatures.
+//! protocol (over `http` and `ssh`), `folder` reads a repository on this machine, `mirror` keeps
+//! the objects, `tree` reads them, `resolve` finds the commit that a reference means, `verify`
+//! checks signatures, `submodules` and `shape` give the tree the form that is wanted.
 
+mod exchange;
+mod folder;
+mod http;
+mod job;
+mod known_hosts;
+mod mirror;
+mod object;
+mod objects;
+mod remote;
 mod repositories;
+mod resolve;
+mod shape;
 mod spec;
+mod ssh;
+mod submodules;
+mod tree;
+mod verify;
 
 pub use repositories::{Repositories, RepositoriesOptions};
 pub use spec::{Credentials, GitSpec, Include, Reference, SshCredentials, Verification, VerifyMode};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Reading one object database, with what was read lately kept decoded.
+
+use crate::{Error, ErrorKind};
+use gix::hash::{Kind as HashKind, ObjectId};
+use gix::objs::{Find, FindHeader, Kind};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Largest tree, commit or tag that is decoded, in bytes. A tree of 100,000 entries has 5 MB.
+const STRUCTURE_BYTES: u64 = 32 << 20;
+/// Larger blobs are not kept decoded: a renderer reads a file once.
+const CACHED_BLOB_BYTES: usize = 64 << 10;
+
+/// Decoded objects of all databases, bounded in bytes. The key names the database too: an object
+/// that one repository holds must not be readable through another one that only names its id.
+#[derive(Debug)]
+pub(crate) struct ObjectCache {
+    budget: usize,
+    halves: Mutex<Halves>,
+}
+
+/// What was used since the last turn, and what was used in the turn before.
+#[derive(Debug, Default)]
+struct Halves {
+    young: HashMap<(u64, ObjectId), Arc<[u8]>>,
+    young_bytes: usize,
+    old: HashMap<(u64, ObjectId), Arc<[u8]>>,
+}
+
+impl ObjectCache {
+    /// A cache of about `budget` bytes.
+    pub(crate) fn new(budget: usize) -> ObjectCache {
+        ObjectCache { budget, halves: Mutex::default() }
+    }
+
+    fn get(&self, key: &(u64, ObjectId)) -> Option<Arc<[u8]>> {
+        let mut halves = self.halves.lock();
+        if let Some(found) = halves.young.get(key) {
+            return Some(found.clone());
+        }
+        let found = halves.old.remove(key)?;
+        self.insert(&mut halves, *key, found.clone());
+        Some(found)
+    }
+
+    fn put(&self, key: (u64, ObjectId), data: Arc<[u8]>) {
+        self.insert(&mut self.halves.lock(), key, data);
+    }
+
+    fn insert(&self, halves: &mut Halves, key: (u64, ObjectId), data: Arc<[u8]>) {
+        // 100 bytes for the key, the map's slot and the allocation.
+        halves.young_bytes += data.len() + 100;
+        halves.young.insert(key, data);
+        if halves.young_bytes > self.budget / 2 {
+            halves.old = std::mem::take(&mut halves.young);
+            halves.young_bytes = 0;
+        }
+    }
+}
+
+/// One object database.
+pub(crate) struct Objects {
+    store: Arc<gix::odb::Store>,
+    /// Handles that are not in use; each reads on one thread at a time.
+    idle: Mutex<Vec<gix::odb::HandleArc>>,
+    cache: Arc<ObjectCache>,
+    number: u64,
+    hash: HashKind,
+}
+
+impl Objects {
+    /// Opens the database in a folder `objects`.
+    pub(crate) fn open(folder: &Path, hash: HashKind, cache: Arc<ObjectCache>) -> Result<Objects, Error> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let options = gix::odb::store::init::Options {
+            alloc_limit_bytes: Some(1 << 30),
+            current_dir: Some(folder.to_owned()),
+            ..Default::default()
+        };
+        let store = gix::odb::Store::at_opts(folder.to_owned(), hash, &mut std::iter::empty(), options)
+            .map_err(|error| storage(&error))?;
+        Ok(Objects {
+            store: Arc::new(store),
+            idle: Mutex::default(),
+            cache,
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            hash,
+        })
+    }
+
+    /// Which hash names the objects.
+    pub(crate) fn hash(&self) -> HashKind {
+        self.hash
+    }
+
+    /// A handle for gix's own functions, such as looking up the bases of a thin pack.
+    pub(crate) fn handle(&self) -> gix::odb::HandleArc {
+        self.store.to_cache_arc()
+    }
+
+    fn with<R>(&self, read: impl FnOnce(&gix::odb::HandleArc) -> R) -> R {
+        let handle = self.idle.lock().pop().unwrap_or_else(|| self.store.to_cache_arc());
+        let answer = read(&handle);
+        let mut idle = self.idle.lock();
+        // As many as threads are likely to read at once.
+        if idle.len() < 8 {
+            idle.push(handle);
+        }
+        answer
+    }
+
+    /// Whether the database has an object.
+    pub(crate) fn has(&self, id: &ObjectId) -> bool {
+        self.with(|handle| handle.try_header(id).is_ok_and(|header| header.is_some()))
+    }
+
+    /// Kind and length of an object; `None` if it is not there.
+    pub(crate) fn header(&self, id: &ObjectId) -> Result<Option<(Kind, u64)>, Error> {
+        let header = self.with(|handle| FindHeader::try_header(handle, id)).map_err(|error| storage(&error))?;
+        Ok(header.map(|header| (header.kind, header.size)))
+    }
+
+    /// A tree, commit or tag.
+    pub(crate) fn structure(&self, id: &ObjectId, kind: Kind) -> Result<Arc<[u8]>, Error> {
+        self.object(id, kind, STRUCTURE_BYTES)
+    }
+
+    /// A blob of at most `limit` bytes.
+    pub(crate) fn blob(&self, id: &ObjectId, limit: u64) -> Result<Arc<[u8]>, Error> {
+        self.object(id, Kind::Blob, limit)
+    }
+
+    fn object(&self, id: &ObjectId, kind: Kind, limit: u64) -> Result<Arc<[u8]>, Error> {
+        let key = (self.number, *id);
+        if let Some(found) = self.cache.get(&key) {
+            return Ok(found);
+        }
+        let (found, size) = self.header(id)?.ok_or_else(|| missing(id))?;
+        if found != kind {
+            return Err(Error::new(ErrorKind::Hostile, format!("object {id} is a {found}, expected a {kind}")));
+        }
+        if size > limit {
+            return Err(Error::new(ErrorKind::TooLarge, format!("{kind} {id} has {size} bytes, the limit is {limit}")));
+        }
+        let data: Arc<[u8]> = self.with(|handle| {
+            let mut buffer = Vec::new();
+            let data = handle.try_find(id, &mut buffer).map_err(|error| storage(&error))?;
+            data.map(|data| Arc::from(data.data)).ok_or_else(|| missing(id))
+        })?;
+        if kind != Kind::Blob || data.len() <= CACHED_BLOB_BYTES {
+            self.cache.put(key, data.clone());
+        }
+        Ok(data)
+    }
+}
+
+fn missing(id: &ObjectId) -> Error {
+    Error::new(ErrorKind::Storage, format!("object {id} is not in the mirror"))
+}
+
+fn storage(error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Storage, format!("reading the mirror: {error}"))
+}

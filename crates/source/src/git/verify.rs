@@ -1,0 +1,207 @@
+//! Signatures of commits and tags: PGP and SSH, without a program.
+//!
+//! Fails closed (INV-VER-1): only a signature by one of the given keys, over the bytes that came,
+//! by a key that may sign and is neither expired nor revoked, is good.
+
+use super::object::Signed;
+use super::spec::Verification;
+use crate::{Error, ErrorKind};
+use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::packet::{Signature as PgpSignature, SignatureType};
+use pgp::types::KeyDetails;
+use ssh_key::{HashAlg, PublicKey, SshSig};
+
+/// Largest signature that is looked at, in bytes.
+const SIGNATURE_BYTES: usize = 64 << 10;
+
+/// Checks a signature against the keys; gives the key's name: a PGP key id or an SSH fingerprint.
+/// `now_s` is the time in seconds since 1970.
+pub(crate) fn verify(signed: Option<&Signed>, keys: &Verification, now_s: u64) -> Result<String, Error> {
+    let signed = signed
+        .filter(|signed| !signed.signature.trim().is_empty())
+        .ok_or_else(|| failed("unable to verify payload as the provided signature is empty"))?;
+    if signed.signature.len() > SIGNATURE_BYTES {
+        return Err(failed("the signature is too large"));
+    }
+    match signed.signature.trim_start() {
+        text if text.starts_with("-----BEGIN SSH SIGNATURE-----") => verify_ssh(signed, &keys.ssh_keys),
+        text if text.starts_with("-----BEGIN PGP ") => verify_pgp(signed, &keys.pgp_keys, now_s),
+        _ => Err(failed("the signature is neither PGP nor SSH")),
+    }
+}
+
+fn failed(why: &str) -> Error {
+    Error::new(ErrorKind::Verification, why)
+}
+
+fn verify_ssh(signed: &Signed, key_files: &[String]) -> Result<String, Error> {
+    let signature = SshSig::from_pem(signed.signature.trim())
+        .map_err(|error| failed(&format!("unable to read the SSH signature: {error}")))?;
+    for line in key_files.iter().flat_map(|text| text.lines()) {
+        let Some(key) = authorized_key(line)? else { continue };
+        if key.key_data() == signature.public_key() && key.verify("git", &signed.payload, &signature).is_ok() {
+            return Ok(key.fingerprint(HashAlg::Sha256).to_string());
+        }
+    }
+    Err(failed("unable to verify payload with any of the given SSH public keys"))
+}
+
+/// A line of an `authorized_keys` or `allowed_signers` file; `None` for an empty one or a comment.
+fn authorized_key(line: &str) -> Result<Option<PublicKey>, Error> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    // Principals or options may stand before the key type.
+    let starts = |word: &&str| word.starts_with("ssh-") || word.starts_with("ecdsa-") || word.starts_with("sk-");
+    let Some(at) = line.split(' ').find(starts).and_then(|word| line.find(word)) else {
+        return Err(Error::new(ErrorKind::Credentials, "unable to read the SSH public key: no key type"));
+    };
+    PublicKey::from_openssh(&line[at..])
+        .map(Some)
+        .map_err(|error| Error::new(ErrorKind::Credentials, format!("unable to read the SSH public key: {error}")))
+}
+
+fn verify_pgp(signed: &Signed, rings: &[String], now_s: u64) -> Result<String, Error> {
+    let (signature, _) = DetachedSignature::from_string(&signed.signature)
+        .map_err(|error| failed(&format!("unable to read the PGP signature: {error}")))?;
+    let signature = signature.signature;
+    if !matches!(signature.typ(), Some(SignatureType::Binary | SignatureType::Text)) {
+        return Err(failed("the PGP signature is not over data"));
+    }
+    match signature.hash_alg() {
+        Some(HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160) | None => {
+            return Err(failed("the PGP signature uses a hash that is broken"));
+        }
+        Some(_) => {}
+    }
+    let mut why = None;
+    for key in rings.iter().map(|ring| read_ring(ring)).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
+        match signed_by(key, &signature, &signed.payload, now_s) {
+            Ok(true) => return Ok(key.primary_key.legacy_key_id().to_string().to_uppercase()),
+            Ok(false) => {}
+            Err(error) => why = Some(error),
+        }
+    }
+    Err(why.unwrap_or_else(|| failed("unable to verify payload with any of the given key rings")))
+}
+
+/// All keys of a file, which may hold several armored blocks.
+fn read_ring(text: &str) -> Result<Vec<SignedPublicKey>, Error> {
+    const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::Credentials, format!("unable to read the PGP key ring: {why}"))
+    };
+    let mut keys = Vec::new();
+    for (at, _) in text.match_indices(BEGIN) {
+        let end = text[at + BEGIN.len()..].find(BEGIN).map_or(text.len(), |next| at + BEGIN.len() + next);
+        let (found, _) = SignedPublicKey::from_string_many(&text[at..end]).map_err(|error| unreadable(&error))?;
+        for key in found {
+            keys.push(key.map_err(|error| unreadable(&error))?);
+        }
+    }
+    if keys.is_empty() { Err(unreadable(&"no armored public key found")) } else { Ok(keys) }
+}
+
+/// Whether one of the key's parts made the signature. An error if one did that must not: revoked,
+/// expired, not meant for signing.
+fn signed_by(key: &SignedPublicKey, signature: &PgpSignature, payload: &[u8], now_s: u64) -> Result<bool, Error> {
+    let primary = &key.primary_key;
+    if names(signature, primary) && signature.verify(primary, payload).is_ok() {
+        check_primary(key, now_s)?;
+        check_signature_time(signature, primary, now_s)?;
+        // A primary key without flags may sign.
+        return match self_signatures(key).max_by_key(|s| s.created()) {
+            Some(own) if has_flags(own) && !own.key_flags().sign() => Err(failed("the PGP key is not meant to sign")),
+            _ => Ok(true),
+        };
+    }
+    for subkey in &key.public_subkeys {
+        if names(signature, &subkey.key) && signature.verify(&subkey.key, payload).is_ok() {
+            check_primary(key, now_s)?;
+            check_subkey(key, subkey, now_s)?;
+            check_signature_time(signature, &subkey.key, now_s)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the signature may be by this key: it names it, or names none.
+fn names(signature: &PgpSignature, key: &impl KeyDetails) -> bool {
+    let (ids, prints) = (signature.issuer_key_id(), signature.issuer_fingerprint());
+    (ids.is_empty() && prints.is_empty())
+        || ids.iter().any(|id| **id == key.legacy_key_id())
+        || prints.iter().any(|print| **print == key.fingerprint())
+}
+
+/// The signatures by which the owner binds names to the key, those that are good.
+fn self_signatures(key: &SignedPublicKey) -> impl Iterator<Item = &PgpSignature> {
+    let direct = key.details.direct_signatures.iter().filter(|s| s.verify_key(&key.primary_key).is_ok());
+    let users = key.details.users.iter().flat_map(|user| {
+        let good = |s: &&PgpSignature| {
+            s.is_certification() && s.verify_certification(&key.primary_key, pgp::types::Tag::UserId, &user.id).is_ok()
+        };
+        user.signatures.iter().filter(good)
+    });
+    direct.chain(users)
+}
+
+fn check_primary(key: &SignedPublicKey, now_s: u64) -> Result<(), Error> {
+    if key.details.revocation_signatures.iter().any(|s| s.verify_key(&key.primary_key).is_ok()) {
+        return Err(failed("the PGP key is revoked"));
+    }
+    let latest = self_signatures(key).max_by_key(|s| s.created());
+    let Some(latest) = latest else { return Err(failed("the PGP key has no valid self-signature")) };
+    check_expiry(latest, &key.primary_key, now_s)
+}
+
+fn check_subkey(key: &SignedPublicKey, subkey: &SignedPublicSubKey, now_s: u64) -> Result<(), Error> {
+    let good = |typ: SignatureType| {
+        subkey
+            .signatures
+            .iter()
+            .filter(move |s| s.typ() == Some(typ) && s.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok())
+    };
+    if good(SignatureType::SubkeyRevocation).next().is_some() {
+        return Err(failed("the PGP subkey is revoked"));
+    }
+    let Some(binding) = good(SignatureType::SubkeyBinding).max_by_key(|s| s.created()) else {
+        return Err(failed("the PGP subkey is not bound to its key"));
+    };
+    // The subkey must have agreed to be bound, or anyone could claim another's signatures.
+    let agreed = binding
+        .embedded_signature()
+        .is_some_and(|back| back.verify_primary_key_binding(&subkey.key, &key.primary_key).is_ok());
+    if !binding.key_flags().sign() || !agreed {
+        return Err(failed("the PGP subkey is not meant to sign"));
+    }
+    check_expiry(binding, &subkey.key, now_s)
+}
+
+fn check_expiry(binding: &PgpSignature, key: &impl KeyDetails, now_s: u64) -> Result<(), Error> {
+    let created_s = u64::from(key.created_at().as_secs());
+    let lives_s = binding.key_expiration_time().map_or(0, |time| u64::from(time.as_secs()));
+    if lives_s != 0 && created_s + lives_s < now_s {
+        return Err(failed("the PGP key is expired"));
+    }
+    Ok(())
+}
+
+fn check_signature_time(signature: &PgpSignature, key: &impl KeyDetails, now_s: u64) -> Result<(), Error> {
+    let created_s = signature.created().map_or(0, |time| u64::from(time.as_secs()));
+    if created_s < u64::from(key.created_at().as_secs()) {
+        return Err(failed("the PGP signature is older than its key"));
+    }
+    let lives_s = signature.signature_expiration_time().map_or(0, |time| u64::from(time.as_secs()));
+    if lives_s != 0 && created_s + lives_s < now_s {
+        return Err(failed("the PGP signature is expired"));
+    }
+    Ok(())
+}
+
+fn has_flags(signature: &PgpSignature) -> bool {
+    let flags = signature.key_flags();
+    flags.sign() || flags.certify() || flags.encrypt_comms() || flags.encrypt_storage() || flags.authentication()
+}
