@@ -1,11 +1,12 @@
 //! Kubernetes Events: told in the background, counted instead of repeated, never waited for.
 //!
 //! [`Recorder::record`] puts an event into a bounded channel and returns; a full channel drops it
-//! and counts that. One task per recorder correlates and writes. An [`EventSink`] gets every event
-//! too: Flux's event address is one.
+//! and counts that. A few tasks correlate and write, all events of one object in the same task and
+//! so in order. An [`EventSink`] gets every event too: Flux's event address is one.
 
 mod correlate;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,8 +19,10 @@ use tokio::task::AbortHandle;
 
 use correlate::{Action, Correlator};
 
-/// Events waiting to be written: 1,024 of about 1 KiB.
-const CAPACITY: usize = 1_024;
+/// Tasks that write: a thousand objects that tell something at once are told within seconds.
+const WRITERS: usize = 4;
+/// Events that wait for each writer: 8,192 of about 1 KiB in all.
+const CAPACITY: usize = 2_048;
 /// What the API server takes of a message.
 const MAX_MESSAGE: usize = 1_024;
 /// How long one event may take to be written, retries included.
@@ -126,20 +129,19 @@ struct Counts {
     settled: Notify,
 }
 
-/// Records events. Cheap to clone; the task ends with the last clone.
+/// Records events. Cheap to clone; the tasks end with the last clone.
 #[derive(Clone)]
 pub struct Recorder(Arc<Inner>);
 
 struct Inner {
-    sender: mpsc::Sender<Event>,
+    writers: Vec<(mpsc::Sender<Event>, AbortHandle)>,
     counts: Arc<Counts>,
     sinks: Vec<Box<dyn EventSink>>,
-    task: AbortHandle,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.task.abort();
+        self.writers.iter().for_each(|(_, task)| task.abort());
     }
 }
 
@@ -147,10 +149,15 @@ impl Recorder {
     /// Starts a recorder that writes to a cluster and tells the sinks. Must be called inside a tokio
     /// runtime.
     pub fn start(cluster: Cluster, sinks: Vec<Box<dyn EventSink>>) -> Recorder {
-        let (sender, receiver) = mpsc::channel(CAPACITY);
         let counts = Arc::new(Counts::default());
-        let task = tokio::spawn(write_all(cluster.with_timeout(PATIENCE / 2), receiver, counts.clone())).abort_handle();
-        Recorder(Arc::new(Inner { sender, counts, sinks, task }))
+        let cluster = cluster.with_timeout(PATIENCE / 2);
+        let writer = |_| {
+            let (sender, receiver) = mpsc::channel(CAPACITY);
+            let task = tokio::spawn(write_all(cluster.clone(), receiver, counts.clone()));
+            (sender, task.abort_handle())
+        };
+        let writers = (0..WRITERS).map(writer).collect();
+        Recorder(Arc::new(Inner { writers, counts, sinks }))
     }
     /// Records an event; returns at once.
     pub fn record(&self, mut event: Event) {
@@ -161,7 +168,10 @@ impl Recorder {
         }
         cut(&mut event.message);
         counts.pending.fetch_add(1, Ordering::Relaxed);
-        if self.0.sender.try_send(event).is_err() {
+        let mut hasher = DefaultHasher::new();
+        event.involved.name.hash(&mut hasher);
+        let (writer, _) = &self.0.writers[hasher.finish() as usize % WRITERS];
+        if writer.try_send(event).is_err() {
             counts.dropped.fetch_add(1, Ordering::Relaxed);
             counts.pending.fetch_sub(1, Ordering::Relaxed);
         }
