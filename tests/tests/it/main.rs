@@ -1,0 +1,3 @@
+//! One integration binary: corpora, recordings, scenarios and fault sweeps, a module each.
+
+mod yaml;
