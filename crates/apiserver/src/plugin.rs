@@ -117,13 +117,14 @@ pub enum Generation {
 ///
 /// *Invariant*: `default` is idempotent and looks at nothing but the object.
 pub trait KindLogic: Send + Sync {
-    /// Fills in what the client left out, nested pod templates included. `object.api_version()` is the
-    /// version of the request.
+    /// Fills in what the client left out, nested pod templates included, and folds write-only fields
+    /// (stringData). `object.api_version()` is the version of the request. Ownership is tracked after
+    /// it: what it sets is owned by the writer, what later steps set (allocated addresses) is not.
     fn default(&self, object: &mut Object) {
         let _ = object;
     }
-    /// Clears what a client may not set at creation and folds write-only fields (stringData). The
-    /// core has removed `status` where the kind has a status subresource.
+    /// Clears what a client may not set at creation and sets the first status. The core has removed
+    /// `status` where the kind has a status subresource.
     fn prepare_create(&self, cx: &Context<'_>, object: &mut Object) {
         let _ = (cx, object);
     }
@@ -161,10 +162,10 @@ pub trait KindLogic: Send + Sync {
     fn after_write(&self, store: &Store, old: Option<&Object>, new: Option<&Object>) {
         let _ = (store, old, new);
     }
-    /// Turns the stored version into another served one (autoscaling/v1). The core rewrites
-    /// `apiVersion` itself; the default changes nothing else.
-    fn convert(&self, object: &mut Object, to_version: &str) {
-        let _ = (object, to_version);
+    /// Turns an object into another version of its kind (autoscaling/v1 and v2, events.k8s.io/v1 and
+    /// v1), in either direction; `to` is the `apiVersion`, which the core has written already.
+    fn convert(&self, object: &mut Object, to: &str) {
+        let _ = (object, to);
     }
     /// Checks `metadata.name` beyond the default (a DNS subdomain). `None` for the default.
     fn validate_name(&self, name: &str) -> Option<Vec<String>> {
@@ -256,6 +257,7 @@ impl Plugins {
         crate::tables::install(&mut plugins);
         crate::access::install(&mut plugins);
         crate::rbac::install(&mut plugins);
+        plugins.logic(crate::crd::GROUP, "CustomResourceDefinition", crate::crd::DefinitionLogic);
         plugins
     }
     /// Says what a kind means.

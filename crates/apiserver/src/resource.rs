@@ -2,17 +2,19 @@
 //! resource definitions. A [`Registry`] is an immutable snapshot, replaced as a whole whenever a
 //! definition comes or goes, so that a request sees one state of it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use belay_object::{Key, Value};
+use belay_object::{Key, Object, Value};
+use belay_schema::{FieldSet, Schema, Types, ssa};
 
 use crate::plugin::{KindLogic, TableColumns};
 use crate::store::Table;
 
 mod builtin;
 
-pub(crate) use builtin::{builtin_resources, counts_generation};
+pub(crate) use builtin::{builtin_resources, texts};
 
 /// One resource in one version: `deployments` of `apps/v1`.
 pub struct Resource {
@@ -38,8 +40,14 @@ pub struct Resource {
     pub categories: Vec<String>,
     /// Sorted by name.
     pub subresources: Vec<Subresource>,
-    /// The version objects are stored in; equal to `version` for most.
-    pub storage_version: Key,
+    /// `apps/v1`
+    pub api_version: String,
+    /// The `apiVersion` objects are stored in; equal to `api_version` for most.
+    pub storage_api_version: String,
+    /// What its objects may be.
+    pub schema: Schema,
+    /// Whether `metadata.generation` is shown and counts changes.
+    pub counts_generation: bool,
     /// What a custom resource's definition says; `None` for built-in kinds.
     pub custom: Option<Arc<CustomVersion>>,
     /// What the kind means; `None` where nothing is special.
@@ -48,6 +56,29 @@ pub struct Resource {
     pub columns: Option<Arc<dyn TableColumns>>,
     /// Where its objects are. Resources that are never stored have an empty one.
     pub(crate) table: Arc<Table>,
+    /// What writes to the object itself and to its status do not own.
+    pub(crate) resets: Resets,
+}
+
+/// The fields that a write to a (sub)resource does not change.
+#[derive(Default)]
+pub(crate) struct Resets {
+    main: FieldSet,
+    status: FieldSet,
+    other: FieldSet,
+}
+
+impl Resets {
+    pub(crate) fn of(schema: &Schema, has_status: bool) -> Resets {
+        if !has_status {
+            return Resets::default();
+        }
+        Resets {
+            main: ssa::reset_fields(schema, ""),
+            status: ssa::reset_fields(schema, "status"),
+            other: FieldSet::new(),
+        }
+    }
 }
 
 /// `scale`, `status`, `log`
@@ -82,8 +113,8 @@ impl CustomVersion {
 
 impl Resource {
     /// `apps/v1`
-    pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.group, self.version) }
+    pub fn api_version(&self) -> &str {
+        &self.api_version
     }
     /// One subresource.
     pub fn subresource(&self, name: &str) -> Option<&Subresource> {
@@ -92,6 +123,57 @@ impl Resource {
     /// Whether there is a status subresource.
     pub fn has_status(&self) -> bool {
         self.subresource("status").is_some()
+    }
+    /// A stored object in this version.
+    pub fn present<'s>(&self, stored: &'s Object) -> Cow<'s, Object> {
+        if stored.api_version() == self.api_version {
+            return Cow::Borrowed(stored);
+        }
+        let mut object = stored.clone();
+        object.set(&["apiVersion"], self.api_version.as_str());
+        match (&self.custom, &self.logic) {
+            (Some(_), _) => {
+                belay_schema::prune(object.value_mut(), &self.schema);
+                belay_schema::default_values(object.value_mut(), &self.schema);
+            }
+            (None, Some(logic)) => logic.convert(&mut object, &self.api_version),
+            (None, None) => {}
+        }
+        Cow::Owned(object)
+    }
+    /// An object of this version as it is stored.
+    pub(crate) fn store_form(&self, mut object: Object) -> Object {
+        if self.api_version != self.storage_api_version {
+            object.set(&["apiVersion"], self.storage_api_version.as_str());
+            if let (None, Some(logic)) = (&self.custom, &self.logic) {
+                logic.convert(&mut object, &self.storage_api_version);
+            }
+        }
+        object
+    }
+    /// What a write to a subresource (empty for the object itself) does not own.
+    pub(crate) fn reset(&self, subresource: &str) -> &FieldSet {
+        match subresource {
+            "" => &self.resets.main,
+            "status" => &self.resets.status,
+            _ => &self.resets.other,
+        }
+    }
+    /// The schema of every object's metadata.
+    pub(crate) fn metadata_schema() -> Option<Schema> {
+        Types::builtin().named("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+    }
+    /// What field selectors may name beyond name and namespace.
+    pub(crate) fn selectable_fields(&self) -> Vec<String> {
+        match (&self.custom, &self.logic) {
+            (Some(custom), _) => {
+                let fields = custom.version["selectableFields"].items().iter();
+                let paths = fields.filter_map(|f| f.str_at(&["jsonPath"]));
+                paths.map(|p| p.trim_start_matches('.').to_owned()).collect()
+            }
+            (None, Some(logic)) => logic.selectable_fields().iter().map(|f| (*f).to_owned()).collect(),
+            (None, None) => Vec::new(),
+        }
     }
     /// Whether a verb is served.
     pub fn serves(&self, verb: &str) -> bool {

@@ -384,3 +384,9 @@ impl FieldError {
         Cause { reason: self.reason.into(), message: self.message, field: self.field }
     }
 }
+
+impl From<belay_schema::FieldError> for FieldError {
+    fn from(error: belay_schema::FieldError) -> FieldError {
+        FieldError { message: error.message(), reason: error.kind.reason(), field: error.field }
+    }
+}

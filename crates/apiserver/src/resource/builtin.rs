@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use belay_object::{Key, Value, from_json_str};
+use belay_object::{GroupVersionKind, Key, Value, from_json_str};
+use belay_schema::{Schema, Types};
 
-use super::{Group, Resource, Subresource};
-use crate::plugin::Plugins;
+use super::{Group, Resets, Resource, Subresource};
+use crate::plugin::{Generation, Plugins};
 use crate::store::Store;
 
 const DISCOVERY: &str = include_str!("../../data/discovery.json");
@@ -39,7 +40,7 @@ const COUNTED: &[(&str, &str)] = &[
 ];
 
 /// Whether a built-in kind shows `metadata.generation`.
-pub(crate) fn counts_generation(group: &str, kind: &str) -> bool {
+fn counts_generation(group: &str, kind: &str) -> bool {
     COUNTED.contains(&(group, kind))
 }
 
@@ -70,9 +71,21 @@ fn read_resource(store: &Store, plugins: &Plugins, group: &Key, version: &Key, r
     let kind = text(&["responseKind", "kind"]);
     // events.k8s.io is another face of the core group's events: one storage.
     let (storage_group, storage_version) = match (group.as_str(), plural.as_str()) {
-        ("events.k8s.io", "events") => (Key::new(""), Key::new("v1")),
-        ("autoscaling", "horizontalpodautoscalers") => (group.clone(), Key::new("v2")),
-        _ => (group.clone(), version.clone()),
+        ("events.k8s.io", "events") => (Key::new(""), "v1"),
+        ("autoscaling", "horizontalpodautoscalers") => (group.clone(), "v2"),
+        _ => (group.clone(), version.as_str()),
+    };
+    let storage_api_version = GroupVersionKind::new(&storage_group, storage_version, "").api_version();
+    let gvk = GroupVersionKind::new(group, version, &kind);
+    let api_version = gvk.api_version();
+    let subresources: Vec<Subresource> = resource["subresources"].items().iter().map(read_subresource).collect();
+    let schema = Types::builtin().get(&gvk).unwrap_or_else(Schema::any);
+    let has_status = subresources.iter().any(|s| s.name == "status");
+    let logic = plugins.logic_of(group, &kind);
+    let counts_generation = match logic.as_ref().map(|l| l.generation()).unwrap_or_default() {
+        Generation::Table => counts_generation(group, &kind),
+        Generation::Counted => true,
+        Generation::None => false,
     };
     Resource {
         list_kind: Key::new(&format!("{kind}List")),
@@ -81,10 +94,14 @@ fn read_resource(store: &Store, plugins: &Plugins, group: &Key, version: &Key, r
         verbs: texts(&resource["verbs"]),
         short_names: texts(&resource["shortNames"]),
         categories: texts(&resource["categories"]),
-        subresources: resource["subresources"].items().iter().map(read_subresource).collect(),
-        storage_version,
+        subresources,
+        resets: Resets::of(&schema, has_status),
+        schema,
+        counts_generation,
+        api_version,
+        storage_api_version,
         custom: None,
-        logic: plugins.logic_of(group, &kind),
+        logic,
         columns: plugins.columns_of(group, &kind),
         table: store.table(&storage_group, &plural),
         group: group.clone(),

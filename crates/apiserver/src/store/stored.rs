@@ -11,7 +11,38 @@ use parking_lot::Mutex;
 pub struct Stored {
     object: Object,
     version: u64,
+    behind_kind: usize,
     json: Mutex<Option<Bytes>>,
+}
+
+/// Writes kind and apiVersion first, as the real server does, so that what follows them is one run of
+/// bytes: list items of built-in kinds are written without the two. Gives where that run begins.
+fn write_json(object: &Object, out: &mut Vec<u8>) -> usize {
+    out.push(b'{');
+    let fields = object.fields();
+    let mut first = true;
+    let mut write = |key: &str, value: &belay_object::Value, out: &mut Vec<u8>| {
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        belay_object::Value::from(key).write_json(out);
+        out.push(b':');
+        value.write_json(out);
+    };
+    for key in ["kind", "apiVersion"] {
+        if let Some(value) = fields.get(key) {
+            write(key, value, out);
+        }
+    }
+    let behind = out.len() + usize::from(out.len() > 1);
+    if let Some(value) = fields.get("metadata") {
+        write("metadata", value, out);
+    }
+    for (key, value) in fields.iter().filter(|(k, _)| !matches!(k.as_str(), "kind" | "apiVersion" | "metadata")) {
+        write(key, value, out);
+    }
+    out.push(b'}');
+    behind
 }
 
 impl Stored {
@@ -19,8 +50,8 @@ impl Stored {
     pub(crate) fn new(mut object: Object, version: u64) -> Stored {
         object.set(&["metadata", "resourceVersion"], itoa::Buffer::new().format(version));
         let mut json = Vec::with_capacity(1024);
-        object.value().write_json(&mut json);
-        Stored { object, version, json: Mutex::new(Some(json.into())) }
+        let behind_kind = write_json(&object, &mut json);
+        Stored { object, version, behind_kind, json: Mutex::new(Some(json.into())) }
     }
     /// The object.
     pub fn object(&self) -> &Object {
@@ -36,8 +67,12 @@ impl Stored {
             return json.clone();
         }
         let mut json = Vec::with_capacity(1024);
-        self.object.value().write_json(&mut json);
+        write_json(&self.object, &mut json);
         json.into()
+    }
+    /// The JSON behind kind and apiVersion: `"metadata":...}`.
+    pub(crate) fn json_behind_kind(&self) -> Bytes {
+        self.json().slice(self.behind_kind..)
     }
     pub(crate) fn forget_json(&self) {
         *self.json.lock() = None;
