@@ -10,9 +10,11 @@
 pub mod conditions;
 pub mod crds;
 mod dependencies;
+pub mod dependency;
 pub mod duration;
 mod git_repository;
 mod git_spec;
+pub mod install;
 mod kustomization;
 mod lower;
 pub mod names;
