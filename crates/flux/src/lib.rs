@@ -10,7 +10,6 @@
 pub mod conditions;
 pub mod crds;
 mod dependencies;
-pub mod dependency;
 pub mod duration;
 mod git_repository;
 mod git_spec;

@@ -26,10 +26,10 @@ fn check(found: &Object, expression: &str, expected: &str) {
     let own = own();
     let spec = Kustomization::read(&own).unwrap();
     let dependency = Dependency { namespace: "shop".into(), name: "infra".into(), ready_expr: expression.to_owned() };
-    let answer = match super::check(&dependency, found, &own, &spec, "main@sha1:2", false) {
+    let answer = match check_one(&dependency, found, &own, &spec, "main@sha1:2") {
         Ok(()) => "ready".to_owned(),
-        Err(NotReady::Yet(message)) => format!("not yet: {message}"),
-        Err(NotReady::Ever(message)) => format!("never: {message}"),
+        Err(Held::NotReady(message)) => format!("not yet: {message}"),
+        Err(Held::Expression(message)) => format!("never: {message}"),
     };
     assert_eq!(answer, expected);
 }
@@ -79,8 +79,8 @@ fn an_expression_that_never_works_is_told_apart() {
     for expression in ["dep.metadata.name ==", "other.x == 1", "'text'"] {
         let dependency = Dependency { namespace: "shop".into(), name: "infra".into(), ready_expr: expression.into() };
         let found = dependency_object();
-        let answer = super::check(&dependency, &found, &own, &spec, "r", false);
-        assert!(matches!(answer, Err(NotReady::Ever(_))), "{expression}: {answer:?}");
+        let answer = check_one(&dependency, &found, &own, &spec, "r");
+        assert!(matches!(answer, Err(Held::Expression(_))), "{expression}: {answer:?}");
     }
 }
 
