@@ -94,3 +94,27 @@ async fn turns_are_given_in_order_and_lost_places_are_passed_on() {
     held.clear();
     assert_eq!(limiter.in_flight(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_place_is_lost_whoever_leaves_when() {
+    let limiter = Limiter::new();
+    let tasks = (0..64u64).map(|task| {
+        let limiter = limiter.clone();
+        tokio::spawn(async move {
+            for round in 0..200u64 {
+                let patience = Duration::from_micros((task * 7 + round * 13) % 50);
+                if let Ok(permit) = tokio::time::timeout(patience, limiter.acquire()).await {
+                    tokio::task::yield_now().await;
+                    permit.finish(Outcome::Answered, Class::Write);
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert_eq!(limiter.in_flight(), 0);
+    // All places can be taken again.
+    let all: Vec<_> = (0..limiter.limit()).map(|_| limiter.acquire()).collect();
+    assert_eq!(futures::future::join_all(all).await.len(), limiter.in_flight());
+}

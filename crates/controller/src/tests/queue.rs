@@ -234,3 +234,44 @@ async fn a_panic_stays_with_its_key_and_the_third_quarantines_it() {
     assert_eq!(runs.load(Ordering::SeqCst), 4);
     driver.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_add_is_lost_and_no_key_runs_twice_at_once() {
+    const KEYS: usize = 50;
+    let queue = WorkQueue::<usize>::new(QueueOptions { group: Box::new(|k| *k as u64 % 7), ..Default::default() });
+    let wanted: Arc<Vec<AtomicUsize>> = Arc::new((0..KEYS).map(|_| AtomicUsize::new(0)).collect());
+    let seen: Arc<Vec<AtomicUsize>> = Arc::new((0..KEYS).map(|_| AtomicUsize::new(0)).collect());
+    let running: Arc<Vec<AtomicUsize>> = Arc::new((0..KEYS).map(|_| AtomicUsize::new(0)).collect());
+    let handler = {
+        let (wanted, seen, running) = (wanted.clone(), seen.clone(), running.clone());
+        move |key: usize| {
+            let (wanted, seen, running) = (wanted.clone(), seen.clone(), running.clone());
+            async move {
+                assert_eq!(running[key].fetch_add(1, Ordering::SeqCst), 0, "two at once");
+                seen[key].store(wanted[key].load(Ordering::SeqCst), Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                running[key].fetch_sub(1, Ordering::SeqCst);
+                if key.is_multiple_of(3) { Next::After(Duration::from_micros(50)) } else { Next::Done }
+            }
+        }
+    };
+    let driver = tokio::spawn(run(queue.clone(), 8, handler, |key, why| panic!("{key}: {why}")));
+    for round in 0..400 {
+        for key in 0..KEYS {
+            if (round + key) % 3 == 0 {
+                wanted[key].fetch_add(1, Ordering::SeqCst);
+                queue.add(key);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    let settled = async {
+        while (0..KEYS).any(|k| seen[k].load(Ordering::SeqCst) != wanted[k].load(Ordering::SeqCst)) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(s(30), settled).await.unwrap();
+    queue.close();
+    driver.await.unwrap();
+    assert_eq!((queue.stats().panics, queue.stats().running), (0, 0));
+}
