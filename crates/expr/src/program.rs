@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use belay_object::Value;
-use kube_cel::KubeCelExt;
-use kube_cel::cel;
+use kube_cel::cel::common::ast::IdedExpr;
+use kube_cel::cel::parser::Parser;
 
-use crate::value::{from_cel, to_cel};
-use crate::{Error, ErrorKind};
+use crate::evaluate::Evaluation;
+use crate::{Error, ErrorKind, Val, syntax};
 
-/// An expression is at most this long: four times the longest rule in any published definition we know.
-const MAX_TEXT_BYTES: usize = 32 * 1024;
+/// Four times the longest rule in any published definition we know.
+const MAX_TEXT_BYTES: usize = 16 * 1024;
 /// Kept programs: 1,024 of a few KiB each.
 const MAX_KEPT: usize = 1_024;
 
@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A million steps is about 0.1 s.
+    /// A million steps are about 0.1 s.
     fn default() -> Limits {
         Limits { steps: 1_000_000, size: 16 << 20 }
     }
@@ -35,8 +35,8 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Program {
     text: Box<str>,
-    compiled: cel::Program,
-    variables: Box<[Box<str>]>,
+    expression: IdedExpr,
+    references: syntax::References,
 }
 
 impl Program {
@@ -59,15 +59,16 @@ impl Program {
 
     fn compile_new(text: &str) -> Result<Program, Error> {
         if text.len() > MAX_TEXT_BYTES {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("the expression has {} bytes, more than {MAX_TEXT_BYTES}", text.len()),
-            ));
+            let message = format!("the expression has {} bytes, more than {MAX_TEXT_BYTES}", text.len());
+            return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let compiled = cel::Program::compile(text).map_err(|e| Error::new(ErrorKind::Syntax, e.to_string()))?;
-        let mut variables: Vec<Box<str>> = compiled.references().variables().into_iter().map(Into::into).collect();
-        variables.sort();
-        Ok(Program { text: text.into(), compiled, variables: variables.into() })
+        syntax::check_text(text)?;
+        let expression = Parser::new()
+            .enable_optional_syntax(true)
+            .parse(text)
+            .map_err(|e| Error::new(ErrorKind::Syntax, e.to_string().trim().to_owned()))?;
+        let references = syntax::check(&expression)?;
+        Ok(Program { text: text.into(), expression, references })
     }
 
     /// The expression as written.
@@ -76,20 +77,34 @@ impl Program {
     }
     /// The names it refers to, sorted.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.variables.iter().map(AsRef::as_ref)
+        self.references.variables.iter().map(AsRef::as_ref)
     }
     /// Whether it refers to this name.
     pub fn uses(&self, name: &str) -> bool {
-        self.variables().any(|v| v == name)
+        self.references.variables.contains(name)
     }
-    /// Evaluates it with these names bound.
-    pub fn evaluate(&self, bindings: &[(&str, &Value)], _limits: &Limits) -> Result<Value, Error> {
-        let mut context = cel::Context::default().with_all();
-        for (name, value) in bindings {
-            context.add_variable_from_value(*name, to_cel(value));
-        }
-        let result = self.compiled.execute(&context).map_err(|e| Error::new(ErrorKind::Evaluation, e.to_string()))?;
-        from_cel(&result)
+    /// The chains of plain selections from its names: `self.spec.a` is `[self, spec, a]`.
+    pub fn selections(&self) -> impl Iterator<Item = &[Box<str>]> {
+        self.references.selections.iter().map(AsRef::as_ref)
+    }
+    /// Whether it can be seen without evaluating that the result is no boolean.
+    pub fn is_never_boolean(&self) -> bool {
+        syntax::is_never_boolean(&self.expression)
+    }
+    /// Evaluates it with these names bound to documents.
+    pub fn evaluate(&self, bindings: &[(&str, &Value)], limits: &Limits) -> Result<Value, Error> {
+        let bindings = bindings.iter().map(|(name, value)| (*name, Val::json(value)));
+        Evaluation::new(bindings, limits).run(&self.expression)?.to_value()
+    }
+    /// Evaluates it with these names bound; gives the result and the steps it took.
+    pub fn evaluate_values<'a>(
+        &'a self,
+        bindings: &[(&'a str, Val<'a>)],
+        limits: &Limits,
+    ) -> (Result<Val<'a>, Error>, u64) {
+        let mut run = Evaluation::new(bindings.iter().cloned(), limits);
+        let result = run.run(&self.expression).map_err(Error::from);
+        (result, limits.steps - run.steps_left().min(limits.steps))
     }
     /// Evaluates it to `true` or `false`; any other result is an error.
     pub fn holds(&self, bindings: &[(&str, &Value)], limits: &Limits) -> Result<bool, Error> {

@@ -33,6 +33,16 @@ pub fn fit(value: &mut Value, schema: &Schema) -> Result<Vec<String>, Error> {
     }
 }
 
+/// Whether text is an RFC 3339 time.
+pub(crate) fn is_time(text: &str) -> bool {
+    scalar::time(text).is_ok()
+}
+
+/// Whether text is base64.
+pub(crate) fn is_base64(text: &str) -> bool {
+    scalar::base64(text).is_ok()
+}
+
 /// Where the decoder is.
 #[derive(Default)]
 struct Walk {

@@ -4,18 +4,16 @@ use belay_object::Value;
 
 use crate::node::Schema;
 
-/// Fills in the schema's defaults, all the way down. A field that is `null` where `null` is not
-/// allowed is dropped first, so that it takes its default. Fields whose parent is absent stay absent.
+/// Fills in the schema's defaults, all the way down. Before that a field that is `null` where `null`
+/// is not allowed is dropped, so that it takes its default if it has one. Fields whose parent is absent
+/// stay absent.
 pub fn default_values(value: &mut Value, schema: &Schema) {
     match value {
         Value::Object(map) => {
+            map.retain(|name, child| {
+                !child.is_null() || schema.child(name).is_none_or(|node| node.nullable || node.name.is_some())
+            });
             for field in &schema.fields {
-                if map.get(&field.name).is_some_and(Value::is_null)
-                    && !field.node.nullable
-                    && field.node.default.is_some()
-                {
-                    map.remove(&field.name);
-                }
                 if let Some(default) = &field.node.default
                     && !map.contains_key(&field.name)
                 {
@@ -23,14 +21,10 @@ pub fn default_values(value: &mut Value, schema: &Schema) {
                 }
             }
             for (name, child) in map.iter_mut() {
-                let Some(node) = schema.child(name) else { continue };
-                if child.is_null()
-                    && !node.nullable
-                    && let Some(default) = &node.default
-                {
-                    *child = default.clone();
+                // A custom resource's metadata has a type of its own, without defaults.
+                if let Some(node) = schema.child(name).filter(|node| schema.name.is_some() || node.name.is_none()) {
+                    default_values(child, node);
                 }
-                default_values(child, node);
             }
         }
         Value::Array(items) => {

@@ -141,6 +141,8 @@ impl Node {
 /// What a custom resource's schema may demand besides types.
 #[derive(Debug, Default)]
 pub struct Rules {
+    /// `required`, also of names that are not declared here.
+    pub required: Box<[Key]>,
     /// `maximum`, and whether itself is excluded.
     pub maximum: Option<(Value, bool)>,
     /// `minimum`, and whether itself is excluded.
@@ -171,6 +173,12 @@ pub struct Rules {
     pub one_of: Box<[Schema]>,
     /// `not`: must not hold.
     pub not: Option<Schema>,
+    /// What the schema of a whole resource demands of `metadata.name` and `metadata.generateName`.
+    pub metadata: Option<Schema>,
+    /// `additionalProperties: false`
+    pub closed: bool,
+    /// Whether a node below has expressions.
+    pub(crate) below: bool,
     /// `x-kubernetes-validations`
     pub expressions: Box<[Expression]>,
 }

@@ -12,6 +12,13 @@ pub fn prune(value: &mut Value, schema: &Schema) -> Vec<String> {
     dropped
 }
 
+/// The same for a part of a resource.
+pub(crate) fn prune_part(value: &mut Value, schema: &Schema) -> Vec<String> {
+    let mut dropped = Vec::new();
+    prune_node(value, schema, false, &mut String::new(), &mut dropped);
+    dropped
+}
+
 fn prune_node(value: &mut Value, schema: &Schema, root: bool, path: &mut String, dropped: &mut Vec<String>) {
     let keep_unknown = schema.preserve_unknown || schema.kind == Kind::Any && schema.fields.is_empty();
     match value {

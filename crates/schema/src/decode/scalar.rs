@@ -70,7 +70,7 @@ fn found(value: &Value) -> &'static str {
 }
 
 /// Checks standard base64 with padding, line ends passed over.
-fn base64(text: &str) -> Result<(), String> {
+pub(crate) fn base64(text: &str) -> Result<(), String> {
     let illegal = |at: usize| Err(format!("illegal base64 data at input byte {at}"));
     let (mut count, mut padding) = (0_usize, 0_usize);
     for (at, byte) in text.bytes().enumerate() {
