@@ -1,0 +1,142 @@
+//! Why a build failed, in kustomize's words and with a place.
+
+use std::fmt;
+
+use belay_tree::TreePath;
+
+/// What code may branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file or directory is not there, or there is no kustomization file in it.
+    NotFound,
+    /// A kustomization file or a configuration says something that cannot be.
+    Kustomization,
+    /// A resource is no object or stands twice.
+    Resource,
+    /// A generator, patch, replacement or other change cannot be applied.
+    Transform,
+    /// A path leads to where it must not.
+    Security,
+    /// Kustomizations include each other in a circle.
+    Cycle,
+    /// The build needs Helm, a remote base or a program and may not use it.
+    Unsupported,
+    /// The build is larger than the limits allow.
+    Limit,
+    /// The tree failed.
+    Io,
+}
+
+/// A place in a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The file.
+    pub path: TreePath,
+    /// The line, from 1, where it is known.
+    pub line: Option<usize>,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path)?;
+        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
+}
+
+/// A failed build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    at: Option<Location>,
+    hints: Vec<String>,
+    /// Whether the cause is YAML that does not parse: kustomize tells such errors alone.
+    malformed: bool,
+}
+
+/// The result of a step of a build.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure of `kind` with kustomize's text.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error(Box::new(Inner { kind, message: message.into(), at: None, hints: Vec::new(), malformed: false }))
+    }
+    pub(crate) fn kustomization(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Kustomization, message)
+    }
+    pub(crate) fn resource(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Resource, message)
+    }
+    pub(crate) fn transform(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Transform, message)
+    }
+    pub(crate) fn limit(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Limit, message)
+    }
+    /// Puts what was being done before the text, as Go's wrapped errors read.
+    pub(crate) fn wrap(mut self, doing: impl fmt::Display) -> Error {
+        self.0.message = format!("{doing}: {}", self.0.message);
+        self
+    }
+    /// Says where, if no narrower place is known.
+    pub(crate) fn at(mut self, path: &TreePath, line: Option<usize>) -> Error {
+        self.0.at.get_or_insert_with(|| Location { path: path.clone(), line });
+        self
+    }
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.0.hints.push(hint.into());
+        self
+    }
+    pub(crate) fn malformed(mut self) -> Error {
+        self.0.malformed = true;
+        self
+    }
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.0.malformed
+    }
+    /// What code may branch on.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+    /// The text in kustomize's words, without the place.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+    /// Where the cause stands, where it is known.
+    pub fn location(&self) -> Option<&Location> {
+        self.0.at.as_ref()
+    }
+    /// What to do about it.
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+}
+
+/// Writes the place, if known, and the text.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = &self.0.at {
+            write!(f, "{at}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+impl std::error::Error for Error {}
+
+impl From<belay_tree::Error> for Error {
+    fn from(error: belay_tree::Error) -> Error {
+        use belay_tree::ErrorKind as Tree;
+        let kind = match error.kind() {
+            Tree::NotFound | Tree::NotDirectory | Tree::IsDirectory => ErrorKind::NotFound,
+            Tree::Outside | Tree::Hostile | Tree::Path => ErrorKind::Security,
+            Tree::TooLarge => ErrorKind::Limit,
+            _ => ErrorKind::Io,
+        };
+        Error::new(kind, error.to_string())
+    }
+}

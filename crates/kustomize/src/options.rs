@@ -1,0 +1,111 @@
+//! What a caller decides about a build.
+
+use std::fmt;
+use std::sync::Arc;
+
+use belay_object::Value;
+
+use crate::{HelmRenderer, Image, Patch, Remote};
+
+/// In which order the objects come out. The root's `sortOptions` count before this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reorder {
+    /// As they were read, as kustomize's library and Flux do.
+    #[default]
+    None,
+    /// By kind (namespaces first, webhooks last), then group, version, kind, namespace, name:
+    /// what the command line does unless told otherwise.
+    Legacy,
+}
+
+/// Which files a kustomization may read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LoadRestrictor {
+    /// Only files in or below its directory, symlinks followed first. Bases and components may be
+    /// anywhere in the tree.
+    #[default]
+    RootOnly,
+    /// Any file of the tree.
+    None,
+}
+
+/// How large a build may be (RES-4). Crossing one is an error of kind [`crate::ErrorKind::Limit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Files read, each time counted: 20,000, ten times the largest public tree.
+    pub files: usize,
+    /// Bytes read, each time counted: 512 MiB.
+    pub bytes: usize,
+    /// How deep kustomizations include each other: 64.
+    pub depth: usize,
+    /// Objects at any time: 200,000.
+    pub objects: usize,
+    /// Patches, replacements and other transformers run over the whole build: 100,000.
+    pub transformers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { files: 20_000, bytes: 512 << 20, depth: 64, objects: 200_000, transformers: 100_000 }
+    }
+}
+
+/// Changes to the root's kustomization before it is built, as Flux makes them.
+#[derive(Clone, Debug, Default)]
+pub struct Overlay {
+    /// The kustomization to use where the directory has none (otherwise that is an error).
+    pub generated: Option<Value>,
+    /// Replaces `namespace`.
+    pub namespace: Option<String>,
+    /// Replaces `namePrefix`.
+    pub name_prefix: Option<String>,
+    /// Replaces `nameSuffix`.
+    pub name_suffix: Option<String>,
+    /// Appended to `patches`.
+    pub patches: Vec<Patch>,
+    /// Each replaces the entry of `images` with its name, or is appended.
+    pub images: Vec<Image>,
+    /// Appended to `components`.
+    pub components: Vec<String>,
+    /// Replaces `buildMetadata` where not empty.
+    pub build_metadata: Vec<String>,
+}
+
+/// What a caller decides about a build.
+#[derive(Clone, Default)]
+pub struct BuildOptions {
+    /// In which order the objects come out.
+    pub reorder: Reorder,
+    /// Whether `reorder` was asked for by the user: then `sortOptions` that win over it are told
+    /// in a warning.
+    pub reorder_is_explicit: bool,
+    /// Which files a kustomization may read.
+    pub load_restrictor: LoadRestrictor,
+    /// Renders Helm charts; without it a chart is an error that names `--enable-helm`.
+    pub helm: Option<Arc<dyn HelmRenderer>>,
+    /// Fetches bases and files at a URL; without it they are an error.
+    pub remote: Option<Arc<dyn Remote>>,
+    /// Puts the label `app.kubernetes.io/managed-by` on every object, as the root's
+    /// `buildMetadata: [managedByLabel]` does.
+    pub managed_by_label: bool,
+    /// How large the build may be.
+    pub limits: Limits,
+    /// Changes to the root's kustomization.
+    pub overlay: Option<Overlay>,
+    /// Whether the tree's root is the machine's `/`, as for the command line: absolute paths in
+    /// kustomizations then mean what they say. In any other tree they are refused.
+    pub tree_is_host: bool,
+}
+
+impl fmt::Debug for BuildOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuildOptions")
+            .field("reorder", &self.reorder)
+            .field("load_restrictor", &self.load_restrictor)
+            .field("helm", &self.helm.is_some())
+            .field("remote", &self.remote.is_some())
+            .field("limits", &self.limits)
+            .field("overlay", &self.overlay)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! Which lists merge by keys when a patch is applied, and which kinds have no namespace.
+//!
+//! kustomize goes by the OpenAPI definitions of Kubernetes 1.21, or by those of the file that
+//! `openapi.path` names, which then replace them. What is kept of a definition: its fields that
+//! lead to a list with patch strategy `merge`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use belay_object::{Map, Value};
+use belay_yaml::{Options, parse_value};
+
+use crate::error::{Error, Result};
+use crate::facts::{CLUSTER_KINDS, MERGE_KEYS};
+
+/// One type of a [`Schemas`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TypeId(u32);
+
+/// What is known of one field.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Field {
+    /// The type of the value, or of a list's items.
+    pub(crate) target: Option<TypeId>,
+    /// Whether the value is a list whose items are patched one by one; by these keys, or as
+    /// scalars where there are none.
+    pub(crate) merge_keys: Option<Arc<[Box<str>]>>,
+}
+
+#[derive(Debug, Default)]
+struct Type {
+    fields: HashMap<Box<str>, Field>,
+    /// What every other field is.
+    others: Option<Field>,
+}
+
+/// A set of types and the kinds that have them.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas {
+    types: Vec<Type>,
+    kinds: HashMap<Box<str>, TypeId>,
+    /// `apiVersion/kind` to whether it has a namespace, of kinds beyond the built-in table.
+    scopes: HashMap<Box<str>, bool>,
+}
+
+impl Schemas {
+    /// Those of Kubernetes 1.21.
+    pub(crate) fn built_in() -> Arc<Schemas> {
+        static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Arc::new(read_built_in()));
+        SCHEMAS.clone()
+    }
+
+    /// The type of objects of this kind.
+    pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<TypeId> {
+        self.kinds.get(format!("{api_version}/{kind}").as_str()).copied()
+    }
+
+    /// What is known of a field.
+    pub(crate) fn field(&self, of: TypeId, name: &str) -> Option<&Field> {
+        let found = &self.types[of.0 as usize];
+        found.fields.get(name).or(found.others.as_ref())
+    }
+
+    /// Whether objects of this kind are known to have no namespace.
+    pub(crate) fn is_cluster_scoped(&self, api_version: &str, kind: &str) -> bool {
+        static BUILT_IN: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+            let mut kinds: HashMap<&str, Vec<&str>> = HashMap::new();
+            for (version, kind) in CLUSTER_KINDS.lines().filter_map(|line| line.rsplit_once('/')) {
+                kinds.entry(kind).or_default().push(version);
+            }
+            kinds
+        });
+        if BUILT_IN.get(kind).is_some_and(|versions| versions.contains(&api_version)) {
+            return true;
+        }
+        !self.scopes.is_empty() && self.scopes.get(format!("{api_version}/{kind}").as_str()) == Some(&false)
+    }
+
+    /// Reads an OpenAPI v2 document, JSON or YAML.
+    pub(crate) fn read(text: &str) -> Result<Schemas> {
+        let document = parse_value(text, &Options::v2())
+            .map_err(|e| Error::kustomization(format!("invalid schema file: {}", e.go_text)))?;
+        let mut reader = Reader { schemas: Schemas::default(), names: HashMap::new(), definitions: Map::new() };
+        reader.definitions = document.get("definitions").and_then(Value::as_object).cloned().unwrap_or_default();
+        reader.read_definitions();
+        let mut schemas = reader.schemas;
+        for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::iter) {
+            if let Some(kind) = item.at(&["get", GVK_KEY]).and_then(kind_text) {
+                let namespaced = path.contains("namespaces/{namespace}");
+                *schemas.scopes.entry(kind).or_insert(namespaced) |= namespaced;
+            }
+        }
+        Ok(schemas)
+    }
+}
+
+const GVK_KEY: &str = "x-kubernetes-group-version-kind";
+
+fn kind_text(gvk: &Value) -> Option<Box<str>> {
+    let part = |name: &str| gvk.str_at(&[name]).unwrap_or_default();
+    let (group, version, kind) = (part("group"), part("version"), part("kind"));
+    let group = if group.is_empty() { String::new() } else { format!("{group}/") };
+    (!kind.is_empty()).then(|| format!("{group}{version}/{kind}").into())
+}
+
+/// Reads the compact table; unknown types in it would be a mistake of the table.
+fn read_built_in() -> Schemas {
+    let mut schemas = Schemas::default();
+    let names: HashMap<&str, TypeId> = MERGE_KEYS
+        .lines()
+        .enumerate()
+        .map(|(i, line)| (line.split(' ').next().unwrap_or_default(), TypeId(i as u32)))
+        .collect();
+    for (i, line) in MERGE_KEYS.lines().enumerate() {
+        let mut known = Type::default();
+        for word in line.split(' ').skip(1) {
+            if let Some(kind) = word.strip_prefix('@') {
+                schemas.kinds.insert(kind.into(), TypeId(i as u32));
+            } else if let Some((field, target)) = word.split_once('>') {
+                known.fields.insert(field.into(), Field { target: names.get(target).copied(), merge_keys: None });
+            } else if let Some((field, rest)) = word.split_once("[]") {
+                let (target, keys) = rest.split_once('=').map_or((rest, None), |(t, k)| (t, Some(k)));
+                let merge_keys = keys.map(|k| k.split('+').filter(|k| !k.is_empty()).map(Box::from).collect());
+                known.fields.insert(field.into(), Field { target: names.get(target).copied(), merge_keys });
+            }
+        }
+        schemas.types.push(known);
+    }
+    schemas
+}
+
+struct Reader {
+    schemas: Schemas,
+    names: HashMap<Box<str>, TypeId>,
+    definitions: Map,
+}
+
+/// How deep inline schemas nest: as deep as the YAML reader allows at most.
+const MAX_REF_CHAIN: usize = 32;
+
+impl Reader {
+    fn read_definitions(&mut self) {
+        let definitions = std::mem::take(&mut self.definitions);
+        for (name, _) in definitions.iter() {
+            let id = self.add();
+            self.names.insert(name.as_str().into(), id);
+        }
+        for (name, definition) in definitions.iter() {
+            let id = self.names[name.as_str()];
+            for kind in definition.get(GVK_KEY).map_or(&[][..], Value::items).iter().filter_map(kind_text) {
+                self.schemas.kinds.insert(kind, id);
+            }
+            let read = self.read_type(definition, &definitions);
+            self.schemas.types[id.0 as usize] = read;
+        }
+    }
+
+    fn add(&mut self) -> TypeId {
+        self.schemas.types.push(Type::default());
+        TypeId(self.schemas.types.len() as u32 - 1)
+    }
+
+    fn read_type(&mut self, schema: &Value, definitions: &Map) -> Type {
+        let mut read = Type::default();
+        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::iter) {
+            let field = self.read_field(property, definitions);
+            read.fields.insert(name.as_str().into(), field);
+        }
+        read.others = schema
+            .get("additionalProperties")
+            .filter(|p| p.as_object().is_some())
+            .map(|property| self.read_field(property, definitions));
+        read
+    }
+
+    /// Follows references of a property, which replace it whole.
+    fn read_field(&mut self, property: &Value, definitions: &Map) -> Field {
+        let mut property = property;
+        for _ in 0..MAX_REF_CHAIN {
+            let Some(name) = reference(property) else { break };
+            let Some(definition) = definitions.get(name) else { return Field::default() };
+            if reference(definition).is_none() && definition.str_at(&["type"]) != Some("array") {
+                return Field { target: self.names.get(name).copied(), merge_keys: None };
+            }
+            property = definition;
+        }
+        if property.str_at(&["type"]) != Some("array") {
+            return Field { target: Some(self.inline(property, definitions)), merge_keys: None };
+        }
+        let target = property.get("items").map(|items| match reference(items) {
+            Some(name) => self.names.get(name).copied(),
+            None => Some(self.inline(items, definitions)),
+        });
+        let strategy = property.str_at(&["x-kubernetes-patch-strategy"]).unwrap_or_default();
+        let merge_keys = strategy.split(',').any(|s| s == "merge").then(|| {
+            let text = |v: &Value| v.as_str().map(Box::from);
+            match (property.get("x-kubernetes-list-map-keys"), property.get("x-kubernetes-patch-merge-key")) {
+                (Some(keys), _) => keys.items().iter().filter_map(text).collect(),
+                (None, key) => key.and_then(text).into_iter().collect(),
+            }
+        });
+        Field { target: target.flatten(), merge_keys }
+    }
+
+    fn inline(&mut self, schema: &Value, definitions: &Map) -> TypeId {
+        let id = self.add();
+        let read = self.read_type(schema, definitions);
+        self.schemas.types[id.0 as usize] = read;
+        id
+    }
+}
+
+/// The definition that a schema refers to.
+fn reference(schema: &Value) -> Option<&str> {
+    schema.str_at(&["$ref"])?.strip_prefix("#/definitions/")
+}
