@@ -109,6 +109,8 @@ pub struct Node {
     pub patch_merge: bool,
     /// `x-kubernetes-patch-strategy: retainKeys`.
     pub patch_retain_keys: bool,
+    /// `x-kubernetes-patch-strategy: replace`: a map is replaced, not merged.
+    pub patch_replace: bool,
     /// `x-kubernetes-patch-merge-key`.
     pub patch_merge_key: Option<Key>,
     /// Values that are allowed; empty where all are.

@@ -70,6 +70,7 @@ impl Placed {
                 default: place.default.clone(),
                 patch_merge: place.patch_merge,
                 patch_retain_keys: place.patch_retain_keys,
+                patch_replace: place.patch_replace,
                 ..Node::default()
             }
         })
@@ -109,6 +110,7 @@ pub(crate) fn shared(json: &Value) -> Node {
     let strategy = json.str_at(&["x-kubernetes-patch-strategy"]).unwrap_or_default();
     node.patch_merge = strategy.split(',').any(|s| s == "merge");
     node.patch_retain_keys = strategy.split(',').any(|s| s == "retainKeys");
+    node.patch_replace = strategy == "replace";
     node.patch_merge_key = json.str_at(&["x-kubernetes-patch-merge-key"]).map(Key::new);
     node.list = match json.str_at(&["x-kubernetes-list-type"]) {
         Some("set") => ListType::Set,

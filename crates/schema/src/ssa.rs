@@ -27,6 +27,7 @@ use crate::node::{Kind, Node, Schema};
 use compare::compare;
 use managed::Entry;
 
+pub(crate) use items::{go_plain, go_type};
 pub use owned::{owned_digest, owned_fields};
 pub use scale::update_scale;
 
