@@ -1,3 +1,4 @@
 //! One integration binary: corpora, recordings, scenarios and fault sweeps, a module each.
 
+mod cluster;
 mod yaml;
