@@ -1,7 +1,8 @@
 //! What is put right in manifests before they are applied.
 //!
 //! Flux passes every built-in object through its typed form. What of that can be seen in a
-//! cluster: ports without a protocol get TCP (the field is part of a list's key, and applying
+//! cluster: fields that the type does not have are dropped (server-side apply would refuse the
+//! object), ports without a protocol get TCP (the field is part of a list's key, and applying
 //! without it can make entries of the list twice), a Secret's `stringData` becomes `data`, a
 //! `status` is dropped, save a definition's. A certificate bundle of a definition's conversion
 //! webhook that is none is dropped, since servers refuse it.
@@ -9,15 +10,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use belay_object::{Object, Value};
+use belay_schema::{Types, prune};
 
 use crate::order::is_custom_resource_definition;
 
-/// Puts an object into the form in which it is applied. Fields of unexpected types stay as they
-/// are: the server says what is wrong with them.
-pub fn normalize(object: &mut Object) {
+/// Puts an object into the form in which it is applied, and gives the paths of fields that were
+/// dropped because its type has no such field. Fields of unexpected types stay as they are: the
+/// server says what is wrong with them.
+pub fn normalize(object: &mut Object) -> Vec<String> {
     let api_version = object.api_version().to_owned();
     if api_version == "rbac.authorization.k8s.io/v1" && matches!(object.kind(), "Role" | "ClusterRole") {
-        return;
+        return Vec::new();
     }
     match (api_version.as_str(), object.kind()) {
         ("v1", "Pod") => default_container_protocols(object, &["spec"]),
@@ -36,6 +39,19 @@ pub fn normalize(object: &mut Object) {
         drop_unusable_bundle(object);
     } else {
         object.remove(&["status"]);
+    }
+    drop_undeclared(object)
+}
+
+/// Definitions and API services have no type in Flux: they stay as they are.
+fn drop_undeclared(object: &mut Object) -> Vec<String> {
+    let kind = object.group_version_kind();
+    if matches!(kind.group.as_str(), "apiextensions.k8s.io" | "apiregistration.k8s.io") {
+        return Vec::new();
+    }
+    match Types::builtin().get(&kind) {
+        Some(schema) => prune(object.value_mut(), &schema),
+        None => Vec::new(),
     }
 }
 

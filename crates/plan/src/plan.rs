@@ -24,6 +24,9 @@ use crate::prune::{Budget, DeletionCertificate, DeletionReason, Protection, may_
 use crate::refusal::Refusal;
 use crate::{Error, ErrorKind};
 
+/// How many warnings one plan keeps.
+const MAX_WARNINGS: usize = 100;
+
 /// How an app wants its objects handled.
 pub struct Policy {
     /// The field manager that applies.
@@ -74,6 +77,7 @@ impl Policy {
 pub struct Plan {
     policy: Arc<Policy>,
     steps: Vec<Step>,
+    warnings: Vec<String>,
 }
 
 /// One object of a plan.
@@ -131,9 +135,14 @@ impl Plan {
                 .hint("split the app"));
         }
         let mut prepared = Vec::with_capacity(objects.len());
+        let mut warnings = Vec::new();
         for mut object in objects {
             complete(&object)?;
-            normalize(&mut object);
+            for field in normalize(&mut object) {
+                if warnings.len() < MAX_WARNINGS {
+                    warnings.push(format!("{} {field} is no field of {}", object.key(), object.group_version_kind()));
+                }
+            }
             policy.common.stamp(&mut object)?;
             policy.marks.stamp_owner(&mut object, &policy.owner)?;
             prepared.push((Stage::of(&object, &policy.custom_kinds), object.key(), object));
@@ -153,11 +162,15 @@ impl Plan {
                 policy: policy.clone(),
             })
             .collect();
-        Ok(Plan { policy, steps })
+        Ok(Plan { policy, steps, warnings })
     }
     /// How objects are handled.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+    /// Fields that were left out because their kind has none of that name, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
     /// All steps in order.
     pub fn steps(&self) -> &[Step] {
