@@ -1,1 +1,73 @@
-//! The commands of belay against a cluster: Flux's verbs and output habits; knows not the insides of controllers.
+//! The commands of belay against a cluster: Flux's verbs and output habits.
+//!
+//! [`ClusterCommand`] is the grammar, [`run`] carries one out. Answers go to standard output,
+//! progress to standard error. A command's exit status is 0 when it did what it says, 1 when it
+//! failed; `diff` answers 1 for differences and 2 for failures.
+//!
+//! What this crate deliberately does not know: the insides of controllers, the embedded API server.
+
+pub mod args;
+mod build;
+mod check;
+mod connect;
+mod create;
+mod delete;
+mod diff;
+mod events;
+mod export;
+mod get;
+mod install;
+mod kinds;
+pub mod kustomize;
+mod logs;
+pub mod output;
+mod reconcile;
+mod stats;
+mod suspend;
+mod trace;
+mod tree;
+mod version;
+mod wait;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+pub use args::{ClusterCommand, Global};
+pub use connect::connect;
+
+/// Carries out one command. A failure is printed here, with its chain.
+pub async fn run(global: Global, command: ClusterCommand) -> ExitCode {
+    let is_diff = matches!(command, ClusterCommand::Diff(_));
+    match carry_out(&global, command).await {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => {
+            output::failure(&format!("{e:#}"));
+            ExitCode::from(if is_diff { 2 } else { 1 })
+        }
+    }
+}
+
+async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
+    match command {
+        ClusterCommand::Check(args) => check::check(global, &args).await,
+        ClusterCommand::Install(args) => install::install(global, &args).await,
+        ClusterCommand::Uninstall(args) => install::uninstall(global, &args).await,
+        ClusterCommand::Create(command) => create::create(global, command).await,
+        ClusterCommand::Get(command) => get::get(global, command).await,
+        ClusterCommand::Export(command) => export::export(global, command).await,
+        ClusterCommand::Reconcile(command) => reconcile::reconcile(global, command).await,
+        ClusterCommand::Suspend(command) => suspend::suspend(global, command).await,
+        ClusterCommand::Resume(command) => suspend::resume(global, command).await,
+        ClusterCommand::Delete(command) => delete::delete(global, command).await,
+        ClusterCommand::Tree(command) => tree::tree(global, command).await,
+        ClusterCommand::Trace(args) => trace::trace(global, &args).await,
+        ClusterCommand::Events(args) => events::events(global, &args).await,
+        ClusterCommand::Logs(args) => logs::logs(global, &args).await,
+        ClusterCommand::Build(command) => build::build(global, command).await,
+        ClusterCommand::Diff(command) => diff::diff(global, command).await,
+        ClusterCommand::Stats(args) => stats::stats(global, &args).await,
+        ClusterCommand::Version(args) => version::version(global, &args).await,
+        ClusterCommand::Completion { .. } => anyhow::bail!("completion is answered by the binary, which knows all commands"),
+    }
+}

@@ -17,6 +17,7 @@ pub mod install;
 mod kustomization;
 mod lower;
 pub mod names;
+pub mod preview;
 pub mod report;
 mod run;
 mod shared;

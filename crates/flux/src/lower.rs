@@ -65,7 +65,7 @@ pub(crate) fn app(
     })
 }
 
-fn render(spec: &Kustomization, dir: TreePath) -> RenderSpec {
+pub(crate) fn render(spec: &Kustomization, dir: TreePath) -> RenderSpec {
     let text = |s: &String| Some(s.clone()).filter(|s| !s.is_empty());
     RenderSpec {
         dir,

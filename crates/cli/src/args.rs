@@ -1,0 +1,601 @@
+//! The command line's grammar: Flux's verbs, flags and defaults for the kinds that Belay serves.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps Kubernetes clusters equal to what Git says.
+#[derive(Parser, Debug)]
+#[command(name = "belay", version, about, disable_help_subcommand = true, max_term_width = 110)]
+pub struct ClusterCli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: ClusterCommand,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Global {
+    /// The namespace of the command
+    #[arg(short = 'n', long, global = true, env = "FLUX_SYSTEM_NAMESPACE", default_value = "flux-system")]
+    pub namespace: String,
+    /// Use the namespace of the kubeconfig's context
+    #[arg(long, global = true, env = "FLUX_NS_FOLLOWS_KUBE_CONTEXT")]
+    pub ns_follows_kube_context: bool,
+    /// How long to wait for what the command started
+    #[arg(long, global = true, default_value = "5m0s", value_parser = duration)]
+    pub timeout: std::time::Duration,
+    /// Say more
+    #[arg(long, global = true)]
+    pub verbose: bool,
+    /// Path of the kubeconfig file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context
+    #[arg(long, global = true)]
+    pub context: Option<String>,
+    /// The kubeconfig's cluster
+    #[arg(long, global = true)]
+    pub cluster: Option<String>,
+    /// The kubeconfig's user
+    #[arg(long, global = true)]
+    pub user: Option<String>,
+    /// The address of the API server
+    #[arg(long, global = true)]
+    pub server: Option<String>,
+    /// Bearer token for the API server
+    #[arg(long, global = true)]
+    pub token: Option<String>,
+    /// User name to impersonate
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Group to impersonate; may be repeated
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    pub as_group: Vec<String>,
+    /// UID to impersonate
+    #[arg(long = "as-uid", global = true, value_name = "UID")]
+    pub as_uid: Option<String>,
+    /// File with the certificate of the API server's authority
+    #[arg(long, global = true, value_name = "FILE")]
+    pub certificate_authority: Option<PathBuf>,
+    /// Do not verify the API server's certificate
+    #[arg(long, global = true)]
+    pub insecure_skip_tls_verify: bool,
+    /// Server name for certificate validation
+    #[arg(long, global = true)]
+    pub tls_server_name: Option<String>,
+}
+
+/// The commands that talk to a cluster or build from a folder.
+#[derive(Subcommand, Debug)]
+pub enum ClusterCommand {
+    /// Check that the cluster and the installed components are ready
+    Check(CheckArgs),
+    /// Install the definitions and the controllers
+    Install(InstallArgs),
+    /// Remove the controllers and the definitions; what they deployed stays
+    Uninstall(UninstallArgs),
+    /// Create or update sources and kustomizations
+    #[command(subcommand)]
+    Create(CreateCommand),
+    /// List resources and their status
+    #[command(subcommand)]
+    Get(GetCommand),
+    /// Print resources as YAML that can be applied again
+    #[command(subcommand)]
+    Export(ExportCommand),
+    /// Reconcile now
+    #[command(subcommand)]
+    Reconcile(ReconcileCommand),
+    /// Suspend reconciliation
+    #[command(subcommand)]
+    Suspend(SuspendCommand),
+    /// Resume reconciliation
+    #[command(subcommand)]
+    Resume(SuspendCommand),
+    /// Delete sources and kustomizations
+    #[command(subcommand)]
+    Delete(DeleteCommand),
+    /// Show what a kustomization manages
+    #[command(subcommand)]
+    Tree(TreeCommand),
+    /// Say which source and kustomization an object comes from
+    Trace(TraceArgs),
+    /// Show events
+    Events(EventsArgs),
+    /// Show the controllers' log
+    Logs(LogsArgs),
+    /// Build without applying
+    #[command(subcommand)]
+    Build(BuildCommand),
+    /// Show what would change
+    #[command(subcommand)]
+    Diff(DiffCommand),
+    /// Count resources and their states
+    Stats(StatsArgs),
+    /// Print the versions of the command and of what is installed
+    Version(VersionArgs),
+    /// Print a completion script
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Check only what is needed before an installation
+    #[arg(long)]
+    pub pre: bool,
+    /// How often to look while waiting
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub poll_interval: std::time::Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct InstallArgs {
+    /// Print the manifests instead of applying them
+    #[arg(long)]
+    pub export: bool,
+    /// The image of the controllers
+    #[arg(long, default_value_t = format!("ghcr.io/belay-gitops/belay:v{}", env!("CARGO_PKG_VERSION")))]
+    pub image: String,
+    /// Install the definitions only: the controllers run elsewhere, with `belay run`
+    #[arg(long)]
+    pub crds_only: bool,
+    /// Install over an installation that a GitOps tool manages
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct UninstallArgs {
+    /// Leave the namespace
+    #[arg(long)]
+    pub keep_namespace: bool,
+    /// Say what would be deleted
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short = 's', long)]
+    pub silent: bool,
+}
+
+/// Flags of every `create`.
+#[derive(Args, Debug, Clone)]
+pub struct CreateFlags {
+    /// How often to reconcile
+    #[arg(long, default_value = "1m0s", value_parser = duration)]
+    pub interval: std::time::Duration,
+    /// Print YAML instead of applying
+    #[arg(long)]
+    pub export: bool,
+    /// Labels (key=value); may be repeated or comma separated
+    #[arg(long, value_delimiter = ',')]
+    pub label: Vec<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum CreateCommand {
+    /// Create or update a source
+    #[command(subcommand)]
+    Source(CreateSourceCommand),
+    /// Create or update a Kustomization
+    #[command(visible_alias = "ks")]
+    Kustomization(Box<CreateKustomizationArgs>),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum CreateSourceCommand {
+    /// Create or update a GitRepository
+    Git(Box<CreateGitArgs>),
+}
+
+#[derive(Args, Debug)]
+pub struct CreateGitArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub create: CreateFlags,
+    /// Address of the repository: http, https or ssh
+    #[arg(long)]
+    pub url: String,
+    /// Branch
+    #[arg(long)]
+    pub branch: Option<String>,
+    /// Tag
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// Tag by semantic version range
+    #[arg(long)]
+    pub tag_semver: Option<String>,
+    /// Full reference name (refs/...)
+    #[arg(long)]
+    pub ref_name: Option<String>,
+    /// Commit
+    #[arg(long)]
+    pub commit: Option<String>,
+    /// Secret with credentials
+    #[arg(long)]
+    pub secret_ref: Option<String>,
+    /// Secret with a proxy's address and credentials
+    #[arg(long)]
+    pub proxy_secret_ref: Option<String>,
+    /// generic, aws, azure or github
+    #[arg(long)]
+    pub provider: Option<String>,
+    /// User name for basic authentication; makes a Secret of the source's name
+    #[arg(short = 'u', long)]
+    pub username: Option<String>,
+    /// Password for basic authentication
+    #[arg(short = 'p', long)]
+    pub password: Option<String>,
+    /// Private key file for ssh; the host key is read from --known-hosts-file
+    #[arg(long)]
+    pub private_key_file: Option<PathBuf>,
+    /// known_hosts file for ssh
+    #[arg(long)]
+    pub known_hosts_file: Option<PathBuf>,
+    /// CA certificate file for https
+    #[arg(long)]
+    pub ca_file: Option<PathBuf>,
+    /// Paths to leave out, in gitignore's form
+    #[arg(long)]
+    pub ignore_paths: Vec<String>,
+    /// Directories to check out
+    #[arg(long)]
+    pub sparse_checkout_paths: Vec<String>,
+    /// Fetch submodules
+    #[arg(long)]
+    pub recurse_submodules: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CreateKustomizationArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub create: CreateFlags,
+    /// The source: [Kind/]name[.namespace]
+    #[arg(long)]
+    pub source: String,
+    /// Directory in the source
+    #[arg(long, default_value = "./")]
+    pub path: String,
+    /// Delete what left the source
+    #[arg(long)]
+    pub prune: bool,
+    /// Wait for everything to become healthy
+    #[arg(long)]
+    pub wait: bool,
+    /// Recreate on immutable field changes
+    #[arg(long)]
+    pub force: bool,
+    /// Namespace for all objects
+    #[arg(long)]
+    pub target_namespace: Option<String>,
+    /// Objects whose health is assessed: kind/name.namespace
+    #[arg(long)]
+    pub health_check: Vec<String>,
+    /// How long health checks may take
+    #[arg(long, value_parser = duration)]
+    pub health_check_timeout: Option<std::time::Duration>,
+    /// Kustomizations that must be ready first: [namespace/]name
+    #[arg(long, value_delimiter = ',')]
+    pub depends_on: Vec<String>,
+    /// How long to wait before a retry
+    #[arg(long, value_parser = duration)]
+    pub retry_interval: Option<std::time::Duration>,
+    /// Service account to impersonate
+    #[arg(long)]
+    pub service_account: Option<String>,
+    /// Secret with a kubeconfig of another cluster
+    #[arg(long)]
+    pub kubeconfig_secret_ref: Option<String>,
+    /// sops
+    #[arg(long)]
+    pub decryption_provider: Option<String>,
+    /// Secret with decryption keys
+    #[arg(long)]
+    pub decryption_secret: Option<String>,
+}
+
+/// Flags of every `get`.
+#[derive(Args, Debug, Clone)]
+pub struct GetFlags {
+    /// Only this one
+    pub name: Option<String>,
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Leave the column names out
+    #[arg(long)]
+    pub no_header: bool,
+    /// Watch for changes
+    #[arg(short = 'w', long)]
+    pub watch: bool,
+    /// Only those whose condition has a status: type=status or type!=status
+    #[arg(long)]
+    pub status_selector: Option<String>,
+    /// Only those with these labels
+    #[arg(short = 'l', long)]
+    pub label_selector: Option<String>,
+    /// json or yaml instead of a table
+    #[arg(short = 'o', long)]
+    pub output: Option<Format>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum GetCommand {
+    /// Sources of every kind
+    #[command(subcommand, visible_alias = "source")]
+    Sources(GetSourcesCommand),
+    /// Kustomizations
+    #[command(visible_aliases = ["kustomization", "ks"])]
+    Kustomizations {
+        #[command(flatten)]
+        flags: GetFlags,
+        /// Show the source
+        #[arg(long)]
+        show_source: bool,
+    },
+    /// Everything
+    All(GetFlags),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum GetSourcesCommand {
+    /// GitRepositories
+    Git(GetFlags),
+    /// Sources of every kind
+    All(GetFlags),
+}
+
+/// Which ones: a name, or all of the namespace.
+#[derive(Args, Debug, Clone)]
+pub struct Which {
+    /// Names
+    pub names: Vec<String>,
+    /// All of the namespace
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ExportCommand {
+    /// Sources
+    #[command(subcommand)]
+    Source(ExportSourceCommand),
+    /// Kustomizations
+    #[command(visible_aliases = ["ks", "kustomizations"])]
+    Kustomization(Which),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ExportSourceCommand {
+    /// GitRepositories
+    Git {
+        #[command(flatten)]
+        which: Which,
+        /// With the Secret that it names
+        #[arg(long)]
+        with_credentials: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ReconcileCommand {
+    /// A source
+    #[command(subcommand)]
+    Source(ReconcileSourceCommand),
+    /// A Kustomization
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        name: String,
+        /// Its source first
+        #[arg(long)]
+        with_source: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ReconcileSourceCommand {
+    /// A GitRepository
+    Git { name: String },
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct SuspendFlags {
+    #[command(flatten)]
+    pub which: Which,
+    /// Wait until each is ready (resume)
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum SuspendCommand {
+    /// Sources
+    #[command(subcommand)]
+    Source(SuspendSourceCommand),
+    /// Kustomizations
+    #[command(visible_alias = "ks")]
+    Kustomization(SuspendFlags),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum SuspendSourceCommand {
+    /// GitRepositories
+    Git(SuspendFlags),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum DeleteCommand {
+    /// A source
+    #[command(subcommand)]
+    Source(DeleteSourceCommand),
+    /// A Kustomization
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        name: String,
+        /// Do not ask
+        #[arg(short = 's', long)]
+        silent: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum DeleteSourceCommand {
+    /// A GitRepository
+    Git {
+        name: String,
+        /// Do not ask
+        #[arg(short = 's', long)]
+        silent: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum TreeCommand {
+    /// What a Kustomization manages
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        name: String,
+        /// Only Flux's own kinds
+        #[arg(long)]
+        compact: bool,
+        /// json or yaml instead of a drawing
+        #[arg(short = 'o', long)]
+        output: Option<Format>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct TraceArgs {
+    /// kind/name, or the name alone with --kind
+    pub resource: Vec<String>,
+    /// Kind of the object
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// API version of the object
+    #[arg(long)]
+    pub api_version: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct EventsArgs {
+    /// Only events of Kind/name and its sources
+    #[arg(long = "for", value_name = "KIND/NAME")]
+    pub of: Option<String>,
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Go on as they come
+    #[arg(short = 'w', long)]
+    pub watch: bool,
+    /// Normal, Warning
+    #[arg(long, value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// Leave the column names out
+    #[arg(long)]
+    pub no_header: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct LogsArgs {
+    /// Only lines about this kind
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// Only lines about objects of this name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// debug, info or error
+    #[arg(long)]
+    pub level: Option<String>,
+    /// Only lines newer than this
+    #[arg(long, value_parser = duration)]
+    pub since: Option<std::time::Duration>,
+    /// How many lines from the end
+    #[arg(long, default_value_t = -1)]
+    pub tail: i64,
+    /// Go on as they come
+    #[arg(short = 'f', long)]
+    pub follow: bool,
+    /// About objects in all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Where the controllers run
+    #[arg(long, default_value = "flux-system")]
+    pub flux_namespace: String,
+}
+
+/// Flags of `build` and `diff`.
+#[derive(Args, Debug, Clone)]
+pub struct BuildFlags {
+    pub name: String,
+    /// The folder that stands for the Kustomization's path
+    #[arg(long)]
+    pub path: PathBuf,
+    /// Take the Kustomization from this file instead of the cluster
+    #[arg(long)]
+    pub kustomization_file: Option<PathBuf>,
+    /// Paths to leave out, in gitignore's form
+    #[arg(long, value_delimiter = ',')]
+    pub ignore_paths: Vec<String>,
+    /// Undefined variables are errors
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub strict_substitute: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum BuildCommand {
+    /// What a Kustomization would apply
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        #[command(flatten)]
+        flags: BuildFlags,
+        /// Touch no cluster: variables from the cluster stay unresolved
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum DiffCommand {
+    /// What a Kustomization would change in the cluster: exit status 1 where it would
+    #[command(visible_alias = "ks")]
+    Kustomization {
+        #[command(flatten)]
+        flags: BuildFlags,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct StatsArgs {
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct VersionArgs {
+    /// Only the command's own version
+    #[arg(long)]
+    pub client: bool,
+    /// json or yaml
+    #[arg(short = 'o', long)]
+    pub output: Option<Format>,
+}
+
+/// A form for scripts.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq)]
+pub enum Format {
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+}
+
+/// Reads a duration in Go's form (`1m30s`).
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    belay_controller::duration::parse(text).map_err(|e| e.to_string())
+}

@@ -1,0 +1,220 @@
+//! `belay create`: makes or updates a source or a kustomization, and waits until it is ready.
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use belay_cluster::{ApplyOptions, Resource};
+use belay_controller::duration;
+use belay_flux::names::CLI_MANAGER;
+use belay_object::{Object, Value, object};
+
+use crate::args::{CreateCommand, CreateFlags, CreateGitArgs, CreateKustomizationArgs, CreateSourceCommand, Global};
+use crate::connect::{Session, connect};
+use crate::export::exported;
+use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, Kind};
+use crate::output::{action, generate, success, waiting};
+use crate::wait;
+
+pub async fn create(global: &Global, command: CreateCommand) -> Result<u8> {
+    match command {
+        CreateCommand::Source(CreateSourceCommand::Git(args)) => {
+            let (object, secret) = git(global, &args)?;
+            put(global, &GIT_REPOSITORY, object, secret, args.create.export).await
+        }
+        CreateCommand::Kustomization(args) => {
+            let object = kustomization(global, &args)?;
+            put(global, &KUSTOMIZATION, object, None, args.create.export).await
+        }
+    }
+}
+
+async fn put(global: &Global, kind: &Kind, object: Object, secret: Option<Object>, export: bool) -> Result<u8> {
+    if export {
+        for object in [Some(&object), secret.as_ref()].into_iter().flatten() {
+            print!("{}", exported(object));
+        }
+        return Ok(0);
+    }
+    let session = connect(global).await?;
+    generate(&format!("generating {}", kind.kind));
+    let options = ApplyOptions { field_manager: CLI_MANAGER.into(), force: true, ..ApplyOptions::default() };
+    if let Some(secret) = secret {
+        action("applying secret with authentication credentials");
+        let secrets = Resource::known("", "v1", "Secret", "secrets", true);
+        session.cluster.apply(&secrets, &secret, &options).await?;
+        success("authentication configured");
+    }
+    action(&format!("applying {}", kind.kind));
+    let resource = session.resource(kind);
+    let existed = session.cluster.find(&resource, object.namespace(), object.name()).await?.is_some();
+    session.cluster.apply(&resource, &object, &options).await?;
+    success(&format!("{} {}", kind.kind, if existed { "updated" } else { "created" }));
+    waiting(&format!("waiting for {} reconciliation", kind.kind));
+    let there = Session { cluster: session.cluster.clone(), namespace: object.namespace().to_owned() };
+    let ready = wait::ready(&there, kind, object.name(), global.timeout).await?;
+    success(&format!("{} {} reconciliation completed", kind.kind, object.name()));
+    let revision = kind.whole_revision(&ready);
+    match kind.source {
+        true => success(&format!("fetched revision: {revision}")),
+        false => success(&format!("applied revision {revision}")),
+    }
+    Ok(0)
+}
+
+fn skeleton(kind: &Kind, global: &Global, name: &str, flags: &CreateFlags) -> Result<Object> {
+    let mut object = Object::of(&kind.api_version(), kind.kind, &global.namespace, name);
+    for label in &flags.label {
+        let (key, value) = label.split_once('=').with_context(|| format!("invalid label {label:?}: it is key=value"))?;
+        object.set_label(key, value);
+    }
+    object.set(&["spec", "interval"], duration::format(flags.interval));
+    Ok(object)
+}
+
+fn git(global: &Global, args: &CreateGitArgs) -> Result<(Object, Option<Object>)> {
+    let mut object = skeleton(&GIT_REPOSITORY, global, &args.name, &args.create)?;
+    let scheme = args.url.split("://").next().unwrap_or_default();
+    if !matches!(scheme, "http" | "https" | "ssh") || !args.url.contains("://") {
+        bail!("git URL scheme '{scheme}' not supported, can be: ssh, http and https");
+    }
+    object.set(&["spec", "url"], args.url.as_str());
+    let given = [&args.branch, &args.tag, &args.tag_semver, &args.ref_name, &args.commit];
+    if given.iter().all(|r| r.is_none()) {
+        bail!("specify a Git ref with one of the following: --branch, --tag, --commit, --ref-name or --tag-semver");
+    }
+    for (field, value) in ["branch", "tag", "semver", "name", "commit"].iter().zip(given) {
+        if let Some(value) = value {
+            object.set(&["spec", "ref", field], value.as_str());
+        }
+    }
+    if let Some(provider) = &args.provider {
+        object.set(&["spec", "provider"], provider.as_str());
+    }
+    for (field, value) in [("secretRef", &args.secret_ref), ("proxySecretRef", &args.proxy_secret_ref)] {
+        if let Some(name) = value {
+            object.set(&["spec", field, "name"], name.as_str());
+        }
+    }
+    if !args.ignore_paths.is_empty() {
+        object.set(&["spec", "ignore"], args.ignore_paths.join("\n"));
+    }
+    if !args.sparse_checkout_paths.is_empty() {
+        object.set(&["spec", "sparseCheckout"], args.sparse_checkout_paths.iter().collect::<Value>());
+    }
+    if args.recurse_submodules {
+        object.set(&["spec", "recurseSubmodules"], true);
+    }
+    let secret = credentials(global, args)?;
+    if secret.is_some() {
+        object.set(&["spec", "secretRef", "name"], args.name.as_str());
+    }
+    Ok((object, secret))
+}
+
+/// A Secret from the credentials on the command line, where there are any.
+fn credentials(global: &Global, args: &CreateGitArgs) -> Result<Option<Object>> {
+    let mut data = object! {};
+    let mut add = |key: &str, bytes: &[u8]| data.set(&[key], STANDARD.encode(bytes));
+    let read = |path: &std::path::Path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
+    if let (Some(user), Some(password)) = (&args.username, &args.password) {
+        add("username", user.as_bytes());
+        add("password", password.as_bytes());
+    } else if args.username.is_some() || args.password.is_some() {
+        bail!("--username and --password go together");
+    }
+    if let Some(path) = &args.private_key_file {
+        let Some(hosts) = &args.known_hosts_file else {
+            bail!("--private-key-file needs --known-hosts-file: the host key is never trusted on first use");
+        };
+        add("identity", &read(path)?);
+        add("known_hosts", &read(hosts)?);
+    }
+    if let Some(path) = &args.ca_file {
+        add("ca.crt", &read(path)?);
+    }
+    if data.as_object().is_none_or(|d| d.is_empty()) {
+        return Ok(None);
+    }
+    let mut secret = Object::of("v1", "Secret", &global.namespace, &args.name);
+    secret.set(&["type"], "Opaque");
+    secret.set(&["data"], data);
+    Ok(Some(secret))
+}
+
+fn kustomization(global: &Global, args: &CreateKustomizationArgs) -> Result<Object> {
+    let mut object = skeleton(&KUSTOMIZATION, global, &args.name, &args.create)?;
+    let source = source(&args.source)?;
+    object.set(&["spec", "sourceRef"], source);
+    let path = args.path.as_str();
+    let path = if path.starts_with("./") { path.to_owned() } else { format!("./{}", path.trim_start_matches('/')) };
+    object.set(&["spec", "path"], path);
+    object.set(&["spec", "prune"], args.prune);
+    if args.wait {
+        object.set(&["spec", "wait"], true);
+    }
+    if args.force {
+        object.set(&["spec", "force"], true);
+    }
+    for (path, value) in [
+        (&["spec", "targetNamespace"][..], &args.target_namespace),
+        (&["spec", "serviceAccountName"], &args.service_account),
+        (&["spec", "kubeConfig", "secretRef", "name"], &args.kubeconfig_secret_ref),
+        (&["spec", "decryption", "provider"], &args.decryption_provider),
+        (&["spec", "decryption", "secretRef", "name"], &args.decryption_secret),
+    ] {
+        if let Some(value) = value {
+            object.set(path, value.as_str());
+        }
+    }
+    for (field, value) in [("timeout", args.health_check_timeout), ("retryInterval", args.retry_interval)] {
+        if let Some(value) = value {
+            object.set(&["spec", field], duration::format(value));
+        }
+    }
+    let checks: Vec<Value> = args.health_check.iter().map(|c| health_check(c)).collect::<Result<_>>()?;
+    if !checks.is_empty() {
+        object.set(&["spec", "healthChecks"], Value::from(checks));
+    }
+    let dependencies: Vec<Value> = args
+        .depends_on
+        .iter()
+        .map(|d| match d.split_once('/') {
+            Some((namespace, name)) => object! { "name" => name, "namespace" => namespace },
+            None => object! { "name" => d.as_str() },
+        })
+        .collect();
+    if !dependencies.is_empty() {
+        object.set(&["spec", "dependsOn"], Value::from(dependencies));
+    }
+    Ok(object)
+}
+
+/// `[Kind/]name[.namespace]`
+fn source(text: &str) -> Result<Value> {
+    let (kind, rest) = text.split_once('/').unwrap_or((GIT_REPOSITORY.kind, text));
+    let kinds = ["OCIRepository", "GitRepository", "Bucket", "ExternalArtifact"];
+    let Some(kind) = kinds.iter().find(|k| k.eq_ignore_ascii_case(kind)) else {
+        bail!("source kind '{kind}' is not supported, must be one of: {}", kinds.join(", "));
+    };
+    let (name, namespace) = rest.split_once('.').unwrap_or((rest, ""));
+    if name.is_empty() {
+        bail!("no name given for source of kind '{kind}'");
+    }
+    let mut value = object! { "kind" => *kind, "name" => name };
+    if !namespace.is_empty() {
+        value.set(&["namespace"], namespace);
+    }
+    Ok(value)
+}
+
+/// `kind/name.namespace`
+fn health_check(text: &str) -> Result<Value> {
+    let wrong = || format!("invalid health check '{text}' must be in the format 'kind/name.namespace'");
+    let (kind, rest) = text.split_once('/').with_context(wrong)?;
+    let (name, namespace) = rest.split_once('.').with_context(wrong)?;
+    let known = [("Deployment", "apps/v1"), ("DaemonSet", "apps/v1"), ("StatefulSet", "apps/v1"), ("HelmRelease", "helm.toolkit.fluxcd.io/v2")];
+    let Some((kind, api_version)) = known.iter().find(|(k, _)| k.eq_ignore_ascii_case(kind)) else {
+        bail!("invalid health check kind '{kind}' can be HelmRelease, Deployment, DaemonSet or StatefulSet");
+    };
+    Ok(object! { "apiVersion" => *api_version, "kind" => *kind, "name" => name, "namespace" => namespace })
+}

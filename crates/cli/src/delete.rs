@@ -1,0 +1,43 @@
+//! `belay delete`: removes a source or a kustomization, after a question.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::{Result, bail};
+use belay_cluster::DeleteOptions;
+
+use crate::args::{DeleteCommand, DeleteSourceCommand, Global};
+use crate::connect::connect;
+use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, suspended};
+use crate::output::{action, success};
+
+pub async fn delete(global: &Global, command: DeleteCommand) -> Result<u8> {
+    let (kind, name, silent) = match command {
+        DeleteCommand::Source(DeleteSourceCommand::Git { name, silent }) => (&GIT_REPOSITORY, name, silent),
+        DeleteCommand::Kustomization { name, silent } => (&KUSTOMIZATION, name, silent),
+    };
+    let session = connect(global).await?;
+    let object = session.object(kind, &name).await?;
+    if !silent && !confirmed(&format!("Are you sure you want to delete this {}", kind.human))? {
+        bail!("aborting");
+    }
+    if !kind.source && suspended(&object) {
+        action("the kustomization is suspended: what it applied stays");
+    }
+    action(&format!("deleting {} {name} in {} namespace", kind.human, session.namespace));
+    let options = DeleteOptions { uid: object.uid().to_owned(), ..DeleteOptions::default() };
+    session.cluster.delete(&session.resource(kind), &session.namespace, &name, &options).await?;
+    success(&format!("{} deleted", kind.human));
+    Ok(0)
+}
+
+/// Asks a person. Where nobody can answer, the answer is no.
+pub fn confirmed(question: &str) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("no terminal to ask on: give --silent to go ahead without a question");
+    }
+    eprint!("? {question} [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

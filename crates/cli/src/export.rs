@@ -1,0 +1,49 @@
+//! `belay export`: resources as YAML that can be applied again.
+
+use anyhow::Result;
+use belay_cluster::Resource;
+use belay_object::Object;
+
+use crate::args::{ExportCommand, ExportSourceCommand, Global};
+use crate::connect::connect;
+use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION};
+use crate::suspend::chosen;
+
+pub async fn export(global: &Global, command: ExportCommand) -> Result<u8> {
+    let session = connect(global).await?;
+    let (kind, which, credentials) = match command {
+        ExportCommand::Source(ExportSourceCommand::Git { which, with_credentials }) => {
+            (&GIT_REPOSITORY, which, with_credentials)
+        }
+        ExportCommand::Kustomization(which) => (&KUSTOMIZATION, which, false),
+    };
+    for object in chosen(&session, kind, &which).await? {
+        print!("{}", exported(&object));
+        if credentials && let Some(name) = object.str_at(&["spec", "secretRef", "name"]) {
+            let secrets = Resource::known("", "v1", "Secret", "secrets", true);
+            let secret = session.cluster.get(&secrets, &session.namespace, name).await?;
+            print!("{}", exported(&secret));
+        }
+    }
+    Ok(0)
+}
+
+/// An object without what the server keeps: a document to commit.
+pub fn exported(object: &Object) -> String {
+    let mut out = Object::of(object.api_version(), object.kind(), object.namespace(), object.name());
+    for field in ["labels", "annotations"] {
+        if let Some(value) = object.at(&["metadata", field]) {
+            out.set(&["metadata", field], value.clone());
+        }
+    }
+    out.remove(&["metadata", "annotations", belay_flux::names::REQUESTED_AT]);
+    if out.annotations().is_some_and(|a| a.is_empty()) {
+        out.remove(&["metadata", "annotations"]);
+    }
+    for (field, value) in object.fields().iter() {
+        if !matches!(&**field, "apiVersion" | "kind" | "metadata" | "status") {
+            out.set(&[field], value.clone());
+        }
+    }
+    format!("---\n{}", belay_yaml::to_yaml(out.value()))
+}

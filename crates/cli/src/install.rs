@@ -1,0 +1,185 @@
+//! `belay install` and `belay uninstall`.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use belay_cluster::{ApplyOptions, DeleteOptions, ErrorKind, ListOptions, Patch, Resource, WriteOptions};
+use belay_flux::install::{Options, manifests};
+use belay_flux::names::{CLI_MANAGER, FINALIZER, GIT_REPOSITORY};
+use belay_object::{Object, object};
+use belay_plan::{ChangeKind, apply_order, is_custom_resource_definition};
+
+use crate::args::{Global, InstallArgs, UninstallArgs};
+use crate::check::{deployed, part_of_flux};
+use crate::connect::{Session, connect};
+use crate::delete::confirmed;
+use crate::export::exported;
+use crate::output::{action, failure, generate, success, waiting};
+
+pub async fn install(global: &Global, args: &InstallArgs) -> Result<u8> {
+    let mut options = Options::new(env!("CARGO_PKG_VERSION"));
+    options.namespace = global.namespace.clone();
+    options.image = args.image.clone();
+    let mut objects = manifests(&options);
+    if args.crds_only {
+        objects.retain(|o| is_custom_resource_definition(o) || o.kind() == "Namespace");
+    }
+    if args.export {
+        objects.iter().for_each(|o| print!("{}", exported(o)));
+        return Ok(0);
+    }
+    let session = connect(global).await?;
+    generate("generating manifests");
+    refuse_managed(&session, args).await?;
+    success("manifests build completed");
+    action(&format!("installing components in {} namespace", options.namespace));
+    objects.sort_by_key(|o| !(is_custom_resource_definition(o) || o.kind() == "Namespace"));
+    for object in &objects {
+        let change = apply(&session, object).await?;
+        println!("{} {change}", object.key());
+    }
+    established(&session, &objects, global.timeout).await?;
+    if !args.crds_only {
+        waiting("verifying installation");
+        for deployment in objects.iter().filter(|o| o.kind() == "Deployment") {
+            let deployments = Resource::known("apps", "v1", "Deployment", "deployments", true);
+            let live = session.cluster.get(&deployments, deployment.namespace(), deployment.name()).await?;
+            match deployed(&session, live, global.timeout, Duration::from_millis(200)).await? {
+                Ok(_) => success(&format!("{}: deployment ready", deployment.name())),
+                Err(why) => bail!("{}: {why}", deployment.name()),
+            }
+        }
+    }
+    success("install finished");
+    Ok(0)
+}
+
+/// An installation that a GitOps tool keeps would be put back by it.
+async fn refuse_managed(session: &Session, args: &InstallArgs) -> Result<()> {
+    let definitions = definitions();
+    let found = session.cluster.find(&definitions, "", &GIT_REPOSITORY.definition_name()).await?;
+    if found.is_some_and(|d| d.label("kustomize.toolkit.fluxcd.io/name").is_some()) && !args.force {
+        bail!("this cluster has already been bootstrapped: its components are kept by a Kustomization, which would undo this; give --force to go ahead");
+    }
+    Ok(())
+}
+
+fn definitions() -> std::sync::Arc<Resource> {
+    Resource::known("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false)
+}
+
+async fn apply(session: &Session, object: &Object) -> Result<ChangeKind> {
+    let resource = session.cluster.resource_of(object).await?;
+    let before = session.cluster.find(&resource, object.namespace(), object.name()).await?;
+    let options = ApplyOptions { field_manager: CLI_MANAGER.into(), force: true, ..ApplyOptions::default() };
+    let after = session.cluster.apply(&resource, object, &options).await?;
+    Ok(match before {
+        None => ChangeKind::Created,
+        Some(before) if before.resource_version() == after.resource_version() => ChangeKind::Unchanged,
+        Some(_) => ChangeKind::Configured,
+    })
+}
+
+async fn established(session: &Session, objects: &[Object], timeout: Duration) -> Result<()> {
+    let deadline = std::time::Instant::now() + timeout;
+    for definition in objects.iter().filter(|o| is_custom_resource_definition(o)) {
+        loop {
+            let live = session.cluster.get(&definitions(), "", definition.name()).await?;
+            let health = belay_health::check(&live, jiff::Timestamp::now());
+            if health.is_current() {
+                break;
+            }
+            if std::time::Instant::now() >= deadline {
+                bail!("{} is not established: {health}", definition.key());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Ok(())
+}
+
+pub async fn uninstall(global: &Global, args: &UninstallArgs) -> Result<u8> {
+    let session = connect(global).await?;
+    let question = "Are you sure you want to delete Belay and its custom resource definitions";
+    if !args.dry_run && !args.silent && !confirmed(question)? {
+        bail!("aborting");
+    }
+    action(&format!("deleting components in {} namespace", session.namespace));
+    let mut failed = 0;
+    for (group, version, kind, plural, namespaced) in [
+        ("apps", "v1", "Deployment", "deployments", true),
+        ("", "v1", "Service", "services", true),
+        ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", true),
+        ("", "v1", "ServiceAccount", "serviceaccounts", true),
+        ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
+        ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
+    ] {
+        failed |= delete_all(&session, &Resource::known(group, version, kind, plural, namespaced), args).await?;
+    }
+    action("deleting toolkit.fluxcd.io finalizers in all namespaces");
+    failed |= remove_finalizers(&session, args).await?;
+    action("deleting toolkit.fluxcd.io custom resource definitions");
+    failed |= delete_all(&session, &definitions(), args).await?;
+    if !args.keep_namespace {
+        let namespaces = Resource::known("", "v1", "Namespace", "namespaces", false);
+        failed |= delete_one(&session, &namespaces, "", &session.namespace.clone(), args).await;
+    }
+    if failed == 0 {
+        success("uninstall finished");
+    }
+    Ok(failed)
+}
+
+async fn delete_all(session: &Session, resource: &Resource, args: &UninstallArgs) -> Result<u8> {
+    let namespace = if resource.namespaced { session.namespace.as_str() } else { "" };
+    let mut found = session.cluster.list(resource, namespace, &part_of_flux()).await?.items;
+    found.sort_by(|a, b| apply_order(&b.key(), &a.key()));
+    let mut failed = 0;
+    for object in found {
+        failed |= delete_one(session, resource, object.namespace(), object.name(), args).await;
+    }
+    Ok(failed)
+}
+
+async fn delete_one(session: &Session, resource: &Resource, namespace: &str, name: &str, args: &UninstallArgs) -> u8 {
+    let options = DeleteOptions { dry_run: args.dry_run, ..DeleteOptions::default() };
+    let suffix = if args.dry_run { " (dry run)" } else { "" };
+    match session.cluster.delete(resource, namespace, name, &options).await {
+        Ok(_) => success(&format!("{}/{name} deleted{suffix}", resource.kind)),
+        Err(e) if e.is_not_found() => {}
+        Err(e) => {
+            failure(&format!("{}/{name} deletion failed: {e}", resource.kind));
+            return 1;
+        }
+    }
+    0
+}
+
+/// What was deployed stays: without its finalizer a resource goes without deleting anything.
+async fn remove_finalizers(session: &Session, args: &UninstallArgs) -> Result<u8> {
+    let mut failed = 0;
+    let catalog = session.cluster.catalog().await?;
+    let ours = catalog.resources().iter().filter(|r| {
+        r.group.ends_with(".toolkit.fluxcd.io") && r.supports("list") && !r.plural.contains('/')
+    });
+    for resource in ours {
+        let found = match session.cluster.list_metadata(resource, "", &ListOptions::default()).await {
+            Ok(found) => found.items,
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            Err(e) => return Err(e.into()),
+        };
+        for object in found.iter().filter(|o| o.finalizers().any(|f| f == FINALIZER)) {
+            let patch = Patch::Merge(object! { "metadata" => object! { "finalizers" => belay_object::Value::Null } });
+            let options = WriteOptions { field_manager: CLI_MANAGER.into(), dry_run: args.dry_run, ..WriteOptions::default() };
+            match session.cluster.patch(resource, object.namespace(), object.name(), &patch, &options).await {
+                Ok(_) => success(&format!("{}/{}/{} finalizers deleted", resource.kind, object.namespace(), object.name())),
+                Err(e) if e.is_not_found() => {}
+                Err(e) => {
+                    failure(&format!("{}/{} removing finalizers failed: {e}", resource.kind, object.name()));
+                    failed = 1;
+                }
+            }
+        }
+    }
+    Ok(failed)
+}
