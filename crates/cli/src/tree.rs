@@ -4,7 +4,7 @@ use anyhow::Result;
 use belay_object::{ObjectKey, Value, object};
 use belay_plan::Inventory;
 
-use crate::args::{Format, Global, TreeCommand};
+use crate::args::{Global, TreeCommand};
 use crate::connect::{Session, connect};
 use crate::get::formatted;
 use crate::kinds::KUSTOMIZATION;

@@ -1,0 +1,192 @@
+//! What the demo plays on: the servers, the controllers, the repository.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use belay_apiserver::{Options as ServerOptions, Server, Serving, Tls, controllers};
+use belay_cli::{ClusterCommand, Global};
+use belay_cluster::Cluster;
+use belay_controller::Leadership;
+use belay_flux::{Controllers, Options, Settings};
+use belay_source::git_http::{GitServer, GitServerOptions};
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+use super::DemoArgs;
+use super::git::{commit_and_push, copy_folder, git};
+
+/// The sample shop: file and content.
+const SHOP: &[(&str, &str)] = &[
+    ("kustomization.yaml", include_str!("shop/kustomization.yaml")),
+    ("settings.yaml", include_str!("shop/settings.yaml")),
+    ("storefront.yaml", include_str!("shop/storefront.yaml")),
+    ("catalog.yaml", include_str!("shop/catalog.yaml")),
+    ("cart.yaml", include_str!("shop/cart.yaml")),
+    ("payments.yaml", include_str!("shop/payments.yaml")),
+];
+
+/// The stage.
+pub struct Stage {
+    pub cluster: Cluster,
+    pub api: String,
+    pub kubeconfig: PathBuf,
+    pub git_url: String,
+    pub work: PathBuf,
+    /// The namespace and name of what is applied.
+    pub name: String,
+    controllers: Mutex<Option<Controllers>>,
+    storage: PathBuf,
+    _serving: Serving,
+    _git: GitServer,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Stage {
+    /// Starts the servers and fills the repository; the controllers start when the definitions are there.
+    pub async fn set(args: &DemoArgs) -> Result<Stage> {
+        let (root, folder) = match &args.dir {
+            Some(dir) => (dir.clone(), None),
+            None => {
+                let folder = tempfile::Builder::new().prefix("belay-demo-").tempdir()?;
+                (folder.path().to_path_buf(), Some(folder))
+            }
+        };
+        std::fs::create_dir_all(&root)?;
+        let server = Server::new(ServerOptions {
+            controllers: Some(controllers::Options::default()),
+            ..ServerOptions::default()
+        });
+        let listener = TcpListener::bind(("127.0.0.1", args.port))
+            .await
+            .with_context(|| format!("cannot listen on port {}", args.port))?;
+        let serving = server.serve(listener, Some(Tls::generate(&[])?))?;
+        let kubeconfig = root.join("kubeconfig");
+        serving.write_kubeconfig(&kubeconfig)?;
+        let repositories = root.join("git");
+        std::fs::create_dir_all(&repositories)?;
+        let served = GitServer::start(GitServerOptions::open(&repositories)).await?;
+        let name = match &args.repo {
+            None => "shop".to_owned(),
+            Some(dir) => name_of(dir, &args.path)?,
+        };
+        let git_url = served.url(&format!("{name}.git"));
+        let work = root.join("work");
+        fill(args, &repositories.join(format!("{name}.git")), &work, &git_url)?;
+        Ok(Stage {
+            cluster: Cluster::from_service("demo", server.clone()),
+            api: serving.url(),
+            kubeconfig,
+            git_url,
+            work,
+            name,
+            controllers: Mutex::default(),
+            storage: root.join("storage"),
+            _serving: serving,
+            _git: served,
+            _folder: folder,
+        })
+    }
+
+    /// Starts the controllers; the definitions must be there.
+    pub async fn start_controllers(&self) -> Result<()> {
+        let controllers = Controllers::start(Options {
+            cluster: self.cluster.clone(),
+            settings: Settings::default(),
+            leadership: Leadership::unopposed(),
+            storage: self.storage.clone(),
+            artifacts: ([127, 0, 0, 1], 0).into(),
+            advertised: String::new(),
+            egress: belay_net::Egress::default(),
+        })
+        .await?;
+        *self.controllers.lock().await = Some(controllers);
+        Ok(())
+    }
+
+    /// Runs a command of the command line as a person would: `belay WORDS...`.
+    pub async fn belay(&self, words: &str) -> Result<()> {
+        println!("  $ belay {words}");
+        let words = words.split_whitespace();
+        let kubeconfig = self.kubeconfig.display().to_string();
+        let line = ["belay", "--kubeconfig", &kubeconfig].into_iter().chain(words);
+        let cli = crate::Cli::try_parse_from(line)?;
+        let crate::Command::Cluster(command) = cli.command else { bail!("no command for a cluster") };
+        self.carry_out(cli.global, command).await
+    }
+
+    async fn carry_out(&self, global: Global, command: ClusterCommand) -> Result<()> {
+        let code = belay_cli::run(global, command).await;
+        if code != std::process::ExitCode::SUCCESS {
+            bail!("the command failed");
+        }
+        Ok(())
+    }
+
+    /// Installs the definitions, starts the controllers, and has the sample applied.
+    pub async fn apply_sample(&self, args: &DemoArgs) -> Result<()> {
+        self.belay("install --crds-only").await?;
+        self.start_controllers().await?;
+        let (name, url) = (&self.name, &self.git_url);
+        self.belay(&format!("create source git {name} --url={url} --branch=master --interval=2s")).await?;
+        let path = &args.path;
+        self.belay(&format!(
+            "create kustomization {name} --source={name} --prune=true --interval=1m --wait=true --target-namespace={name} --path={path}"
+        ))
+        .await
+    }
+
+    /// Ends the controllers; the servers end with the stage.
+    pub async fn strike(self) {
+        if let Some(controllers) = self.controllers.lock().await.take() {
+            controllers.stop(Duration::from_secs(2)).await;
+        }
+    }
+}
+
+/// A name for what is applied, from the folder's: lower case, letters, digits and dashes.
+fn name_of(dir: &Path, path: &str) -> Result<String> {
+    let last = path.trim_matches(['.', '/']).rsplit('/').next().unwrap_or_default().to_owned();
+    let folder = dir.canonicalize().with_context(|| format!("{} is no folder", dir.display()))?;
+    let text = match last.is_empty() {
+        true => folder.file_name().and_then(|n| n.to_str()).unwrap_or("app").to_owned(),
+        false => last,
+    };
+    let name: String =
+        text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+    let name = name.trim_matches('-').to_owned();
+    Ok(if name.is_empty() { "app".into() } else { name })
+}
+
+fn fill(args: &DemoArgs, bare: &Path, work: &Path, url: &str) -> Result<()> {
+    if bare.exists() {
+        if work.join(".git").exists() {
+            git(work, &["remote", "set-url", "origin", url])?;
+            return Ok(());
+        }
+        bail!("{} holds a repository without its working copy: give another --dir", bare.display());
+    }
+    std::fs::create_dir_all(bare)?;
+    git(bare, &["init", "-q", "--bare"])?;
+    git(bare, &["config", "http.receivepack", "true"])?;
+    std::fs::create_dir_all(work)?;
+    git(work, &["init", "-q"])?;
+    git(work, &["config", "user.name", "You"])?;
+    git(work, &["config", "user.email", "you@shop.example"])?;
+    git(work, &["checkout", "-q", "-B", "master"])?;
+    match &args.repo {
+        Some(dir) => copy_folder(dir, work)?,
+        None => {
+            for (file, content) in SHOP {
+                std::fs::write(work.join(file), content)?;
+            }
+        }
+    }
+    // The server answers only while the runtime runs, and this blocks: the first push goes to the folder.
+    git(work, &["remote", "add", "origin", &bare.display().to_string()])?;
+    commit_and_push(work, "The beginning")?;
+    git(work, &["remote", "set-url", "origin", url])?;
+    git(work, &["branch", "-q", "--set-upstream-to=origin/master"]).ok();
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! `belay run`: the controllers against a cluster.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use belay_cli::{Global, args::duration, connect};
+use belay_cluster::Cluster;
+use belay_controller::{Candidate, ElectionOptions, Leadership};
+use belay_flux::{Controllers, Options, Settings, names};
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::serve::{Face, serve};
+
+/// Flags that Flux's controllers have keep their names and defaults.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Where mirrors of repositories and archives are kept; a directory of its own, removed at the end, where not given
+    #[arg(long, env = "STORAGE_PATH", value_name = "DIR")]
+    storage_path: Option<PathBuf>,
+    /// Where archives are served
+    #[arg(long, env = "STORAGE_ADDR", default_value = "127.0.0.1:0")]
+    storage_addr: String,
+    /// The host by which others reach the archives
+    #[arg(long, env = "STORAGE_ADV_ADDR", default_value = "")]
+    storage_adv_addr: String,
+    /// Where health is served (/healthz, /readyz)
+    #[arg(long)]
+    health_addr: Option<String>,
+    /// Where metrics are served (/metrics)
+    #[arg(long)]
+    metrics_addr: Option<String>,
+    /// Resources worked on at once
+    #[arg(long, default_value_t = 32)]
+    concurrent: usize,
+    /// How soon to look again at what is waited for
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    requeue_dependency: Duration,
+    /// Refuse references into other namespaces
+    #[arg(long)]
+    no_cross_namespace_refs: bool,
+    /// The service account to impersonate where a Kustomization names none
+    #[arg(long, default_value = "")]
+    default_service_account: String,
+    /// Field managers whose fields are taken over, besides kubectl's; may be repeated
+    #[arg(long)]
+    override_manager: Vec<String>,
+    /// Only this namespace instead of all
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    watch_all_namespaces: bool,
+    /// Only resources with these labels
+    #[arg(long, default_value = "")]
+    watch_label_selector: String,
+    /// Percent by which intervals vary
+    #[arg(long, default_value_t = 5)]
+    interval_jitter_percentage: u32,
+    /// Let exec plugins of kubeconfigs in Secrets run
+    #[arg(long)]
+    insecure_kubeconfig_exec: bool,
+    /// Let kubeconfigs in Secrets skip TLS verification
+    #[arg(long)]
+    insecure_kubeconfig_tls: bool,
+    /// Take the controllers' Leases before anything is written
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    enable_leader_election: bool,
+    /// How long a Lease is valid
+    #[arg(long, default_value = "35s", value_parser = duration)]
+    leader_election_lease_duration: Duration,
+    /// trace, debug, info or error
+    #[arg(long, default_value = "info")]
+    log_level: String,
+    /// json or text
+    #[arg(long, default_value = "json")]
+    log_encoding: String,
+}
+
+/// Runs until ctrl-C or until the Lease is lost.
+pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
+    crate::log::start(&args.log_level, args.log_encoding != "text");
+    let cluster = match global.kubeconfig.is_none() && Cluster::in_cluster().is_ok() {
+        true => Cluster::in_cluster()?,
+        false => connect(global).await?.cluster,
+    };
+    let face = Arc::new(Face::default());
+    let counted = cluster.clone();
+    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || crate::run::metrics(&counted));
+    for address in [&args.health_addr, &args.metrics_addr].into_iter().flatten() {
+        let listener = TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
+        tokio::spawn(serve(listener, face.clone(), metrics.clone()));
+    }
+    let own_storage = args.storage_path.is_none();
+    let storage = args.storage_path.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("belay-{}", std::process::id())));
+    let (candidates, leadership) = lead(&cluster, global, &args).await;
+    let controllers = Controllers::start(Options {
+        cluster: cluster.clone(),
+        settings: settings(global, &args),
+        leadership: leadership.clone(),
+        storage: storage.clone(),
+        artifacts: listen(&args.storage_addr).parse::<SocketAddr>().context("--storage-addr is no address")?,
+        advertised: args.storage_adv_addr.clone(),
+        egress: belay_net::Egress::default(),
+    })
+    .await?;
+    face.ready.store(true, Ordering::Relaxed);
+    tracing::info!(artifacts = %controllers.artifacts, "the controllers run");
+    let lost = tokio::select! {
+        () = leadership.lost() => true,
+        () = stopped() => false,
+    };
+    face.ready.store(false, Ordering::Relaxed);
+    controllers.stop(Duration::from_secs(5)).await;
+    for candidate in candidates {
+        candidate.resign().await;
+    }
+    if own_storage {
+        let _ = std::fs::remove_dir_all(&storage);
+    }
+    if lost {
+        tracing::error!("the Lease is lost: another process leads; this one ends");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `:9090` listens on all addresses.
+fn listen(address: &str) -> String {
+    if address.starts_with(':') { format!("0.0.0.0{address}") } else { address.to_owned() }
+}
+
+/// Ctrl-C or a request to terminate.
+async fn stopped() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Takes the Leases of Flux's controllers, so that a Flux that still runs and this process never work
+/// at the same time.
+async fn lead(cluster: &Cluster, global: &Global, args: &RunArgs) -> (Vec<Candidate>, Leadership) {
+    if !args.enable_leader_election {
+        return (Vec::new(), Leadership::unopposed());
+    }
+    let namespace = std::env::var("RUNTIME_NAMESPACE").unwrap_or_else(|_| global.namespace.clone());
+    let identity = format!("{}_{}", std::env::var("HOSTNAME").unwrap_or_else(|_| "belay".into()), std::process::id());
+    let mut candidates = Vec::new();
+    let mut leadership = Leadership::unopposed();
+    for lease in [names::SOURCE_LEASE, names::KUSTOMIZE_LEASE] {
+        let mut options = ElectionOptions::new(&namespace, lease, &identity);
+        options.lease_duration = args.leader_election_lease_duration;
+        let mut candidate = Candidate::start(cluster.clone(), options);
+        tracing::info!(lease, namespace, "waiting to lead");
+        leadership = candidate.elected().await;
+        candidates.push(candidate);
+    }
+    (candidates, leadership)
+}
+
+fn settings(global: &Global, args: &RunArgs) -> Settings {
+    Settings {
+        concurrent: args.concurrent,
+        requeue_dependency: args.requeue_dependency,
+        no_cross_namespace_refs: args.no_cross_namespace_refs,
+        default_service_account: args.default_service_account.clone(),
+        override_managers: args.override_manager.clone(),
+        interval_jitter_percent: args.interval_jitter_percentage,
+        kubeconfig_exec: args.insecure_kubeconfig_exec,
+        kubeconfig_insecure_tls: args.insecure_kubeconfig_tls,
+        namespace: if args.watch_all_namespaces { String::new() } else { global.namespace.clone() },
+        label_selector: args.watch_label_selector.clone(),
+        ..Settings::default()
+    }
+}
+
+/// The process's metrics in Prometheus' text form.
+fn metrics(cluster: &Cluster) -> String {
+    let mut text = String::from("# HELP rest_client_requests_total Number of HTTP requests, partitioned by status code and method.\n# TYPE rest_client_requests_total counter\n");
+    for count in cluster.counters().snapshot() {
+        text.push_str(&format!(
+            "rest_client_requests_total{{code=\"{}\",method=\"{}\",resource=\"{}\"}} {}\n",
+            count.code,
+            count.verb.as_str(),
+            count.resource,
+            count.count
+        ));
+    }
+    text
+}

@@ -1,0 +1,1 @@
+//! `belay kustomize build`: placeholder to be filled.
