@@ -33,12 +33,13 @@ pub struct ApiserverArgs {
 /// Serves until ctrl-C.
 pub async fn apiserver(args: ApiserverArgs) -> Result<ExitCode> {
     let controllers = args.controllers.then(|| controllers::Options {
-        pod_delay: std::time::Duration::from_millis(args.pod_delay_ms),
+        pod_ready_after: std::time::Duration::from_millis(args.pod_delay_ms),
         ..controllers::Options::default()
     });
     let server = Server::new(Options { controllers, token: args.token, ..Options::default() });
     let tls = if args.plain { None } else { Some(Tls::generate(&[]).context("no certificate could be made")?) };
-    let listener = TcpListener::bind(&args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener =
+        TcpListener::bind(&args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let mut serving = server.serve(listener, tls)?;
     if let Some(path) = &args.kubeconfig {
         serving.write_kubeconfig(path).with_context(|| format!("{} cannot be written", path.display()))?;

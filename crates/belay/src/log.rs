@@ -12,8 +12,14 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Starts the log. `level` is `trace`, `debug`, `info` or `error`.
 pub fn start(level: &str, json: bool) {
-    let filter = EnvFilter::try_from_env("BELAY_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,{}", ["apiserver", "cluster", "controller", "engine", "flux", "source", ""].map(|c| if c.is_empty() { format!("belay={level}") } else { format!("belay_{c}={level}") }).join(","))));
+    let filter = EnvFilter::try_from_env("BELAY_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!(
+            "warn,{}",
+            ["apiserver", "cluster", "controller", "engine", "flux", "source", ""]
+                .map(|c| if c.is_empty() { format!("belay={level}") } else { format!("belay_{c}={level}") })
+                .join(",")
+        ))
+    });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start, in tests, leaves the first log in place.
     let _ = if json { builder.event_format(JsonLines).try_init() } else { builder.with_target(false).try_init() };

@@ -90,11 +90,13 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     let counted = cluster.clone();
     let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || crate::run::metrics(&counted));
     for address in [&args.health_addr, &args.metrics_addr].into_iter().flatten() {
-        let listener = TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener =
+            TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
         tokio::spawn(serve(listener, face.clone(), metrics.clone()));
     }
     let own_storage = args.storage_path.is_none();
-    let storage = args.storage_path.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("belay-{}", std::process::id())));
+    let storage =
+        args.storage_path.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("belay-{}", std::process::id())));
     let (candidates, leadership) = lead(&cluster, global, &args).await;
     let controllers = Controllers::start(Options {
         cluster: cluster.clone(),
@@ -183,7 +185,9 @@ fn settings(global: &Global, args: &RunArgs) -> Settings {
 
 /// The process's metrics in Prometheus' text form.
 fn metrics(cluster: &Cluster) -> String {
-    let mut text = String::from("# HELP rest_client_requests_total Number of HTTP requests, partitioned by status code and method.\n# TYPE rest_client_requests_total counter\n");
+    let mut text = String::from(
+        "# HELP rest_client_requests_total Number of HTTP requests, partitioned by status code and method.\n# TYPE rest_client_requests_total counter\n",
+    );
     for count in cluster.counters().snapshot() {
         text.push_str(&format!(
             "rest_client_requests_total{{code=\"{}\",method=\"{}\",resource=\"{}\"}} {}\n",

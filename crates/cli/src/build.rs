@@ -40,7 +40,8 @@ pub async fn previewed(global: &Global, session: Option<&Session>, flags: &Build
         bail!("invalid resource path \"{}\"", flags.path.display());
     }
     let tree: Arc<dyn Tree> = Arc::new(
-        DirTree::open(&flags.path, Limits::default()).with_context(|| format!("{} cannot be read", flags.path.display()))?,
+        DirTree::open(&flags.path, Limits::default())
+            .with_context(|| format!("{} cannot be read", flags.path.display()))?,
     );
     let cluster = session.map(|s| &s.cluster);
     let preview = preview(cluster, &object, tree, flags.strict_substitute).await?;
@@ -53,7 +54,10 @@ fn from_file(global: &Global, file: &Path, name: &str) -> Result<Object> {
         .with_context(|| format!("{} is no YAML", file.display()))?;
     for value in documents {
         let Ok(mut object) = Object::new(value) else { continue };
-        if object.kind() == KUSTOMIZATION.kind && object.group_kind() == KUSTOMIZATION.group_kind() && object.name() == name {
+        if object.kind() == KUSTOMIZATION.kind
+            && object.group_kind() == KUSTOMIZATION.group_kind()
+            && object.name() == name
+        {
             if object.namespace().is_empty() {
                 object.set(&["metadata", "namespace"], global.namespace.as_str());
             }

@@ -64,7 +64,8 @@ async fn put(global: &Global, kind: &Kind, object: Object, secret: Option<Object
 fn skeleton(kind: &Kind, global: &Global, name: &str, flags: &CreateFlags) -> Result<Object> {
     let mut object = Object::of(&kind.api_version(), kind.kind, &global.namespace, name);
     for label in &flags.label {
-        let (key, value) = label.split_once('=').with_context(|| format!("invalid label {label:?}: it is key=value"))?;
+        let (key, value) =
+            label.split_once('=').with_context(|| format!("invalid label {label:?}: it is key=value"))?;
         object.set_label(key, value);
     }
     object.set(&["spec", "interval"], duration::format(flags.interval));
@@ -115,7 +116,8 @@ fn git(global: &Global, args: &CreateGitArgs) -> Result<(Object, Option<Object>)
 fn credentials(global: &Global, args: &CreateGitArgs) -> Result<Option<Object>> {
     let mut data = object! {};
     let mut add = |key: &str, bytes: &[u8]| data.set(&[key], STANDARD.encode(bytes));
-    let read = |path: &std::path::Path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
+    let read =
+        |path: &std::path::Path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
     if let (Some(user), Some(password)) = (&args.username, &args.password) {
         add("username", user.as_bytes());
         add("password", password.as_bytes());
@@ -212,7 +214,12 @@ fn health_check(text: &str) -> Result<Value> {
     let wrong = || format!("invalid health check '{text}' must be in the format 'kind/name.namespace'");
     let (kind, rest) = text.split_once('/').with_context(wrong)?;
     let (name, namespace) = rest.split_once('.').with_context(wrong)?;
-    let known = [("Deployment", "apps/v1"), ("DaemonSet", "apps/v1"), ("StatefulSet", "apps/v1"), ("HelmRelease", "helm.toolkit.fluxcd.io/v2")];
+    let known = [
+        ("Deployment", "apps/v1"),
+        ("DaemonSet", "apps/v1"),
+        ("StatefulSet", "apps/v1"),
+        ("HelmRelease", "helm.toolkit.fluxcd.io/v2"),
+    ];
     let Some((kind, api_version)) = known.iter().find(|(k, _)| k.eq_ignore_ascii_case(kind)) else {
         bail!("invalid health check kind '{kind}' can be HelmRelease, Deployment, DaemonSet or StatefulSet");
     };

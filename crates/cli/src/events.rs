@@ -106,7 +106,10 @@ fn row(event: &Object, args: &EventsArgs) -> Vec<String> {
 
 fn last_seen(event: &Object) -> &str {
     let at = |field: &str| event.str_at(&[field]).filter(|t| !t.is_empty());
-    at("lastTimestamp").or_else(|| at("eventTime")).or_else(|| event.str_at(&["metadata", "creationTimestamp"])).unwrap_or_default()
+    at("lastTimestamp")
+        .or_else(|| at("eventTime"))
+        .or_else(|| event.str_at(&["metadata", "creationTimestamp"]))
+        .unwrap_or_default()
 }
 
 /// Compat(flux 2.9): `2m5s (x3 over 10m)` where it happened more than once.

@@ -59,7 +59,9 @@ async fn refuse_managed(session: &Session, args: &InstallArgs) -> Result<()> {
     let definitions = definitions();
     let found = session.cluster.find(&definitions, "", &GIT_REPOSITORY.definition_name()).await?;
     if found.is_some_and(|d| d.label("kustomize.toolkit.fluxcd.io/name").is_some()) && !args.force {
-        bail!("this cluster has already been bootstrapped: its components are kept by a Kustomization, which would undo this; give --force to go ahead");
+        bail!(
+            "this cluster has already been bootstrapped: its components are kept by a Kustomization, which would undo this; give --force to go ahead"
+        );
     }
     Ok(())
 }
@@ -159,9 +161,10 @@ async fn delete_one(session: &Session, resource: &Resource, namespace: &str, nam
 async fn remove_finalizers(session: &Session, args: &UninstallArgs) -> Result<u8> {
     let mut failed = 0;
     let catalog = session.cluster.catalog().await?;
-    let ours = catalog.resources().iter().filter(|r| {
-        r.group.ends_with(".toolkit.fluxcd.io") && r.supports("list") && !r.plural.contains('/')
-    });
+    let ours = catalog
+        .resources()
+        .iter()
+        .filter(|r| r.group.ends_with(".toolkit.fluxcd.io") && r.supports("list") && !r.plural.contains('/'));
     for resource in ours {
         let found = match session.cluster.list_metadata(resource, "", &ListOptions::default()).await {
             Ok(found) => found.items,
@@ -170,9 +173,12 @@ async fn remove_finalizers(session: &Session, args: &UninstallArgs) -> Result<u8
         };
         for object in found.iter().filter(|o| o.finalizers().any(|f| f == FINALIZER)) {
             let patch = Patch::Merge(object! { "metadata" => object! { "finalizers" => belay_object::Value::Null } });
-            let options = WriteOptions { field_manager: CLI_MANAGER.into(), dry_run: args.dry_run, ..WriteOptions::default() };
+            let options =
+                WriteOptions { field_manager: CLI_MANAGER.into(), dry_run: args.dry_run, ..WriteOptions::default() };
             match session.cluster.patch(resource, object.namespace(), object.name(), &patch, &options).await {
-                Ok(_) => success(&format!("{}/{}/{} finalizers deleted", resource.kind, object.namespace(), object.name())),
+                Ok(_) => {
+                    success(&format!("{}/{}/{} finalizers deleted", resource.kind, object.namespace(), object.name()))
+                }
                 Err(e) if e.is_not_found() => {}
                 Err(e) => {
                     failure(&format!("{}/{} removing finalizers failed: {e}", resource.kind, object.name()));

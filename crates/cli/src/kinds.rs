@@ -140,7 +140,8 @@ pub fn finished(object: &Object) -> Option<Result<String, String>> {
     let observed = object.at(&["status", "observedGeneration"]).and_then(Value::as_i64).unwrap_or(-1);
     let generation = object.generation();
     // Compat(flux 2.9): the condition's own generation counts where it has one.
-    let current = observed >= 1 && if ready.observed_generation != 0 { ready.observed_generation } else { observed } == generation;
+    let current = observed >= 1
+        && if ready.observed_generation != 0 { ready.observed_generation } else { observed } == generation;
     match ready.status {
         ConditionStatus::True if current => Some(Ok(ready.message)),
         ConditionStatus::False if ready.observed_generation == generation => Some(Err(ready.message)),

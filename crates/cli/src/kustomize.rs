@@ -1,1 +1,131 @@
-//! `belay kustomize build`: placeholder to be filled.
+//! `belay kustomize build`: kustomize's command line on our builder.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use belay_kustomize::{BuildOptions, Built, LoadRestrictor, Reorder, build};
+use belay_object::Object;
+use belay_tree::{DirTree, Limits, TreePath};
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Subcommand, Debug)]
+pub enum KustomizeCommand {
+    /// Build a kustomization target from a directory
+    Build(BuildArgs),
+}
+
+/// Flags are kustomize's.
+#[derive(Args, Debug)]
+pub struct BuildArgs {
+    /// Directory with a kustomization file
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Write here instead: one file, or a file for each object in a directory
+    #[arg(short = 'o', long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Order of the output
+    #[arg(long)]
+    reorder: Option<Order>,
+    /// Whether files outside of a kustomization's directory may be read
+    #[arg(long, default_value = "LoadRestrictionsRootOnly")]
+    load_restrictor: Restrictor,
+    /// Label every object with app.kubernetes.io/managed-by
+    #[arg(long)]
+    enable_managedby_label: bool,
+    /// Render Helm charts
+    #[arg(long)]
+    enable_helm: bool,
+    /// The helm command; taken for compatibility, charts are rendered without it
+    #[arg(long, default_value = "helm", hide = true)]
+    helm_command: String,
+    /// Plugins run programs; they are refused
+    #[arg(long, hide = true)]
+    enable_alpha_plugins: bool,
+    /// Functions run programs; they are refused
+    #[arg(long, hide = true)]
+    enable_exec: bool,
+    /// Functions run containers; they are refused
+    #[arg(long, hide = true)]
+    network: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Order {
+    None,
+    Legacy,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Restrictor {
+    #[value(name = "LoadRestrictionsRootOnly")]
+    RootOnly,
+    #[value(name = "LoadRestrictionsNone")]
+    None,
+}
+
+/// Carries out a command; exit status 1 where it failed, as kustomize's.
+pub fn run(command: &KustomizeCommand) -> ExitCode {
+    let KustomizeCommand::Build(args) = command;
+    match built(args).and_then(|built| write(args, &built)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("Error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn built(args: &BuildArgs) -> Result<Built, String> {
+    let options = BuildOptions {
+        reorder: match args.reorder {
+            Some(Order::None) => Reorder::None,
+            Some(Order::Legacy) | None => Reorder::Legacy,
+        },
+        reorder_is_explicit: args.reorder.is_some(),
+        load_restrictor: match args.load_restrictor {
+            Restrictor::RootOnly => LoadRestrictor::RootOnly,
+            Restrictor::None => LoadRestrictor::None,
+        },
+        managed_by_label: args.enable_managedby_label,
+        tree_is_host: true,
+        ..BuildOptions::default()
+    };
+    let dir = std::path::absolute(&args.dir).map_err(|e| format!("{}: {e}", args.dir.display()))?;
+    let text = dir.to_str().ok_or_else(|| format!("{} is no text", dir.display()))?;
+    let path = TreePath::clean(text.trim_start_matches('/')).map_err(|e| e.to_string())?;
+    let tree = DirTree::open(Path::new("/"), Limits::default()).map_err(|e| e.to_string())?;
+    let built = build(&tree, &path, &options).map_err(|e| {
+        let hints: String = e.hints().iter().map(|hint| format!("\nhint: {hint}")).collect();
+        format!("{e}{hints}")
+    })?;
+    built.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    Ok(built)
+}
+
+fn write(args: &BuildArgs, built: &Built) -> Result<(), String> {
+    let told = |path: &Path, e: std::io::Error| format!("{} cannot be written: {e}", path.display());
+    match &args.output {
+        None => {
+            use std::io::Write;
+            // A reader that went away (head) is no failure.
+            let _ = std::io::stdout().write_all(built.to_yaml().as_bytes());
+            Ok(())
+        }
+        Some(dir) if dir.is_dir() => {
+            for object in &built.objects {
+                let path = dir.join(file_name(object));
+                std::fs::write(&path, belay_yaml::to_yaml(object.value())).map_err(|e| told(&path, e))?;
+            }
+            Ok(())
+        }
+        Some(file) => std::fs::write(file, built.to_yaml()).map_err(|e| told(file, e)),
+    }
+}
+
+/// `shop_apps_v1_deployment_cart.yaml`, as kustomize names files.
+fn file_name(object: &Object) -> String {
+    let kind = object.group_version_kind();
+    let parts = [object.namespace(), &kind.group, &kind.version, &kind.kind, object.name()];
+    let name: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).map(str::to_lowercase).collect();
+    format!("{}.yaml", name.join("_").replace(['/', ':'], "-"))
+}

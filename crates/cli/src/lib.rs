@@ -68,6 +68,8 @@ async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
         ClusterCommand::Diff(command) => diff::diff(global, command).await,
         ClusterCommand::Stats(args) => stats::stats(global, &args).await,
         ClusterCommand::Version(args) => version::version(global, &args).await,
-        ClusterCommand::Completion { .. } => anyhow::bail!("completion is answered by the binary, which knows all commands"),
+        ClusterCommand::Completion { .. } => {
+            anyhow::bail!("completion is answered by the binary, which knows all commands")
+        }
     }
 }

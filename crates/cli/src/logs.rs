@@ -13,7 +13,10 @@ pub async fn logs(global: &Global, args: &LogsArgs) -> Result<u8> {
     let session = connect(global).await?;
     let pods = pods(&session, &args.flux_namespace).await?;
     if pods.is_empty() {
-        bail!("no pods of the controllers in namespace {}: where `belay run` runs elsewhere, its log is on its own standard error", args.flux_namespace);
+        bail!(
+            "no pods of the controllers in namespace {}: where `belay run` runs elsewhere, its log is on its own standard error",
+            args.flux_namespace
+        );
     }
     let mut tasks = tokio::task::JoinSet::new();
     let (sender, mut lines) = tokio::sync::mpsc::channel::<String>(1024);

@@ -14,7 +14,9 @@ pub async fn trace(global: &Global, args: &TraceArgs) -> Result<u8> {
     let session = connect(global).await?;
     let (kind, name) = match (args.resource.as_slice(), &args.kind) {
         ([one], None) => {
-            let (kind, name) = one.split_once('/').context("either `<resource>/<name>` or `<name> --kind <kind> --api-version <version>` is required")?;
+            let (kind, name) = one
+                .split_once('/')
+                .context("either `<resource>/<name>` or `<name> --kind <kind> --api-version <version>` is required")?;
             (kind.to_owned(), name.to_owned())
         }
         ([kind, name], None) => (kind.clone(), name.clone()),
@@ -84,7 +86,9 @@ async fn report(session: &Session, object: &Object, namespace: &str, name: &str)
         ("Namespace", source.namespace().to_owned()),
         ("URL", text(&source, &["spec", "url"])),
     ];
-    for (title, field) in [("Tag", "tag"), ("Semver", "semver"), ("Name", "name"), ("Branch", "branch"), ("Commit", "commit")] {
+    for (title, field) in
+        [("Tag", "tag"), ("Semver", "semver"), ("Name", "name"), ("Branch", "branch"), ("Commit", "commit")]
+    {
         lines.push((title, text(&source, &["spec", "ref", field])));
     }
     lines.push(("Revision", text(&source, &["status", "artifact", "revision"])));

@@ -21,7 +21,11 @@ struct Node {
 pub async fn tree(global: &Global, command: TreeCommand) -> Result<u8> {
     let TreeCommand::Kustomization { name, compact, output } = command;
     let session = connect(global).await?;
-    let key = ObjectKey { kind: KUSTOMIZATION.group_kind(), namespace: session.namespace.as_str().into(), name: name.as_str().into() };
+    let key = ObjectKey {
+        kind: KUSTOMIZATION.group_kind(),
+        namespace: session.namespace.as_str().into(),
+        name: name.as_str().into(),
+    };
     session.object(&KUSTOMIZATION, &name).await?;
     let mut visited = Vec::new();
     let root = Box::pin(node(&session, key, compact, 0, &mut visited)).await?;
@@ -35,7 +39,13 @@ pub async fn tree(global: &Global, command: TreeCommand) -> Result<u8> {
     Ok(0)
 }
 
-async fn node(session: &Session, key: ObjectKey, compact: bool, depth: usize, visited: &mut Vec<ObjectKey>) -> Result<Node> {
+async fn node(
+    session: &Session,
+    key: ObjectKey,
+    compact: bool,
+    depth: usize,
+    visited: &mut Vec<ObjectKey>,
+) -> Result<Node> {
     let mut children = Vec::new();
     let ours = key.kind == KUSTOMIZATION.group_kind();
     if ours && depth < MAX_DEPTH && !visited.contains(&key) {

@@ -14,8 +14,13 @@ pub async fn version(global: &Global, args: &VersionArgs) -> Result<u8> {
     all.insert("flux", FLUX_VERSION);
     if !args.client {
         let session = connect(global).await?;
-        let definitions =
-            Resource::known("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false);
+        let definitions = Resource::known(
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+            "customresourcedefinitions",
+            false,
+        );
         let definition = session.cluster.find(&definitions, "", &GIT_REPOSITORY.definition_name()).await?;
         let installed = definition.as_ref().and_then(|d| d.label(VERSION)).unwrap_or("not installed");
         all.insert("distribution", format!("{}-{installed}", PART_OF.1));

@@ -63,7 +63,11 @@ async fn until(
             Some(Err(message)) => bail!("{} reconciliation failed: '{message}'", kind.kind),
             None if Instant::now() >= deadline => {
                 let said = Condition::find(&object, "Ready").map(|c| c.message).unwrap_or_default();
-                let said = if said.is_empty() { "no controller has looked at it: is `belay run` running?".to_owned() } else { said };
+                let said = if said.is_empty() {
+                    "no controller has looked at it: is `belay run` running?".to_owned()
+                } else {
+                    said
+                };
                 bail!("timed out waiting for {} '{name}' to be ready: {said}", kind.kind);
             }
             None => tokio::time::sleep(POLL).await,

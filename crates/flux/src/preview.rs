@@ -54,9 +54,7 @@ pub async fn preview(
             Some(set)
         }
     };
-    let rendered = Memo::default()
-        .render(&lower::render(&spec, TreePath::root()), &tree)
-        .map_err(|e| failed(&e))?;
+    let rendered = Memo::default().render(&lower::render(&spec, TreePath::root()), &tree).map_err(|e| failed(&e))?;
     let mut objects = Vec::with_capacity(rendered.objects.len());
     for item in &rendered.objects {
         let substituted = match &variables {

@@ -10,7 +10,16 @@ pub fn git(dir: &Path, args: &[&str]) -> Result<String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(dir)
-        .args(["-c", "user.name=You", "-c", "user.email=you@shop.example", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=master"])
+        .args([
+            "-c",
+            "user.name=You",
+            "-c",
+            "user.email=you@shop.example",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=master",
+        ])
         .args(args)
         .env("GIT_TERMINAL_PROMPT", "0")
         .output()

@@ -37,7 +37,13 @@ pub async fn tour(stage: &Stage, args: &DemoArgs) -> Result<bool> {
     tour.broken_manifest().await;
     tour.suspend_and_resume().await;
     tour.delete().await;
-    println!("\n{} steps, {} held, {} did not, in {:.1} s", tour.steps, tour.steps - tour.failed, tour.failed, began.elapsed().as_secs_f64());
+    println!(
+        "\n{} steps, {} held, {} did not, in {:.1} s",
+        tour.steps,
+        tour.steps - tour.failed,
+        tour.failed,
+        began.elapsed().as_secs_f64()
+    );
     Ok(tour.failed == 0)
 }
 
@@ -64,10 +70,15 @@ impl Tour<'_> {
         }
         stage.start_controllers().await?;
         for (what, words) in [
-            ("create source", format!("create source git {name} --url={} --branch=master --interval=1s", stage.git_url)),
+            (
+                "create source",
+                format!("create source git {name} --url={} --branch=master --interval=1s", stage.git_url),
+            ),
             (
                 "create kustomization",
-                format!("create kustomization {name} --source={name} --prune=true --interval=1m --target-namespace={name} --path={path}"),
+                format!(
+                    "create kustomization {name} --source={name} --prune=true --interval=1m --target-namespace={name} --path={path}"
+                ),
             ),
         ] {
             let began = Instant::now();
@@ -81,7 +92,8 @@ impl Tour<'_> {
         let began = Instant::now();
         let result = eventually(async || {
             let deployments = self.live("Deployment").await?;
-            let ready = deployments.iter().filter(|d| belay_health::check(d, jiff::Timestamp::now()).is_current()).count();
+            let ready =
+                deployments.iter().filter(|d| belay_health::check(d, jiff::Timestamp::now()).is_current()).count();
             if ready < deployments.len() || deployments.is_empty() {
                 bail!("{ready} of {} Deployments are ready", deployments.len());
             }
@@ -145,7 +157,11 @@ impl Tour<'_> {
                 if now != wanted { bail!("it has {now} replicas") } else { Ok(()) }
             })
             .await?;
-            Ok(format!("Deployment/{name} was scaled to {} and is at {wanted} again after {} ms", wanted + 3, edited.elapsed().as_millis()))
+            Ok(format!(
+                "Deployment/{name} was scaled to {} and is at {wanted} again after {} ms",
+                wanted + 3,
+                edited.elapsed().as_millis()
+            ))
         }
         .await;
         self.held("an edited replica count is put right", began, result);
@@ -197,7 +213,10 @@ impl Tour<'_> {
             if self.versions().await? != touched_before {
                 bail!("objects of the cluster were touched");
             }
-            Ok(format!("Ready is False: {}; nothing in the cluster was touched", message.lines().next().unwrap_or_default()))
+            Ok(format!(
+                "Ready is False: {}; nothing in the cluster was touched",
+                message.lines().next().unwrap_or_default()
+            ))
         }
         .await;
         self.held("a broken manifest is told and touches nothing", began, result);
@@ -221,7 +240,11 @@ impl Tour<'_> {
             self.stage.belay(&format!("suspend kustomization {name}")).await?;
             tokio::time::sleep(Duration::from_millis(300)).await;
             let (file, deployment) = self.manifest("Deployment", |_| true)?;
-            edit(&file, |o| o.kind() == "Deployment" && o.name() == deployment, |o| o.set_annotation("tour", "suspended"))?;
+            edit(
+                &file,
+                |o| o.kind() == "Deployment" && o.name() == deployment,
+                |o| o.set_annotation("tour", "suspended"),
+            )?;
             let head = commit_and_push(&self.stage.work, "annotate while suspended")?;
             tokio::time::sleep(Duration::from_secs(3)).await;
             if self.one("Deployment", &deployment).await?.annotation("tour").is_some() {
@@ -314,7 +337,8 @@ impl Tour<'_> {
         eventually(async || {
             let object = self.kustomization().await?;
             let revision = object.str_at(&["status", "lastAppliedRevision"]).unwrap_or_default().to_owned();
-            let ready = Condition::find(&object, "Ready").is_some_and(|c| c.status == belay_object::ConditionStatus::True);
+            let ready =
+                Condition::find(&object, "Ready").is_some_and(|c| c.status == belay_object::ConditionStatus::True);
             if ready && revision.ends_with(commit) { Ok(()) } else { bail!("the applied revision is {revision}") }
         })
         .await
@@ -366,7 +390,9 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     loop {
         match look().await {
             Ok(found) => return Ok(found),
-            Err(e) if Instant::now() >= deadline => return Err(e.context(format!("not within {} s", PATIENCE.as_secs()))),
+            Err(e) if Instant::now() >= deadline => {
+                return Err(e.context(format!("not within {} s", PATIENCE.as_secs())));
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
