@@ -110,15 +110,15 @@ impl Tree for MemoryTree {
 
     fn list(&self, path: &TreePath) -> Result<Option<Vec<ListItem>>, Error> {
         let Some(dir) = self.dir(path) else { return Ok(None) };
-        let item = |(name, node): (&Box<str>, &Node)| ListItem {
-            name: Arc::from(&**name),
+        let item = |name: &str, node: &Node| ListItem {
+            name: Arc::from(name),
             kind: match node {
                 Node::Dir(_) => EntryKind::Dir,
                 Node::File(_) => EntryKind::File,
                 Node::Symlink(_) => EntryKind::Symlink,
             },
         };
-        Ok(Some(dir.entries.iter().map(item).collect()))
+        Ok(Some(dir.entries.iter().map(|(name, node)| item(name, node)).collect()))
     }
 
     fn dir_digest(&self, path: &TreePath) -> Result<Option<Digest>, Error> {

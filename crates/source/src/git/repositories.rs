@@ -13,12 +13,11 @@ use crate::filtered::KnownTrees;
 use crate::{Error, ErrorKind, Fetched};
 use belay_net::{Client, ClientOptions, Egress, Proxy, RemoteUrl, Scheme};
 use belay_tree::{Limits, Tree, TreePath};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -244,7 +243,7 @@ impl Repositories {
         found: &'a Found,
         deadline: Instant,
         depth: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Arc<dyn Tree>, Error>> + Send + 'a>> {
+    ) -> BoxFuture<'a, Result<Arc<dyn Tree>, Error>> {
         Box::pin(async move {
             let tree = Arc::new(GitTree::new(found.store.clone(), found.raw.tree, self.0.options.limits));
             let mut placed = Vec::new();

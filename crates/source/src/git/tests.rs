@@ -3,6 +3,8 @@
 mod refs;
 mod shapes;
 mod sharing;
+mod signed;
+mod ssh;
 
 use super::*;
 use crate::git_http::{GitServer, GitServerOptions, TestRepo};

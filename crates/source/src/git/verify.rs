@@ -205,3 +205,6 @@ fn has_flags(signature: &PgpSignature) -> bool {
     let flags = signature.key_flags();
     flags.sign() || flags.certify() || flags.encrypt_comms() || flags.encrypt_storage() || flags.authentication()
 }
+
+#[cfg(test)]
+mod tests;

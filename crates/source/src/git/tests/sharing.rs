@@ -153,7 +153,7 @@ async fn inv_net_7_a_pack_over_the_limit_is_refused() {
 async fn a_mirror_is_made_anew_before_it_has_too_many_packs() {
     let rig = Rig::new().await;
     let mut held = Vec::new();
-    for i in 0..60 {
+    for i in 0..30 {
         rig.repo.commit("main", "next", &[("a", Some(&i.to_string())), (&format!("f{i}"), Some("x"))]).unwrap();
         held.push(rig.fetch(branch("main")).await.unwrap());
     }
