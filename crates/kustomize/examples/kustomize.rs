@@ -18,6 +18,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let mut options = BuildOptions { reorder: Reorder::Legacy, tree_is_host: true, ..BuildOptions::default() };
+    options.kustomize_version = std::env::var("KUSTOMIZE_VERSION").ok();
     let mut dir = PathBuf::from(".");
     for argument in std::env::args().skip(1) {
         match argument.as_str() {

@@ -34,6 +34,8 @@ pub(crate) struct Session<'a> {
     schema_is_set: Cell<bool>,
     /// Files that were read, so that a base used twice shares its objects.
     manifests: RefCell<HashMap<TreePath, Rc<Vec<Manifest>>>>,
+    /// Whether an object was looked at.
+    has_objects: Cell<bool>,
     transformers: Cell<usize>,
     warnings: RefCell<Vec<String>>,
 }
@@ -45,6 +47,7 @@ impl<'a> Session<'a> {
             schemas: RefCell::new(Schemas::built_in()),
             schema_is_set: Cell::new(false),
             manifests: RefCell::default(),
+            has_objects: Cell::new(false),
             transformers: Cell::new(0),
             warnings: RefCell::default(),
         }
@@ -71,7 +74,8 @@ impl<'a> Session<'a> {
                 return Err(Error::kustomization("builtin version and custom schema provided, cannot use both"));
             }
             (Some(custom), None) => {
-                let schemas = Schemas::read(&custom.text()).map_err(|error| error.at(&custom.path, None))?;
+                let schemas = Schemas::read(&custom.text(), self.has_objects.get())
+                    .map_err(|error| error.at(&custom.path, None))?;
                 *self.schemas.borrow_mut() = Arc::new(schemas);
                 self.schema_is_set.set(true);
             }
@@ -124,15 +128,19 @@ pub(crate) struct Accumulated {
 
 impl Accumulated {
     fn merge_config(&mut self, config: &Arc<Config>) -> Result<()> {
-        // Every kustomization brings the built-in field specs, most nothing else.
+        // Every kustomization brings the built-in field specs, most nothing else; once merged they
+        // add nothing. What was merged with the tables is merged again into nothing, because a field
+        // spec for any kind gives way to one for some kind that comes before it.
+        let is_built_in = Arc::ptr_eq(config, &Config::built_in());
         if Arc::ptr_eq(&self.config, config) || **config == Config::default() {
             return Ok(());
         }
-        if *self.config == Config::default() {
-            self.config = config.clone();
-            return Ok(());
+        match (is_built_in, *self.config == Config::default()) {
+            (true, true) => self.config = config.clone(),
+            (true, false) => {}
+            (false, _) => Arc::make_mut(&mut self.config).merge(config)?,
         }
-        Arc::make_mut(&mut self.config).merge(config)
+        Ok(())
     }
 
     fn merge(&mut self, other: Accumulated) -> Result<()> {
@@ -306,6 +314,7 @@ impl<'a> Target<'a> {
     fn accumulate_file(&mut self, into: &mut Accumulated, path: &str) -> Result<()> {
         let from = |error: Error| error.wrap(format_args!("accumulating resources from '{path}'"));
         let (manifests, file) = self.session.manifests(&self.loader, path).map_err(from)?;
+        self.session.has_objects.set(true);
         let schemas = self.session.schemas();
         let trace = self.trace.as_ref().map(|trace| Rc::new(trace.append(path)));
         let resources = manifests.iter().map(|manifest| {

@@ -70,7 +70,9 @@ pub fn build(tree: &dyn Tree, dir: &TreePath, options: &BuildOptions) -> Result<
         None => Order::Fifo,
     };
     let ordered = sorted(std::mem::take(resources), &order);
-    let managed_by = options.managed_by_label || asks_for("managedByLabel");
+    let version = options.kustomize_version.as_deref().unwrap_or("v5.8.1");
+    let is_labelled = options.managed_by_label || asks_for("managedByLabel");
+    let managed_by = is_labelled.then(|| format!("kustomize-{version}"));
     let finish =
         Finish { managed_by, origins: asks_for("originAnnotations"), changes: asks_for("transformerAnnotations") };
     let mut built = Built { warnings: session.into_warnings(), ..Built::default() };
@@ -148,7 +150,7 @@ fn is_internal(annotation: &str) -> bool {
 
 /// What is done to each object last.
 struct Finish {
-    managed_by: bool,
+    managed_by: Option<String>,
     origins: bool,
     changes: bool,
 }
@@ -158,8 +160,8 @@ impl Finish {
         let origin = resource.provenance.origin.as_ref().filter(|_| self.origins).map(|trace| trace.to_yaml());
         let changes = Some(&resource.provenance.transformations).filter(|list| self.changes && !list.is_empty());
         let changes = changes.map(|list| to_yaml_list(list));
-        if self.managed_by {
-            resource.value_mut().set(&["metadata", "labels", "app.kubernetes.io/managed-by"], "kustomize-v5.8.1");
+        if let Some(name) = &self.managed_by {
+            resource.value_mut().set(&["metadata", "labels", "app.kubernetes.io/managed-by"], name);
         }
         if has_blank(resource.value()) {
             settle(resource.value_mut());

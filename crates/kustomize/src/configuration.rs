@@ -5,7 +5,7 @@ use std::sync::Arc;
 use belay_object::{Map, Value};
 use belay_yaml::{Options, parse_value};
 
-use crate::decode::{decode, decode_struct};
+use crate::decode::{Rules, decode, decode_struct};
 use crate::error::{Error, Result};
 use crate::facts::{Config, Reference};
 use crate::fieldspec::{FieldSpec, merge_specs};
@@ -23,7 +23,7 @@ pub(crate) fn load(loader: &Loader<'_>, paths: &[String]) -> Result<Arc<Config>>
         let config = read(&loaded.text()).map_err(|error| error.at(&loaded.path, None))?;
         added.merge(&config)?;
     }
-    let mut config = (*Config::built_in()).clone();
+    let mut config = Config::tables();
     config.merge(&added)?;
     Ok(Arc::new(config))
 }
@@ -49,9 +49,9 @@ fn read(text: &str) -> Result<Config> {
             continue;
         }
         if let Some(specs) = config.specs_mut(key) {
-            *specs = decode(value, true).map_err(failed)?;
+            *specs = decode(value, Rules::StrictYaml).map_err(failed)?;
         } else if key.eq_ignore_ascii_case("nameReference") {
-            let references: Vec<ReferenceFields> = decode(value, true).map_err(failed)?;
+            let references: Vec<ReferenceFields> = decode(value, Rules::StrictYaml).map_err(failed)?;
             config.references.extend(references.into_iter().map(|fields| Reference {
                 target: Gvk::new(&fields.group, &fields.version, &fields.kind),
                 referrers: fields.specs,

@@ -5,10 +5,20 @@ use std::collections::BTreeMap;
 
 use belay_object::Value;
 
+/// Whose rules a decoding follows.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Rules {
+    /// Go's encoding/json; a field that the struct has not is an error.
+    Json,
+    /// `sigs.k8s.io/yaml`: where a text is wanted, a number or boolean is taken as one.
+    Yaml,
+    /// The same, a field that the struct has not being an error.
+    StrictYaml,
+}
+
 /// The state of one decoding: where it is and what went wrong first.
 pub(crate) struct Decoder {
-    /// Whether a field that the struct has not is an error.
-    strict: bool,
+    rules: Rules,
     /// The struct at hand, as the error text names it.
     owner: &'static str,
     path: Vec<&'static str>,
@@ -16,8 +26,8 @@ pub(crate) struct Decoder {
 }
 
 /// Decodes a value; the error text is Go's, from `json: ` on.
-pub(crate) fn decode<T: Decode>(value: &Value, strict: bool) -> Result<T, String> {
-    let mut decoder = Decoder { strict, owner: "", path: Vec::new(), error: None };
+pub(crate) fn decode<T: Decode>(value: &Value, rules: Rules) -> Result<T, String> {
+    let mut decoder = Decoder { rules, owner: "", path: Vec::new(), error: None };
     let decoded = T::decode(value, &mut decoder);
     match decoder.error {
         Some(error) => Err(error),
@@ -73,7 +83,7 @@ impl Decoder {
 
     /// Notes a field that the struct has not.
     pub(crate) fn unknown(&mut self, name: &str) {
-        if self.strict {
+        if self.rules != Rules::Yaml {
             self.save(format!("json: unknown field {name:?}"));
         }
     }
@@ -86,6 +96,9 @@ impl Decode for String {
     fn decode(value: &Value, decoder: &mut Decoder) -> String {
         match value {
             Value::Str(text) => text.to_string(),
+            Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Bool(_) if decoder.rules != Rules::Json => {
+                value.to_json()
+            }
             other => decoder.mismatch(other),
         }
     }

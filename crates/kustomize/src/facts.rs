@@ -40,10 +40,20 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// The built-in tables.
+    /// The built-in tables as a kustomization without configurations has them.
     pub(crate) fn built_in() -> Arc<Config> {
-        static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(read_built_in()));
+        static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
+            let mut config = Config::default();
+            config.merge(&Config::tables()).expect("the tables do not contradict themselves");
+            Arc::new(config)
+        });
         CONFIG.clone()
+    }
+
+    /// The built-in tables as they are, to be merged with those of the user.
+    pub(crate) fn tables() -> Config {
+        static TABLES: LazyLock<Config> = LazyLock::new(read_built_in);
+        TABLES.clone()
     }
 
     /// The field specs of a key of a configuration file, if there is such a key.

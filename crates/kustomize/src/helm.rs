@@ -146,8 +146,8 @@ pub(crate) fn split_old_charts(old: Vec<OldHelmChart>) -> (Vec<HelmChart>, HelmG
 
 /// A chart of a generator configuration, where `chartHome` stands beside the chart's fields.
 pub(crate) fn chart_of_config(value: &Value) -> Result<(HelmChart, HelmGlobals), String> {
-    let chart = crate::decode::decode(value, false)?;
-    let globals = crate::decode::decode(value, false)?;
+    let chart = crate::decode::decode(value, crate::decode::Rules::Yaml)?;
+    let globals = crate::decode::decode(value, crate::decode::Rules::Yaml)?;
     Ok((chart, globals))
 }
 

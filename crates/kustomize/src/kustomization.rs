@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use belay_object::Value;
 use belay_yaml::{Options, parse_value};
 
-use crate::decode::{Decode, Decoder, FreeMap, decode, decode_struct};
+use crate::decode::{Decode, Decoder, FreeMap, Rules, decode, decode_struct};
 use crate::error::{Error, Result};
 use crate::fieldspec::FieldSpec;
 use crate::helm::{HelmChart, HelmGlobals, OldHelmChart};
@@ -399,7 +399,7 @@ impl Kustomization {
         if value.is_null() {
             return Ok(Kustomization::default());
         }
-        decode(value, true).map_err(|error| Error::kustomization(format!("invalid Kustomization: {error}")))
+        decode(value, Rules::Json).map_err(|error| Error::kustomization(format!("invalid Kustomization: {error}")))
     }
 
     /// The deprecated fields in use, as warnings.

@@ -88,6 +88,8 @@ pub struct BuildOptions {
     /// Puts the label `app.kubernetes.io/managed-by` on every object, as the root's
     /// `buildMetadata: [managedByLabel]` does.
     pub managed_by_label: bool,
+    /// The version in that label; `v5.8.1` where not given.
+    pub kustomize_version: Option<String>,
     /// How large the build may be.
     pub limits: Limits,
     /// Changes to the root's kustomization.

@@ -8,7 +8,7 @@ use belay_object::Value;
 use belay_yaml::{Options, parse_value};
 
 use crate::accumulate::Target;
-use crate::decode::{Decode, decode, decode_struct};
+use crate::decode::{Decode, Rules, decode, decode_struct};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Config;
 use crate::fieldspec::{FieldSpec, merge_specs};
@@ -161,8 +161,8 @@ fn replacements(entries: &[Replacement], target: &Target<'_>) -> Result<Replacem
             .map_err(|error| failed(format!("error converting YAML to JSON: {}", error.go_text)))?;
         let unmarshal = |why: String| failed(format!("error unmarshaling JSON: while decoding JSON: {why}"));
         match &value {
-            Value::Array(_) => all.extend(decode::<Vec<Replacement>>(&value, false).map_err(unmarshal)?),
-            Value::Object(_) => all.push(decode(&value, false).map_err(unmarshal)?),
+            Value::Array(_) => all.extend(decode::<Vec<Replacement>>(&value, Rules::Yaml).map_err(unmarshal)?),
+            Value::Object(_) => all.push(decode(&value, Rules::Yaml).map_err(unmarshal)?),
             other => {
                 return Err(failed(format!(
                     "unsupported replacement type encountered within replacement path: {}",
@@ -250,7 +250,7 @@ fn plugin_kind(config: &Resource) -> Result<String> {
 }
 
 fn args<T: Decode>(config: &Resource) -> Result<T> {
-    decode(config.value(), false).map_err(|why| {
+    decode(config.value(), Rules::Yaml).map_err(|why| {
         failed(config, Error::kustomization(format!("error unmarshaling JSON: while decoding JSON: {why}")))
     })
 }
@@ -273,7 +273,7 @@ fn not_a(what: &str, config: &Resource, kind: &str, others: &[&str]) -> Error {
 
 const GENERATORS: [&str; 4] =
     ["ConfigMapGenerator", "SecretGenerator", "HelmChartInflationGenerator", "IAMPolicyGenerator"];
-const TRANSFORMERS: [&str; 13] = [
+const TRANSFORMERS: [&str; 14] = [
     "AnnotationsTransformer",
     "HashTransformer",
     "ImageTagTransformer",
@@ -282,6 +282,7 @@ const TRANSFORMERS: [&str; 13] = [
     "PatchJson6902Transformer",
     "PatchStrategicMergeTransformer",
     "PatchTransformer",
+    "PrefixSuffixTransformer",
     "PrefixTransformer",
     "SuffixTransformer",
     "ReplacementTransformer",
@@ -405,6 +406,11 @@ fn configured(kind: &str, config: &Resource, given: TransformerArgs, target: &Ta
         "SuffixTransformer" => {
             Transformer::Affix(Affix { end: End::Suffix, specs: needs_specs()?, text: given.suffix })
         }
+        "PrefixSuffixTransformer" => {
+            let specs = needs_specs()?;
+            let prefix = Affix { end: End::Prefix, specs: specs.clone(), text: given.prefix };
+            Transformer::Affixes([prefix, Affix { end: End::Suffix, specs, text: given.suffix }])
+        }
         "ReplacementTransformer" => Transformer::Replacements(replacements(&given.replacements, target)?),
         "ReplicaCountTransformer" => Transformer::Replicas(Replicas { replica: given.replica, specs }),
         other => return Err(Error::kustomization(format!("unable to load builtin {other}"))),
@@ -442,7 +448,7 @@ fn value_add(config: &Resource, target: &Target<'_>) -> Result<Transformer> {
         let loaded = target.loader().load(&given.target_file_path)?;
         let file = parse_value(&loaded.text(), &Options::v2())
             .map_err(|error| Error::kustomization(error.go_text).at(&loaded.path, Some(error.line)))?;
-        let more: ValueAddArgs = decode(&file, false).map_err(Error::kustomization)?;
+        let more: ValueAddArgs = decode(&file, Rules::Yaml).map_err(Error::kustomization)?;
         targets.extend(more.targets);
     }
     if targets.is_empty() {

@@ -76,11 +76,16 @@ impl Schemas {
         !self.scopes.is_empty() && self.scopes.get(format!("{api_version}/{kind}").as_str()) == Some(&false)
     }
 
-    /// Reads an OpenAPI v2 document, JSON or YAML.
-    pub(crate) fn read(text: &str) -> Result<Schemas> {
+    /// Reads an OpenAPI v2 document, JSON or YAML. Where `with_built_in`, the built-in types are
+    /// there too and win, as in kustomize once it had to look at an object before the document.
+    pub(crate) fn read(text: &str, with_built_in: bool) -> Result<Schemas> {
         let document = parse_value(text, &Options::v2())
             .map_err(|e| Error::kustomization(format!("invalid schema file: {}", e.go_text)))?;
-        let mut reader = Reader { schemas: Schemas::default(), names: HashMap::new(), definitions: Map::new() };
+        let mut reader = Reader::default();
+        if with_built_in {
+            reader.schemas = read_built_in();
+            reader.built_in = built_in_names();
+        }
         reader.definitions = document.get("definitions").and_then(Value::as_object).cloned().unwrap_or_default();
         reader.read_definitions();
         let mut schemas = reader.schemas;
@@ -103,14 +108,27 @@ fn kind_text(gvk: &Value) -> Option<Box<str>> {
     (!kind.is_empty()).then(|| format!("{group}{version}/{kind}").into())
 }
 
+/// The types of the compact table by their names in it.
+fn built_in_names() -> HashMap<&'static str, TypeId> {
+    let names = MERGE_KEYS.lines().map(|line| line.split(' ').next().unwrap_or_default());
+    names.enumerate().map(|(i, name)| (name, TypeId(i as u32))).collect()
+}
+
+/// The name of a definition in the compact table.
+fn short_name(definition: &str) -> &str {
+    const PREFIXES: [&str; 4] = [
+        "io.k8s.api.",
+        "io.k8s.apimachinery.pkg.apis.",
+        "io.k8s.kube-aggregator.pkg.apis.",
+        "io.k8s.apiextensions-apiserver.pkg.apis.",
+    ];
+    PREFIXES.iter().find_map(|prefix| definition.strip_prefix(prefix)).unwrap_or(definition)
+}
+
 /// Reads the compact table; unknown types in it would be a mistake of the table.
 fn read_built_in() -> Schemas {
     let mut schemas = Schemas::default();
-    let names: HashMap<&str, TypeId> = MERGE_KEYS
-        .lines()
-        .enumerate()
-        .map(|(i, line)| (line.split(' ').next().unwrap_or_default(), TypeId(i as u32)))
-        .collect();
+    let names = built_in_names();
     for (i, line) in MERGE_KEYS.lines().enumerate() {
         let mut known = Type::default();
         for word in line.split(' ').skip(1) {
@@ -129,9 +147,11 @@ fn read_built_in() -> Schemas {
     schemas
 }
 
+#[derive(Default)]
 struct Reader {
     schemas: Schemas,
     names: HashMap<Box<str>, TypeId>,
+    built_in: HashMap<&'static str, TypeId>,
     definitions: Map,
 }
 
@@ -142,17 +162,24 @@ impl Reader {
     fn read_definitions(&mut self) {
         let definitions = std::mem::take(&mut self.definitions);
         for (name, _) in definitions.iter() {
-            let id = self.add();
-            self.names.insert(name.as_str().into(), id);
+            if self.of_name(name).is_none() {
+                let id = self.add();
+                self.names.insert(name.as_str().into(), id);
+            }
         }
         for (name, definition) in definitions.iter() {
-            let id = self.names[name.as_str()];
+            let Some(&id) = self.names.get(name.as_str()) else { continue };
             for kind in definition.get(GVK_KEY).map_or(&[][..], Value::items).iter().filter_map(kind_text) {
-                self.schemas.kinds.insert(kind, id);
+                self.schemas.kinds.entry(kind).or_insert(id);
             }
             let read = self.read_type(definition, &definitions);
             self.schemas.types[id.0 as usize] = read;
         }
+    }
+
+    /// The type of a definition, of the document or built in.
+    fn of_name(&self, name: &str) -> Option<TypeId> {
+        self.built_in.get(short_name(name)).or_else(|| self.names.get(name)).copied()
     }
 
     fn add(&mut self) -> TypeId {
@@ -178,9 +205,11 @@ impl Reader {
         let mut property = property;
         for _ in 0..MAX_REF_CHAIN {
             let Some(name) = reference(property) else { break };
-            let Some(definition) = definitions.get(name) else { return Field::default() };
+            let Some(definition) = definitions.get(name) else {
+                return Field { target: self.of_name(name), merge_keys: None };
+            };
             if reference(definition).is_none() && definition.str_at(&["type"]) != Some("array") {
-                return Field { target: self.names.get(name).copied(), merge_keys: None };
+                return Field { target: self.of_name(name), merge_keys: None };
             }
             property = definition;
         }
@@ -188,7 +217,7 @@ impl Reader {
             return Field { target: Some(self.inline(property, definitions)), merge_keys: None };
         }
         let target = property.get("items").map(|items| match reference(items) {
-            Some(name) => self.names.get(name).copied(),
+            Some(name) => self.of_name(name),
             None => Some(self.inline(items, definitions)),
         });
         let strategy = property.str_at(&["x-kubernetes-patch-strategy"]).unwrap_or_default();

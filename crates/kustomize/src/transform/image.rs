@@ -58,11 +58,11 @@ impl Images {
             for entry in &self.entries {
                 // Most entries are for other images: look before the object is copied.
                 let mut wanted = false;
-                let mut look = |place: &Value| {
-                    wanted |= entry.matches(&text(place));
-                    Ok(())
-                };
-                each_image(resources[i].value(), &mut look)?;
+                let mut has_null = false;
+                each_image(resources[i].value(), &mut |found| match found {
+                    Found::Image(image) => wanted |= entry.matches(&text(image)),
+                    Found::NullList => has_null = true,
+                })?;
                 let by_spec: Vec<&FieldSpec> = self
                     .specs
                     .iter()
@@ -73,7 +73,7 @@ impl Images {
                     entry.change_all(resources.get_mut(i).value_mut());
                 }
                 for spec in by_spec {
-                    if wanted || !is_container_path(&spec.path) {
+                    if wanted || has_null || !is_container_path(&spec.path) {
                         let set = &mut |place: &mut Value| entry.set(place);
                         spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Never, set)?;
                     }
@@ -91,8 +91,15 @@ fn is_container_path(path: &str) -> bool {
         .any(|end| path.strip_suffix(end).is_some_and(|front| front.is_empty() || front.ends_with('/')))
 }
 
+/// What [`each_image`] comes across.
+enum Found<'a> {
+    Image(&'a Value),
+    /// A list that is null, which a field spec turns into an empty one.
+    NullList,
+}
+
 /// Visits the images of all lists called `containers` or `initContainers`, at any depth.
-fn each_image(value: &Value, visit: &mut dyn FnMut(&Value) -> Result<()>) -> Result<()> {
+fn each_image(value: &Value, visit: &mut dyn FnMut(Found<'_>)) -> Result<()> {
     match value {
         Value::Object(map) => {
             for (name, field) in map.iter() {
@@ -100,13 +107,16 @@ fn each_image(value: &Value, visit: &mut dyn FnMut(&Value) -> Result<()>) -> Res
                 if !matches!(name.as_str(), "containers" | "initContainers") {
                     continue;
                 }
+                if is_null(field) {
+                    visit(Found::NullList);
+                }
                 for container in field.items() {
                     match container {
                         Value::Object(container) => match container.get("image") {
                             Some(Value::Object(_) | Value::Array(_)) => {
                                 return Err(wrong_kind("ScalarNode", container.get("image").unwrap_or(&Value::Null)));
                             }
-                            Some(image) if !is_null(image) => visit(image)?,
+                            Some(image) if !is_null(image) => visit(Found::Image(image)),
                             _ => {}
                         },
                         null if is_null(null) => {}

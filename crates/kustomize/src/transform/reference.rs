@@ -53,9 +53,6 @@ pub(crate) fn run(resources: &mut Resources, config: &Config) -> Result<()> {
     let mut changed = Vec::new();
     {
         let index = Index::new(resources);
-        if index.by_name.is_empty() {
-            return Ok(());
-        }
         let mut rules: HashMap<(Gvk, Gvk), Vec<Rule<'_>>> = HashMap::new();
         for (i, resource) in resources.iter().enumerate() {
             let (original, current) = (index.targets[i].original.gvk.clone(), index.targets[i].id.gvk.clone());
