@@ -20,6 +20,7 @@ use crate::store::Stored;
 pub(crate) mod create;
 pub(crate) mod decode;
 pub(crate) mod delete;
+mod go_json;
 pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod scale;

@@ -1,4 +1,5 @@
 //! One integration binary: corpora, recordings, scenarios and fault sweeps, a module each.
 
 mod cluster;
+mod transcripts;
 mod yaml;

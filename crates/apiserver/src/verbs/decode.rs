@@ -4,7 +4,7 @@
 use belay_object::{Object, Value};
 use belay_schema::decode;
 
-use super::FieldValidation;
+use super::{FieldValidation, go_json};
 use crate::negotiate::Text;
 use crate::resource::{Registry, Resource};
 use crate::status::{ApiError, Result};
@@ -21,7 +21,7 @@ pub(crate) struct Decoded {
 /// Reads a body into a value, with the paths of fields that stand twice.
 pub(crate) fn parse(body: &[u8], text: Text) -> Result<(Value, Vec<String>), String> {
     match text {
-        Text::Json => decode::read_json(body).map_err(|e| e.message),
+        Text::Json => decode::read_json(body).map_err(|e| go_json::explain(body).unwrap_or(e.message)),
         Text::Yaml => {
             let text = std::str::from_utf8(body).map_err(|e| e.to_string())?;
             let value = belay_yaml::parse_value(text, &belay_yaml::Options::v2());

@@ -155,11 +155,6 @@ fn carry_metadata(object: &mut Object, old: &Object) {
         object.set(&["metadata", "uid"], old.uid());
     }
     object.remove(&["metadata", "selfLink"]);
-    if object.at(&["metadata", "managedFields"]).is_none()
-        && let Some(managed) = old.at(&["metadata", "managedFields"])
-    {
-        object.set(&["metadata", "managedFields"], managed.clone());
-    }
     if object.str_at(&["metadata", "generateName"]).is_none()
         && let Some(generate) = old.str_at(&["metadata", "generateName"])
     {
