@@ -148,3 +148,6 @@ fn trimmed(message: &str) -> String {
     }
     format!("{}...", &message[..end])
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,6 @@ fn decimal(n: u64, unit: u64) -> String {
     let width = unit.ilog10() as usize;
     format!("{whole}.{}", format!("{fraction:0width$}").trim_end_matches('0'))
 }
+
+#[cfg(test)]
+mod tests;

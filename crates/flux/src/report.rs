@@ -85,3 +85,6 @@ impl Status {
         Some(object! { "status" => patch })
     }
 }
+
+#[cfg(test)]
+mod tests;

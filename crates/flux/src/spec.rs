@@ -86,3 +86,6 @@ impl Meta {
         self.requested_at.as_deref().is_some_and(|at| at != last_handled)
     }
 }
+
+#[cfg(test)]
+mod tests;
