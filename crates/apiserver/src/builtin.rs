@@ -89,8 +89,7 @@ fn kinds() -> Vec<Kind> {
         Kind::of("v1", "Secret")
             .create(config::secret)
             .update_first(config::secret_update)
-            .prepare(prepare::secret)
-            .prepare_change(prepare::secret_change)
+            .complete(prepare::fold_string_data)
             .selectable(&["type"]),
         Kind::of("v1", "Namespace")
             .name(dns1123_label)

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use belay_object::{Object, object};
 use bytes::Bytes;
 use http::{Request, Response};
 use parking_lot::{Mutex, RwLock};
@@ -75,9 +74,6 @@ pub(crate) struct Inner {
     controllers: Mutex<JoinSet<()>>,
 }
 
-/// The namespaces that every cluster has.
-const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
-
 impl Server {
     /// Makes one, empty but for the namespaces every cluster has. Controllers need a tokio runtime.
     pub fn new(options: Options) -> Server {
@@ -108,25 +104,10 @@ impl Server {
 
     fn seed(&self) {
         let handle = self.handle("kube-apiserver");
-        for name in NAMESPACES {
+        for object in crate::builtin::seed::objects() {
             // The only failure is that it is there already.
-            let _ = handle.create(Object::of("v1", "Namespace", "", name));
+            let _ = handle.create(object);
         }
-        let service = object! {
-            "apiVersion" => "v1",
-            "kind" => "Service",
-            "metadata" => object! {
-                "name" => "kubernetes",
-                "namespace" => "default",
-                "labels" => object! { "component" => "apiserver", "provider" => "kubernetes" },
-            },
-            "spec" => object! {
-                "clusterIP" => "10.96.0.1",
-                "type" => "ClusterIP",
-                "ports" => [object! { "name" => "https", "port" => 443, "protocol" => "TCP", "targetPort" => 6443 }],
-            },
-        };
-        let _ = handle.create(Object::new(service).unwrap_or_default());
     }
 
     /// Reads and writes in the process as a field manager, past authorization.

@@ -1,7 +1,7 @@
 //! The columns in which objects are printed: server-side printing, as `kubectl get` asks for it.
 //!
-//! Built-in kinds stand in one table of columns ([`kinds`]); a custom resource's columns come from its definition
-//! ([`custom`]). What a Table looks like on the wire is the HTTP face's matter.
+//! Built-in kinds stand in one table of columns ([`kinds`]). A custom resource's columns are its definition's matter,
+//! what a Table looks like on the wire the HTTP face's.
 
 use belay_object::{Object, Value};
 
@@ -9,8 +9,6 @@ use crate::plugin::{Column, Plugins, TableColumns};
 
 mod age;
 mod cells;
-mod custom;
-mod json_path;
 mod kinds;
 mod pods;
 
@@ -18,8 +16,6 @@ mod pods;
 mod tests;
 
 pub use age::human_duration;
-pub use custom::custom_columns;
-pub use json_path::JsonPath;
 
 /// Plugs them in.
 pub(crate) fn install(plugins: &mut Plugins) {

@@ -23,6 +23,7 @@ pub struct Kind {
     create: Option<Check>,
     update: Option<CheckChange>,
     update_first: bool,
+    complete: Option<fn(&mut Object)>,
     prepare: Option<Prepare>,
     prepare_change: Option<PrepareChange>,
     admit: Option<Admit>,
@@ -42,6 +43,7 @@ impl Kind {
             create: None,
             update: None,
             update_first: false,
+            complete: None,
             prepare: None,
             prepare_change: None,
             admit: None,
@@ -65,6 +67,11 @@ impl Kind {
     pub fn update_first(mut self, check: CheckChange) -> Kind {
         self.update_first = true;
         self.update(check)
+    }
+    /// What belongs to completing it beyond defaults; like these it looks at nothing but the object.
+    pub fn complete(mut self, complete: fn(&mut Object)) -> Kind {
+        self.complete = Some(complete);
+        self
     }
     /// What happens to a new one before it is checked.
     pub fn prepare(mut self, prepare: Prepare) -> Kind {
@@ -121,6 +128,9 @@ impl KindLogic for Kind {
             version => GoTypes::get().kind(version, self.kind).or(self.struct_id),
         };
         let Some(id) = struct_id else { return };
+        if let Some(complete) = self.complete {
+            complete(object);
+        }
         if normal_form::normalise(object.value_mut(), id).is_ok() {
             defaults::apply(object.value_mut(), id);
         }

@@ -18,15 +18,6 @@ pub fn fold_string_data(object: &mut Object) {
         }
     }
 }
-/// A new Secret.
-pub fn secret(_: &Context<'_>, object: &mut Object) {
-    fold_string_data(object);
-}
-/// A changed Secret.
-pub fn secret_change(_: &Context<'_>, object: &mut Object, _: &Object) {
-    fold_string_data(object);
-}
-
 /// A new Namespace: the finalizer that its controller takes away.
 pub fn namespace(_: &Context<'_>, object: &mut Object) {
     object.set(&["spec", "finalizers"], vec!["kubernetes"]);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use belay_object::{Object, Value, from_json_str};
+use belay_object::{Object, from_json_str};
 
-use super::{JsonPath, custom_columns, human_duration};
+use super::human_duration;
 use crate::plugin::{Plugins, TableColumns};
 
 /// 2026-01-01T00:00:00Z
@@ -99,45 +99,4 @@ fn config_maps_count_and_events_name_their_object() {
             "involvedObject":{"kind":"Pod","name":"p"},"lastTimestamp":"2025-12-31T23:59:00Z","count":3}"#,
         "60s | Normal | R | pod/p |  |  | m | <unknown> | 3 | e",
     );
-}
-
-#[test]
-fn a_custom_resource_is_printed_by_its_definitions_paths() {
-    let version = from_json_str(
-        r#"{"additionalPrinterColumns":[
-            {"name":"Size","type":"integer","jsonPath":".spec.size"},
-            {"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"},
-            {"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"},
-            {"name":"Map","type":"string","jsonPath":".spec.map","priority":1},
-            {"name":"None","type":"string","jsonPath":".spec.none"}]}"#,
-    )
-    .expect("JSON");
-    let columns = custom_columns(&version);
-    let widget = object(
-        r#"{"metadata":{"name":"w","creationTimestamp":"2025-12-31T23:59:58Z"},"spec":{"size":3,"map":{"a":1}},
-            "status":{"conditions":[{"type":"Other","status":"False"},{"type":"Ready","status":"True"}]}}"#,
-    );
-    let shown: Vec<String> = columns.cells(&widget, NOW).iter().map(Value::to_json).collect();
-    assert_eq!(shown.join(" "), r#""w" 3 "True" "2s" "{\"a\":1}" null"#);
-    assert_eq!(columns.columns()[1].description, "Custom resource definition column (in JSONPath format): .spec.size");
-}
-
-#[test]
-fn paths_take_names_indexes_and_filters() {
-    let root = from_json_str(r#"{"a":{"b.c":[{"n":1},{"n":2,"t":"x"}]}}"#).expect("JSON");
-    for (path, expected) in [
-        (r".a.b\.c[0].n", "1"),
-        (r".a['b.c'][1].n", "2"),
-        (r".a.b\.c[*].n", "1 2"),
-        (r#".a.b\.c[?(@.t=="x")].n"#, "2"),
-        (r".a.b\.c[-1].n", "2"),
-        ("{.a.none}", ""),
-    ] {
-        let found = JsonPath::parse(path).expect("known");
-        let found: Vec<String> = found.find(&root).iter().map(|v| v.to_json()).collect();
-        assert_eq!(found.join(" "), expected, "{path}");
-    }
-    for broken in ["..", ".a[", ".a[?(x)]"] {
-        assert!(JsonPath::parse(broken).is_none(), "{broken}");
-    }
 }

@@ -31,12 +31,15 @@ pub(crate) fn create(call: &Call<'_>, mut object: Object, tracked: bool) -> Resu
     if call.resource.counts_generation {
         object.set(&["metadata", "generation"], 1);
     }
+    let generate = object.name().is_empty();
+    if generate {
+        generate_name(&mut object);
+    }
     if let Some(logic) = call.logic() {
         logic.prepare_create(&call.context(), &mut object);
     }
-    let generate = object.name().is_empty();
     for tries in 1.. {
-        if generate {
+        if generate && tries > 1 {
             generate_name(&mut object);
         }
         validate(call, &object)?;
