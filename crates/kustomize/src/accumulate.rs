@@ -9,6 +9,7 @@ use std::sync::Arc;
 use belay_tree::TreePath;
 
 use crate::configuration;
+use crate::decode::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Config;
 use crate::generate::{self, absorb};
@@ -185,6 +186,8 @@ impl<'a> Target<'a> {
             }
         }
         let generated = overlay.and_then(|overlay| overlay.generated.as_ref());
+        // Who changes a kustomization reads it as sigs.k8s.io/yaml does and writes it anew.
+        let rules = if overlay.is_some() { Rules::Yaml } else { Rules::Json };
         let mut files = found.into_iter();
         let (mut kustomization, file, file_name) = match (files.next(), files.next(), generated) {
             (Some(_), Some(_), _) => {
@@ -192,7 +195,7 @@ impl<'a> Target<'a> {
                 return Err(Error::kustomization(message));
             }
             (Some((name, loaded)), None, _) => {
-                let kustomization = Kustomization::read(&loaded.text()).map_err(|error| {
+                let kustomization = Kustomization::read(&loaded.text(), rules).map_err(|error| {
                     let line = error.location().and_then(|at| at.line);
                     Error::new(error.kind(), error.message()).at(&loaded.path, line)
                 })?;
@@ -201,7 +204,7 @@ impl<'a> Target<'a> {
             (None, _, Some(generated)) => {
                 let file =
                     loader.dir().child(FILE_NAMES[0]).map_err(|error| Error::kustomization(error.to_string()))?;
-                (Kustomization::of(generated)?, file, FILE_NAMES[0])
+                (Kustomization::of(generated, Rules::Json)?, file, FILE_NAMES[0])
             }
             (None, ..) => {
                 let missing = Error::new(

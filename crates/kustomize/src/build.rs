@@ -97,7 +97,16 @@ pub(crate) fn apply_overlay(kustomization: &mut Kustomization, overlay: &Overlay
     kustomization.components.extend(overlay.components.iter().cloned());
     for image in &overlay.images {
         match kustomization.images.iter_mut().find(|old| old.name == image.name) {
-            Some(old) => *old = image.clone(),
+            // Tag and digest both choose the version: who sets one replaces both.
+            Some(old) => {
+                if !image.new_name.is_empty() {
+                    old.new_name.clone_from(&image.new_name);
+                }
+                if !image.new_tag.is_empty() || !image.digest.is_empty() {
+                    old.new_tag.clone_from(&image.new_tag);
+                    old.digest.clone_from(&image.digest);
+                }
+            }
             None => kustomization.images.push(image.clone()),
         }
     }

@@ -385,21 +385,21 @@ decode_struct!(FieldSpecFields, "types.FieldSpec", "FieldSpec", {
 
 impl Kustomization {
     /// Reads a kustomization file.
-    pub(crate) fn read(text: &str) -> Result<Kustomization> {
+    pub(crate) fn read(text: &str, rules: Rules) -> Result<Kustomization> {
         let value = parse_value(text, &Options::v2()).map_err(|error| {
             let line = error.line;
             Error::kustomization(format!("invalid Kustomization: {}", error.go_text))
                 .at(&belay_tree::TreePath::root(), Some(line))
         })?;
-        Kustomization::of(&value)
+        Kustomization::of(&value, rules)
     }
 
     /// Takes a kustomization from its value.
-    pub(crate) fn of(value: &Value) -> Result<Kustomization> {
+    pub(crate) fn of(value: &Value, rules: Rules) -> Result<Kustomization> {
         if value.is_null() {
             return Ok(Kustomization::default());
         }
-        decode(value, Rules::Json).map_err(|error| Error::kustomization(format!("invalid Kustomization: {error}")))
+        decode(value, rules).map_err(|error| Error::kustomization(format!("invalid Kustomization: {error}")))
     }
 
     /// The deprecated fields in use, as warnings.

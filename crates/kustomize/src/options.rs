@@ -50,7 +50,8 @@ impl Default for Limits {
     }
 }
 
-/// Changes to the root's kustomization before it is built, as Flux makes them.
+/// Changes to the root's kustomization before it is built, as Flux makes them. A kustomization that
+/// is changed may have fields that nobody knows: Flux drops them when it writes the file anew.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
     /// The kustomization to use where the directory has none (otherwise that is an error).
@@ -63,7 +64,8 @@ pub struct Overlay {
     pub name_suffix: Option<String>,
     /// Appended to `patches`.
     pub patches: Vec<Patch>,
-    /// Each replaces the entry of `images` with its name, or is appended.
+    /// Each is laid over the entry of `images` with its name, or is appended: a name that is given
+    /// replaces the name, a tag or a digest replaces both.
     pub images: Vec<Image>,
     /// Appended to `components`.
     pub components: Vec<String>,
