@@ -7,12 +7,17 @@
 //! What this crate deliberately does not know: clusters, custom resources, async.
 #![warn(missing_docs)]
 
+mod directory;
 mod error;
 mod memo;
+mod render;
 mod rendered;
 mod spec;
 
 pub use error::{Error, ErrorKind};
-pub use memo::{Memo, MemoCounts, MemoLimits};
+pub use memo::{Known, Memo, MemoCounts, MemoLimits};
 pub use rendered::{Origin, Rendered, RenderedObject};
 pub use spec::{Image, Patch, RenderSpec};
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,14 @@
 //! Renders remembered by what they read.
 
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use belay_tree::Tree;
+use belay_tree::{Digest, ReadLog, Recorded, Tree};
+use parking_lot::Mutex;
 
+use crate::render::{self, Fresh};
 use crate::{Error, ErrorKind, RenderSpec, Rendered};
 
 /// How much is remembered.
@@ -25,28 +30,180 @@ impl Default for MemoLimits {
 /// How often a render was made, and how often it was remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoCounts {
-    /// Renders made.
+    /// Renders made, failed ones included.
     pub renders: u64,
     /// Renders remembered.
     pub hits: u64,
+    /// Renders of which the outcome was still known, but the objects had to be made again.
+    pub forgotten: u64,
+}
+
+/// What is known of a render whose reads still give the same: enough to see that nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Digest of the objects' text.
+    pub digest: Digest,
+    /// What the renderer wants to be known, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Renders remembered by what they read. Cheap to clone; clones share.
+///
+/// An entry is found by the digest of its spec, which holds the renderer's version, and counts if
+/// every read of its log gives the same in the tree at hand. So a commit that changes none of the
+/// reads costs no render. Failed renders are not remembered.
 #[derive(Clone, Default)]
-pub struct Memo(Arc<MemoLimits>);
+pub struct Memo(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    limits: MemoLimits,
+    state: Mutex<State>,
+    renders: AtomicU64,
+    hits: AtomicU64,
+    forgotten: AtomicU64,
+}
+
+/// *Invariant*: `order` holds each entry of `entries` once, under its `used`; `held` those of them
+/// that have objects, and `bytes` is the sum of their sizes.
+#[derive(Default)]
+struct State {
+    entries: HashMap<Digest, Entry>,
+    /// Spec digests by when they were used last.
+    order: BTreeMap<u64, Digest>,
+    held: BTreeMap<u64, Digest>,
+    clock: u64,
+    bytes: usize,
+}
+
+struct Entry {
+    reads: Arc<ReadLog>,
+    known: Arc<Known>,
+    /// The objects, unless forgotten.
+    rendered: Option<Arc<Rendered>>,
+    bytes: usize,
+    used: u64,
+}
 
 impl Memo {
     /// A memo with limits.
     pub fn new(limits: MemoLimits) -> Memo {
-        Memo(Arc::new(limits))
+        Memo(Arc::new(Inner { limits, ..Inner::default() }))
     }
+
     /// Renders, or remembers a render all of whose reads give the same in this tree.
     pub fn render(&self, spec: &RenderSpec, tree: &Arc<dyn Tree>) -> Result<Arc<Rendered>, Error> {
-        let _ = tree;
-        Err(Error::new(ErrorKind::Internal, format!("{} cannot be rendered by this build", spec.dir)))
+        self.render_with(spec.digest(), tree, |tree| render::render(spec, tree))
     }
+
+    /// What is known of a render all of whose reads give the same in this tree; `None` where it
+    /// must be made. Costs no render, whether or not its objects are remembered.
+    pub fn known(&self, spec: &RenderSpec, tree: &Arc<dyn Tree>) -> Option<Known> {
+        let (reads, known, _) = self.0.state.lock().find(spec.digest())?;
+        reads.still_holds(&**tree).then(|| (*known).clone())
+    }
+
+    fn render_with(
+        &self,
+        key: Digest,
+        tree: &Arc<dyn Tree>,
+        render: impl FnOnce(&dyn Tree) -> Result<Fresh, Error>,
+    ) -> Result<Arc<Rendered>, Error> {
+        // The lock is not held while the log is checked: that may read a disk.
+        let found = self.0.state.lock().find(key);
+        if let Some((reads, _, rendered)) = found
+            && reads.still_holds(&**tree)
+        {
+            if let Some(rendered) = rendered {
+                self.0.hits.fetch_add(1, Ordering::Relaxed);
+                return Ok(rendered);
+            }
+            self.0.forgotten.fetch_add(1, Ordering::Relaxed);
+        }
+        self.0.renders.fetch_add(1, Ordering::Relaxed);
+        let recorded = Recorded::new(tree.clone());
+        let fresh = guarded(|| render(&recorded))?;
+        let reads = Arc::new(recorded.finish());
+        // Objects take about twice their JSON (the crate that holds them measures that).
+        let bytes = fresh.json_bytes * 2;
+        let known = Arc::new(Known { digest: fresh.digest, warnings: fresh.warnings.clone() });
+        let rendered = Arc::new(Rendered {
+            objects: fresh.objects,
+            digest: fresh.digest,
+            warnings: fresh.warnings,
+            reads: reads.clone(),
+        });
+        if reads.is_complete() {
+            let entry = Entry { reads, known, rendered: Some(rendered.clone()), bytes, used: 0 };
+            self.0.state.lock().keep(key, entry, &self.0.limits);
+        }
+        Ok(rendered)
+    }
+
     /// The counts so far.
     pub fn counts(&self) -> MemoCounts {
-        MemoCounts::default()
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        MemoCounts { renders: read(&self.0.renders), hits: read(&self.0.hits), forgotten: read(&self.0.forgotten) }
     }
 }
+
+/// A panic in a renderer is that render's error and nobody else's (INV-RES-7).
+fn guarded(render: impl FnOnce() -> Result<Fresh, Error>) -> Result<Fresh, Error> {
+    catch_unwind(AssertUnwindSafe(render)).unwrap_or_else(|panic| {
+        let why = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let why = why.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".into());
+        Err(Error::new(ErrorKind::Internal, format!("the renderer panicked: {why}")))
+    })
+}
+
+type Found = (Arc<ReadLog>, Arc<Known>, Option<Arc<Rendered>>);
+
+impl State {
+    /// An entry, used now.
+    fn find(&mut self, key: Digest) -> Option<Found> {
+        let entry = self.remove(key)?;
+        let found = (entry.reads.clone(), entry.known.clone(), entry.rendered.clone());
+        self.insert(key, entry);
+        Some(found)
+    }
+
+    fn keep(&mut self, key: Digest, entry: Entry, limits: &MemoLimits) {
+        self.remove(key);
+        self.insert(key, entry);
+        while self.entries.len() > limits.entries
+            && let Some((_, oldest)) = self.order.first_key_value()
+        {
+            self.remove(*oldest);
+        }
+        while self.bytes > limits.bytes
+            && let Some((_, oldest)) = self.held.pop_first()
+            && let Some(entry) = self.entries.get_mut(&oldest)
+        {
+            entry.rendered = None;
+            self.bytes -= entry.bytes;
+        }
+    }
+
+    fn insert(&mut self, key: Digest, mut entry: Entry) {
+        self.clock += 1;
+        entry.used = self.clock;
+        self.order.insert(entry.used, key);
+        if entry.rendered.is_some() {
+            self.held.insert(entry.used, key);
+            self.bytes += entry.bytes;
+        }
+        self.entries.insert(key, entry);
+    }
+
+    fn remove(&mut self, key: Digest) -> Option<Entry> {
+        let entry = self.entries.remove(&key)?;
+        self.order.remove(&entry.used);
+        if self.held.remove(&entry.used).is_some() {
+            self.bytes -= entry.bytes;
+        }
+        Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
 //! What came of a render.
 
 use std::fmt;
+use std::sync::Arc;
 
 use belay_object::Object;
-use belay_tree::{Digest, TreePath};
+use belay_tree::{Digest, ReadLog, TreePath};
 
 /// Rendered objects in the renderer's order.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Rendered {
     pub digest: Digest,
     /// What the renderer wants to be known, a sentence each.
     pub warnings: Vec<String>,
+    /// All that was read of the tree.
+    pub reads: Arc<ReadLog>,
 }
 
 /// One object and where it came from.

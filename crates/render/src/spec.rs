@@ -17,7 +17,7 @@ pub struct RenderSpec {
     pub name_suffix: Option<String>,
     /// Appended to `patches`.
     pub patches: Vec<Patch>,
-    /// Each replaces the entry of `images` with its name, or is appended.
+    /// Each is laid over the entry of `images` with its name, or is appended.
     pub images: Vec<Image>,
     /// Appended to `components`.
     pub components: Vec<String>,
