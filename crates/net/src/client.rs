@@ -124,22 +124,69 @@ impl ClientOptions {
 
 impl Client {
     /// Starts a request; an address that the policy forbids is refused.
-    pub fn request(&self, method: http::Method, url: &str) -> Result<reqwest::RequestBuilder, Error> {
+    pub fn request(&self, method: http::Method, url: &str) -> Result<Request, Error> {
         let url = reqwest::Url::parse(url)
             .map_err(|error| Error::new(ErrorKind::Url, format!("URL {:?}: {error}", crate::redact(url))))?;
         self.egress.check_url(&url)?;
-        Ok(self.http.request(method, url))
+        Ok(Request(self.http.request(method, url)))
     }
 
     /// Starts a GET.
-    pub fn get(&self, url: &str) -> Result<reqwest::RequestBuilder, Error> {
+    pub fn get(&self, url: &str) -> Result<Request, Error> {
         self.request(http::Method::GET, url)
     }
+}
 
-    /// Reads a body of at most `limit` bytes; the limit is checked while it streams.
-    pub async fn read(mut response: reqwest::Response, limit: usize) -> Result<Bytes, Error> {
+/// A request in the making.
+#[derive(Debug)]
+pub struct Request(reqwest::RequestBuilder);
+
+impl Request {
+    /// Adds a header.
+    pub fn header(self, name: http::HeaderName, value: http::HeaderValue) -> Request {
+        Request(self.0.header(name, value))
+    }
+
+    /// Sets the body.
+    pub fn body(self, body: impl Into<Bytes>) -> Request {
+        Request(self.0.body(body.into()))
+    }
+
+    /// Sends the request, and waits for the head of the response.
+    pub async fn send(self) -> Result<Response, Error> {
+        Ok(Response(self.0.send().await?))
+    }
+}
+
+/// A response whose body is still to be read.
+#[derive(Debug)]
+pub struct Response(reqwest::Response);
+
+impl Response {
+    /// The status.
+    pub fn status(&self) -> http::StatusCode {
+        self.0.status()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &http::HeaderMap {
+        self.0.headers()
+    }
+
+    /// Where the response came from, after redirects.
+    pub fn url(&self) -> &str {
+        self.0.url().as_str()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        Ok(self.0.chunk().await?)
+    }
+
+    /// The whole body, of at most `limit` bytes; the limit is checked while it streams.
+    pub async fn read(mut self, limit: usize) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await? {
+        while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > limit {
                 return Err(Error::new(ErrorKind::TooLarge, format!("response is larger than {limit} bytes")));
             }

@@ -244,7 +244,7 @@ async fn the_server_ends_when_it_is_told() {
     let task = tokio::spawn(serve(listener, store, async { drop(stopped.await) }));
     let client = belay_net::ClientOptions::default().build().unwrap();
     let response = client.get(&url).unwrap().send().await.unwrap();
-    let body = belay_net::Client::read(response, 1 << 20).await.unwrap();
+    let body = response.read(1 << 20).await.unwrap();
     assert_eq!(Digest::of(&body).to_string(), artifact.digest);
     stop.send(()).unwrap();
     task.await.unwrap();

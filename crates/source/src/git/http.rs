@@ -6,7 +6,7 @@
 
 use super::exchange::Exchange;
 use crate::{Error, ErrorKind};
-use belay_net::{Bound, Client, RemoteUrl, Secret};
+use belay_net::{Bound, Client, RemoteUrl, Response, Secret};
 use bytes::Bytes;
 use gix::protocol::transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -124,8 +124,8 @@ struct Conversation {
 }
 
 enum State {
-    Prepared(Box<reqwest::RequestBuilder>, Vec<u8>),
-    Open(Box<reqwest::Response>),
+    Prepared(Box<belay_net::Request>, Vec<u8>),
+    Open(Box<Response>),
     Done,
 }
 
@@ -138,7 +138,7 @@ impl Conversation {
         let State::Prepared(request, body) = std::mem::replace(&mut self.state, State::Done) else { return Ok(()) };
         let response = self.exchange.wait(async {
             let request = if body.is_empty() { *request } else { request.body(body) };
-            request.send().await.map_err(|error| Error::from(belay_net::Error::from(error)))
+            Ok(request.send().await?)
         })?;
         self.check(&response)?;
         for (name, value) in response.headers() {
@@ -152,7 +152,7 @@ impl Conversation {
     }
 
     /// The texts are go-git's.
-    fn check(&self, response: &reqwest::Response) -> io::Result<()> {
+    fn check(&self, response: &Response) -> io::Result<()> {
         let fail = |kind: ErrorKind, text: &str| Err(self.exchange.fail(Error::new(kind, text)));
         match response.status().as_u16() {
             200..=299 => {}
@@ -164,7 +164,7 @@ impl Conversation {
                 return fail(ErrorKind::Unreachable, &text);
             }
         }
-        let actual = response.url().as_str();
+        let actual = response.url();
         if let Some(base) = &self.base
             && actual != self.url
         {
@@ -179,9 +179,7 @@ impl Conversation {
     fn next_chunk(&mut self) -> io::Result<Bytes> {
         self.open()?;
         let State::Open(response) = &mut self.state else { return Ok(Bytes::new()) };
-        let chunk = self
-            .exchange
-            .wait(async { response.chunk().await.map_err(|error| Error::from(belay_net::Error::from(error))) })?;
+        let chunk = self.exchange.wait(async { Ok(response.chunk().await?) })?;
         let chunk = chunk.unwrap_or_default();
         self.exchange.received(chunk.len())?;
         Ok(chunk)
