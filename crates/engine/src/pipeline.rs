@@ -10,7 +10,7 @@ use std::time::Duration;
 use belay_health::Health;
 use belay_object::{GroupKind, Object, ObjectKey};
 use belay_plan::{Applied as AppliedSteps, Held, Inventory, Plan, PruneSet, STAGE_WAIT_S, Stage};
-use belay_render::{Memo, Rendered};
+use belay_render::{Known, Memo, Rendered};
 use belay_tree::Digest;
 use tokio::time::Instant;
 
@@ -92,17 +92,32 @@ impl Engine {
         journal: &dyn Journal,
         done: &mut Done,
     ) -> Result<Verdict, Failure> {
+        let live = self.live.of(&app.target);
+        // What came of a render is known for longer than its objects are kept.
+        if let Some(known) = self.known(app).await {
+            let inputs = app.inputs(&known.digest);
+            if state.memory.lock().needs_nothing(&inputs, recorded) {
+                done.digest = format!("sha256:{}", known.digest.hex());
+                done.warnings = known.warnings;
+                return self.settle(app, state, &live, &inputs).await;
+            }
+        }
         let rendered = self.render(app).await?;
         done.digest = format!("sha256:{}", rendered.digest.hex());
         done.warnings = rendered.warnings.clone();
         let inputs = app.inputs(&rendered.digest);
-        let live = self.live.of(&app.target);
         if !state.memory.lock().needs_nothing(&inputs, recorded) {
             let planned = plan(app, rendered).await?;
             let steps = self.apply(app, state, &live, &planned, &inputs, recorded, journal, done).await?;
             prune_stale(app, &planned.plan, &steps, recorded, journal, done).await?;
         }
         self.settle(app, state, &live, &inputs).await
+    }
+
+    /// What is known of a render that need not be made, looked up on a thread of its own.
+    async fn known(&self, app: &App) -> Option<Known> {
+        let (memo, spec, tree) = (self.memo.clone(), app.render.clone(), app.tree.clone());
+        tokio::task::spawn_blocking(move || memo.known(&spec, &tree)).await.ok().flatten()
     }
 
     /// Renders on a thread of its own: a tree may be large, and reading it may touch the disk.

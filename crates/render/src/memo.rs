@@ -32,7 +32,7 @@ impl Default for MemoLimits {
 pub struct MemoCounts {
     /// Renders made, failed ones included.
     pub renders: u64,
-    /// Renders remembered.
+    /// Renders remembered, or known to give what they gave.
     pub hits: u64,
     /// Renders of which the outcome was still known, but the objects had to be made again.
     pub forgotten: u64,
@@ -100,7 +100,11 @@ impl Memo {
     /// must be made. Costs no render, whether or not its objects are remembered.
     pub fn known(&self, spec: &RenderSpec, tree: &Arc<dyn Tree>) -> Option<Known> {
         let (reads, known, _) = self.0.state.lock().find(spec.digest())?;
-        reads.still_holds(&**tree).then(|| (*known).clone())
+        if !reads.still_holds(&**tree) {
+            return None;
+        }
+        self.0.hits.fetch_add(1, Ordering::Relaxed);
+        Some((*known).clone())
     }
 
     fn render_with(
