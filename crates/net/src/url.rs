@@ -87,7 +87,9 @@ impl RemoteUrl {
             "file" => Scheme::File,
             other => return Err(wrong(&format!("has scheme {other:?}; expected http, https or ssh"))),
         };
-        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        // An IPv6 address without its brackets.
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let host = host.to_ascii_lowercase();
         if host.is_empty() && scheme != Scheme::File {
             return Err(wrong("has no host"));
         }

@@ -10,7 +10,8 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
@@ -41,8 +42,7 @@ impl Exchange {
 
     /// Waits for `work` until the deadline. Must not be called on a thread of the runtime.
     pub(crate) fn wait<T>(&self, work: impl Future<Output = Result<T, Error>>) -> io::Result<T> {
-        let deadline = tokio::time::Instant::from_std(self.deadline);
-        let answer = self.runtime.block_on(async { tokio::time::timeout_at(deadline, work).await });
+        let answer = self.runtime.block_on(async { tokio::time::timeout_at(self.deadline, work).await });
         answer.unwrap_or_else(|_| Err(timeout())).map_err(|error| self.fail(error))
     }
 
@@ -76,6 +76,30 @@ impl Exchange {
     /// The failure of the last [`Exchange::wait`].
     pub(crate) fn failure(&self) -> Error {
         self.failure.lock().clone().unwrap_or_else(timeout)
+    }
+}
+
+/// A point in time, and in the order of events: two events of one instant (a clock that a test
+/// holds) still have one before the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    at: Instant,
+    number: u64,
+}
+
+impl Moment {
+    pub(crate) fn now() -> Moment {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Moment { at: Instant::now(), number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    pub(crate) fn is_after(&self, other: &Moment) -> bool {
+        self.number > other.number
+    }
+
+    /// How long before `later` this was.
+    pub(crate) fn age_at(&self, later: &Moment) -> Duration {
+        later.at.saturating_duration_since(self.at)
     }
 }
 

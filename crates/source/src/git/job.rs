@@ -3,7 +3,7 @@
 //! Blocking. A turn is taken by one caller at a time; what it learns serves all who asked before
 //! it began, so a hundred objects that name one repository cost one listing and one fetch.
 
-use super::exchange::{Exchange, timeout};
+use super::exchange::{Exchange, Moment, timeout};
 use super::folder::Folder;
 use super::mirror::{CacheFolder, Store};
 use super::object::{RawCommit, parse_commit, parse_tag};
@@ -21,7 +21,8 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
 
 /// Most commits that we tell the remote we have; more does not make its answer smaller.
 const HAVES: usize = 16;
@@ -30,12 +31,12 @@ const HAVES: usize = 16;
 #[derive(Default)]
 pub(crate) struct State {
     /// Refs by the prefix that they were listed for, and when that listing began.
-    listed: HashMap<String, (Instant, Vec<Advertised>)>,
+    listed: HashMap<String, (Moment, Vec<Advertised>)>,
     store: Option<Arc<Store>>,
     /// Commits that the store has whole, oldest first.
     whole: Vec<ObjectId>,
     /// The last failure to reach the remote, and when that attempt began.
-    failed: Option<(Instant, Error)>,
+    failed: Option<(Moment, Error)>,
 }
 
 /// A turn.
@@ -47,10 +48,11 @@ pub(crate) struct Job {
     pub(crate) folder: Arc<CacheFolder>,
     /// What others ask for at the time.
     pub(crate) others: Vec<Reference>,
-    pub(crate) asked: Instant,
+    pub(crate) asked: Moment,
     pub(crate) max_age: Duration,
     pub(crate) deadline: Instant,
     pub(crate) pack_bytes: u64,
+    pub(crate) packs: usize,
     pub(crate) refs: usize,
     pub(crate) runtime: tokio::runtime::Handle,
 }
@@ -100,7 +102,7 @@ impl Job {
     /// An attempt that began after we asked and could not reach the remote is an answer for us too.
     fn shared_failure(&self, state: &State) -> Result<(), Error> {
         match &state.failed {
-            Some((at, error)) if *at >= self.asked => Err(error.clone()),
+            Some((at, error)) if at.is_after(&self.asked) => Err(error.clone()),
             _ if Instant::now() >= self.deadline => Err(self.told(timeout())),
             _ => Ok(()),
         }
@@ -119,7 +121,7 @@ impl Job {
             );
             if about_remote {
                 // The attempt began at our turn, which all who wait have been waiting for.
-                state.failed = Some((Instant::now(), error.clone()));
+                state.failed = Some((Moment::now(), error.clone()));
             }
             error
         })
@@ -138,11 +140,12 @@ impl Job {
 
     fn target(&self, state: &mut State, connection: &mut Option<Connection>) -> Result<Target, Error> {
         let Some(wanted) = prefix(&self.spec.reference) else { return resolve(&self.spec.reference, &[]) };
-        let age = |(at, _): &(Instant, Vec<Advertised>)| self.asked.saturating_duration_since(*at);
-        if let Some(listed) = state.listed.get(&wanted).filter(|listed| age(listed) <= self.max_age) {
-            let outcome = resolve(&self.spec.reference, &listed.1);
+        if let Some((at, refs)) = state.listed.get(&wanted) {
+            let is_newer = at.is_after(&self.asked);
+            let is_young = !self.max_age.is_zero() && at.age_at(&self.asked) <= self.max_age;
+            let outcome = resolve(&self.spec.reference, refs);
             // A ref that is not in an older list may have come since.
-            if outcome.is_ok() || age(listed) == Duration::ZERO {
+            if is_newer || (is_young && outcome.is_ok()) {
                 return self.or_empty(outcome, connection);
             }
         }
@@ -162,7 +165,7 @@ impl Job {
 
     /// Lists the refs that we and all others who wait want, in one request.
     fn list(&self, state: &mut State, wanted: &str, connection: &mut Option<Connection>) -> Result<(), Error> {
-        let began = Instant::now();
+        let began = Moment::now();
         let mut prefixes: Vec<String> = self.others.iter().filter_map(prefix).collect();
         prefixes.push(wanted.to_owned());
         prefixes.sort_unstable();
@@ -173,7 +176,7 @@ impl Job {
             self.connect(connection)?.list(&prefixes)?
         };
         // What was not asked for again has no user left.
-        state.listed.retain(|_, (at, _)| at.elapsed() < Duration::from_secs(3600));
+        state.listed.retain(|_, (at, _)| at.age_at(&began) < Duration::from_secs(3600));
         for prefix in prefixes {
             let found = refs.iter().filter(|r| r.name.starts_with(&prefix)).cloned().collect();
             state.listed.insert(prefix, (began, found));
@@ -229,8 +232,10 @@ impl Job {
         let mut connection = connection;
         let connection = self.connect(&mut connection)?;
         // A full store is replaced; so is one of another hash, if the repository was made anew.
-        let current =
-            state.store.take().filter(|store| !store.is_full() && store.objects().hash() == connection.hash());
+        let current = state
+            .store
+            .take()
+            .filter(|store| store.fetches() < self.packs && store.objects().hash() == connection.hash());
         let store = match current {
             Some(store) => store,
             None => {

@@ -14,9 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Fetches into one store before a new one takes its place. gix's table of packs has 32 slots.
-const FETCHES: usize = 24;
-
 /// One object database.
 pub(crate) struct Store {
     objects: Objects,
@@ -33,14 +30,14 @@ impl Store {
         make_folder(&path)?;
         make_folder(&path.join("objects"))?;
         make_folder(&path.join("objects/pack"))?;
-        let objects = Objects::open(&path.join("objects"), hash, cache)?;
+        let objects = Objects::open(&path.join("objects"), hash, cache, true)?;
         Ok(Store { objects, folder: path, fetches: AtomicUsize::new(0), cache: Some(folder.clone()) })
     }
 
     /// Reads the objects of a repository on this machine.
     pub(crate) fn open(objects: &Path, hash: HashKind, cache: Arc<ObjectCache>) -> Result<Store, Error> {
         let folder = objects.to_owned();
-        let objects = Objects::open(objects, hash, cache)?;
+        let objects = Objects::open(objects, hash, cache, false)?;
         Ok(Store { objects, folder, fetches: AtomicUsize::new(0), cache: None })
     }
 
@@ -61,9 +58,9 @@ impl Store {
         self.fetches.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether the next fetch should go into a new store.
-    pub(crate) fn is_full(&self) -> bool {
-        self.fetches.load(Ordering::Relaxed) >= FETCHES
+    /// How many fetches have gone into this store, each of them a pack.
+    pub(crate) fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::Relaxed)
     }
 }
 

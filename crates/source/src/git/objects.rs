@@ -3,12 +3,15 @@
 use crate::{Error, ErrorKind};
 use gix::hash::{Kind as HashKind, ObjectId};
 use gix::objs::{Find, FindHeader, Kind};
+use gix::odb::store::init::Slots;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// More than [`RepositoriesOptions::packs`](super::RepositoriesOptions::packs) may be.
+const PACK_SLOTS: u16 = 128;
 /// Largest tree, commit or tag that is decoded, in bytes. A tree of 100,000 entries has 5 MB.
 const STRUCTURE_BYTES: u64 = 32 << 20;
 /// Larger blobs are not kept decoded: a renderer reads a file once.
@@ -72,10 +75,13 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    /// Opens the database in a folder `objects`.
-    pub(crate) fn open(folder: &Path, hash: HashKind, cache: Arc<ObjectCache>) -> Result<Objects, Error> {
+    /// Opens the database in a folder `objects`. One of ours has a fixed table of packs: it has none
+    /// yet when it is opened.
+    pub(crate) fn open(folder: &Path, hash: HashKind, cache: Arc<ObjectCache>, ours: bool) -> Result<Objects, Error> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let slots = if ours { Slots::Given(PACK_SLOTS) } else { Slots::default() };
         let options = gix::odb::store::init::Options {
+            slots,
             alloc_limit_bytes: Some(1 << 30),
             current_dir: Some(folder.to_owned()),
             ..Default::default()

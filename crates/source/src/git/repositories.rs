@@ -1,6 +1,6 @@
 //! Repositories in use: one mirror, one listing of refs and one fetch for all who name the same.
 
-use super::exchange::timeout;
+use super::exchange::{Moment, timeout};
 use super::job::{Found, Job, State};
 use super::mirror::CacheFolder;
 use super::objects::ObjectCache;
@@ -19,8 +19,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// Submodules within submodules (go-git's own limit is 10).
 const SUBMODULE_DEPTH: usize = 10;
@@ -41,6 +42,8 @@ pub struct RepositoriesOptions {
     pub concurrency: usize,
     /// Largest pack that is accepted, in bytes.
     pub pack_bytes: u64,
+    /// Fetches into a mirror before it is made anew from the remote, at most 100.
+    pub packs: usize,
     /// Most refs that a remote may list.
     pub refs: usize,
     /// Memory for objects kept decoded, in bytes.
@@ -58,6 +61,7 @@ impl RepositoriesOptions {
             proxy: None,
             concurrency: 8,
             pack_bytes: 4 << 30,
+            packs: 60,
             refs: 500_000,
             cache_bytes: 16 << 20,
             limits: Limits::default(),
@@ -95,7 +99,7 @@ struct Repository {
 }
 
 struct Asked {
-    references: HashMap<Reference, Instant>,
+    references: HashMap<Reference, Moment>,
     last: Instant,
 }
 
@@ -123,7 +127,7 @@ impl Repositories {
     /// asks the remote, together with all others who ask at the time.
     ///
     /// A failure leaves earlier [`Fetched`] values as they are: they stay readable for as long as
-    /// they are held. Must be called on a Tokio runtime of several threads.
+    /// they are held.
     pub async fn fetch(&self, spec: &GitSpec, max_age: Duration) -> Result<Fetched, Error> {
         let deadline = Instant::now() + spec.timeout;
         let found = self.turn(spec, max_age, deadline, |job, state| job.run(state)).await?;
@@ -156,21 +160,21 @@ impl Repositories {
         let repository = self.repository(&spec)?;
         let asked = repository.ask(&spec.reference);
         let late = || timeout().context(format_args!("unable to clone '{}'", spec.url));
-        let until = tokio::time::Instant::from_std(deadline);
         let state = repository.state.clone().lock_owned();
-        let mut state = tokio::time::timeout_at(until, state).await.map_err(|_| late())?;
+        let mut state = tokio::time::timeout_at(deadline, state).await.map_err(|_| late())?;
         let slot = inner.slots.clone().acquire_owned();
-        let slot = tokio::time::timeout_at(until, slot).await.map_err(|_| late())?;
+        let slot = tokio::time::timeout_at(deadline, slot).await.map_err(|_| late())?;
         let job = Job {
             client: repository.client.clone(),
             egress: inner.options.egress.clone(),
             cache: inner.cache.clone(),
             folder: inner.folder.clone(),
-            others: repository.others(&spec.reference, asked),
+            others: repository.others(&spec.reference, &asked),
             asked,
             max_age,
             deadline,
             pack_bytes: inner.options.pack_bytes,
+            packs: inner.options.packs.min(100),
             refs: inner.options.refs,
             runtime: tokio::runtime::Handle::current(),
             spec,
@@ -305,21 +309,19 @@ fn plain(tree: Arc<dyn Tree>, placed: Vec<(TreePath, Arc<dyn Tree>)>) -> Arc<dyn
 
 impl Repository {
     /// Notes what is asked for, so that whoever takes the next turn asks for it too.
-    fn ask(&self, reference: &Reference) -> Instant {
-        let now = Instant::now();
+    fn ask(&self, reference: &Reference) -> Moment {
+        let now = Moment::now();
         let mut asked = self.asked.lock();
         asked.references.insert(reference.clone(), now);
-        asked.last = now;
+        asked.last = Instant::now();
         now
     }
 
     /// What others have asked for since `asked`, and have not been told before this turn. At most
     /// 1,000: a listing of more is better made in full.
-    fn others(&self, own: &Reference, asked: Instant) -> Vec<Reference> {
+    fn others(&self, own: &Reference, asked: &Moment) -> Vec<Reference> {
         let mut all = self.asked.lock();
-        let others = all.references.iter().filter(|(other, at)| *other != own && **at >= asked);
-        let others = others.map(|(other, _)| other.clone()).take(1000).collect();
-        all.references.retain(|_, at| *at > asked);
-        others
+        all.references.retain(|_, at| at.is_after(asked));
+        all.references.keys().filter(|other| *other != own).take(1000).cloned().collect()
     }
 }

@@ -44,6 +44,19 @@ async fn nothing_is_fetched_while_nothing_moves() {
     assert_eq!(count(), (3, 4));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_held_clock_neither_times_out_nor_hides_a_push() {
+    let rig = Rig::new().await;
+    for i in 0..3 {
+        rig.repo.commit("main", "next", &[("a", Some(&i.to_string()))]).unwrap();
+        let fetched = rig.fetch(branch("main")).await.unwrap();
+        assert_eq!(read(&*fetched.tree, "a"), i.to_string());
+        if i == 1 {
+            tokio::time::advance(Duration::from_secs(86_400)).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_leaves_what_was_fetched_readable() {
     let rig = Rig::new().await;
@@ -151,9 +164,11 @@ async fn inv_net_7_a_pack_over_the_limit_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_is_made_anew_before_it_has_too_many_packs() {
-    let rig = Rig::new().await;
+    let mut rig = Rig::new().await;
+    let options = RepositoriesOptions { packs: 4, ..RepositoriesOptions::new(rig.folder.path().join("few")) };
+    rig.repositories = Repositories::new(options).unwrap();
     let mut held = Vec::new();
-    for i in 0..30 {
+    for i in 0..10 {
         rig.repo.commit("main", "next", &[("a", Some(&i.to_string())), (&format!("f{i}"), Some("x"))]).unwrap();
         held.push(rig.fetch(branch("main")).await.unwrap());
     }
@@ -161,10 +176,10 @@ async fn a_mirror_is_made_anew_before_it_has_too_many_packs() {
         assert_eq!(read(&*fetched.tree, "a"), i.to_string());
     }
     let stores = || {
-        let cache = std::fs::read_dir(rig.folder.path().join("cache")).unwrap().next().unwrap().unwrap();
+        let cache = std::fs::read_dir(rig.folder.path().join("few")).unwrap().next().unwrap().unwrap();
         std::fs::read_dir(cache.path()).unwrap().filter(|e| e.as_ref().unwrap().file_name() != "lock").count()
     };
-    assert!(stores() > 1, "while trees of older ones are held");
+    assert_eq!(stores(), 3, "while trees of older ones are held");
     drop(held);
     assert_eq!(stores(), 1);
 }
