@@ -55,7 +55,7 @@ fn drop_undeclared(object: &mut Object) -> Vec<String> {
     }
 }
 
-fn list<'a>(value: Option<&'a mut Value>) -> impl Iterator<Item = &'a mut Value> {
+fn list(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
     value.and_then(Value::as_array_mut).into_iter().flat_map(|a| a.iter_mut())
 }
 

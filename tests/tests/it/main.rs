@@ -1,5 +1,6 @@
 //! One integration binary: corpora, recordings, scenarios and fault sweeps, a module each.
 
 mod cluster;
+mod flux_definitions;
 mod transcripts;
 mod yaml;
