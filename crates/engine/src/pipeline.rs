@@ -108,6 +108,7 @@ impl Engine {
         let inputs = app.inputs(&rendered.digest);
         if !state.memory.lock().needs_nothing(&inputs, recorded) {
             let planned = plan(app, rendered).await?;
+            done.warnings.extend(planned.plan.warnings().iter().cloned());
             let steps = self.apply(app, state, &live, &planned, &inputs, recorded, journal, done).await?;
             prune_stale(app, &planned.plan, &steps, recorded, journal, done).await?;
         }

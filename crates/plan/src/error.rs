@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Duplicate,
     /// More objects than a plan takes.
     TooMany,
+    /// A Secret whose values are encrypted.
+    Encrypted,
     /// A selector or a path of an ignore rule.
     IgnoreRule,
     /// A field that should be a map or list and is not.

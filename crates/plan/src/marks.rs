@@ -45,6 +45,11 @@ impl Marks {
             .find(|(name, value)| self.says(live, name, value))
             .map(|(name, value)| format!("{}/{name}: {value}", self.domain))
     }
+    /// Whether an encrypted object is meant to be applied as it is; an annotation alone says so.
+    pub fn stays_encrypted(&self, desired: &Object) -> bool {
+        let value = desired.annotation(&format!("{}/decrypt", self.domain));
+        value.is_some_and(|v| v.eq_ignore_ascii_case("disabled"))
+    }
     /// As label or as annotation, whatever the case of the value.
     fn says(&self, object: &Object, name: &str, value: &str) -> bool {
         let key = format!("{}/{name}", self.domain);

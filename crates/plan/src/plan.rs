@@ -138,6 +138,7 @@ impl Plan {
         let mut warnings = Vec::new();
         for mut object in objects {
             complete(&object)?;
+            readable(&object, &policy.marks)?;
             for field in normalize(&mut object) {
                 if warnings.len() < MAX_WARNINGS {
                     warnings.push(format!("{} {field} is no field of {}", object.key(), object.group_version_kind()));
@@ -200,6 +201,21 @@ fn complete(object: &Object) -> Result<(), Error> {
             Err(Error::new(ErrorKind::Incomplete, format!("object without {field}: {}", summary(object))))
         }
     }
+}
+
+/// An encrypted Secret is never applied as it is: whoever reads it would take the cipher for the
+/// value. `decrypt: disabled` says that it is meant so.
+fn readable(object: &Object, marks: &Marks) -> Result<(), Error> {
+    let encrypted = object.kind() == "Secret" && object.api_version() == "v1" && object.get("sops").is_some();
+    if !encrypted || marks.stays_encrypted(object) {
+        return Ok(());
+    }
+    // Compat(flux 2.9): the sentence.
+    let message = format!(
+        "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
+        object.key()
+    );
+    Err(Error::new(ErrorKind::Encrypted, message))
 }
 
 /// What can be said of an object that has no complete name, in a line.

@@ -109,6 +109,23 @@ fn what_cannot_be_planned_says_why() {
 }
 
 #[test]
+fn an_encrypted_secret_is_never_applied_as_it_is_unless_that_is_meant() {
+    let secret =
+        |metadata: &str| of("v1 Secret shop/s", &format!(r#""data":{{"a":"RU5D"}},"sops":{{"mac":"x"}}{metadata}"#));
+    let error = Plan::new(vec![secret("")], Arc::new(policy())).err().unwrap();
+    assert_eq!(
+        (error.kind(), error.to_string()),
+        (
+            ErrorKind::Encrypted,
+            "Secret/shop/s is SOPS encrypted, configuring decryption is required for this secret to be reconciled"
+                .to_owned()
+        )
+    );
+    let meant = secret(r#","metadata":{"annotations":{"kustomize.toolkit.fluxcd.io/decrypt":"Disabled"}}"#);
+    assert!(Plan::new(vec![meant], Arc::new(policy())).is_ok());
+}
+
+#[test]
 fn fields_that_a_kind_does_not_have_are_left_out_and_told() {
     let plan = plan_of(vec![of("apps/v1 Deployment shop/cart", r#""spec":{"replcas":2,"replicas":3}"#)], policy());
     assert_eq!(plan.warnings(), ["Deployment/shop/cart spec.replcas is no field of apps/v1 Deployment"]);
