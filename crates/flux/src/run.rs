@@ -121,7 +121,8 @@ impl Controllers {
             shared.kustomization_queue.add(Name::of(&object));
         }
         let mut tasks = JoinSet::new();
-        tasks.spawn(store.clone().serve(listener));
+        // The task ends with the set that owns it.
+        tasks.spawn(belay_source::artifact::serve(listener, store.clone(), std::future::pending()));
         run_sources(
             &mut tasks,
             &shared,
