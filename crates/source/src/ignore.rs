@@ -103,9 +103,6 @@ impl Pattern {
                 }
                 matched = true;
                 path = &path[1..];
-                if path.is_empty() && i < last {
-                    matched = false;
-                }
             }
         }
         matched && !(self.dir_only && !is_dir && path.is_empty())
