@@ -16,6 +16,7 @@ pub mod kind;
 pub mod names;
 pub mod normal_form;
 mod prepare;
+pub mod protobuf;
 pub mod quantity;
 pub mod schedule;
 pub mod seed;

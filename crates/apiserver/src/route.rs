@@ -403,8 +403,9 @@ pub(crate) fn body_text(headers: &HeaderMap, custom: bool) -> Result<Text> {
     match negotiate::content_type(headers) {
         "" | "application/json" => Ok(Text::Json),
         "application/yaml" => Ok(Text::Yaml),
+        // The reader knows such a body by its first bytes.
+        "application/vnd.kubernetes.protobuf" if !custom => Ok(Text::Json),
         _ => {
-            // Protobuf stands in this text because it does in the real server's; it is not taken.
             let accepted = match custom {
                 true => "application/json, application/yaml",
                 false => "application/json, application/yaml, application/vnd.kubernetes.protobuf",

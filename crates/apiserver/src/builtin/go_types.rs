@@ -46,6 +46,8 @@ pub struct GoField {
     pub omit_zero: bool,
     /// Its fields stand among those of the struct around it.
     pub inline: bool,
+    /// Its number in protobuf; 0 where it has none.
+    pub number: u16,
     /// Its type.
     pub ty: GoType,
 }
@@ -218,10 +220,11 @@ fn flatten(structs: &[GoStruct], at: usize, depth: u8, out: &mut Vec<JsonField>)
 }
 
 fn read_field(text: &'static str, names: &HashMap<&'static str, StructId>) -> GoField {
-    let mut words = text.splitn(4, ' ');
+    let mut words = text.splitn(5, ' ');
     let go = words.next().unwrap_or_default();
     let json = words.next().unwrap_or_default();
     let flags = words.next().unwrap_or_default();
+    let number = words.next().and_then(|n| n.parse().ok()).unwrap_or_default();
     let ty = read_type(words.next().unwrap_or_default(), names);
     GoField {
         go,
@@ -229,6 +232,7 @@ fn read_field(text: &'static str, names: &HashMap<&'static str, StructId>) -> Go
         omit_empty: flags.contains('o'),
         omit_zero: flags.contains('z'),
         inline: flags.contains('i'),
+        number,
         ty,
     }
 }

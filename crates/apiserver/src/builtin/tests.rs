@@ -356,3 +356,20 @@ fn a_schedule_gives_the_next_time() {
         assert!(Schedule::parse(broken).is_err(), "{broken}");
     }
 }
+
+#[test]
+fn a_protobuf_body_reads_as_its_json() {
+    // What kubectl auth can-i sends: k8s\0, Unknown { typeMeta, raw }, SelfSubjectAccessReview { spec }.
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+    }
+    let attributes = [field(1, b"shop"), field(2, b"create"), field(5, b"pods")].concat();
+    let review = [field(1, b""), field(2, &field(1, &attributes))].concat();
+    let meta = [field(1, b"authorization.k8s.io/v1"), field(2, b"SelfSubjectAccessReview")].concat();
+    let body = [b"k8s\0".to_vec(), field(1, &meta), field(2, &review)].concat();
+    let expected = r#"{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","metadata":{},"spec":{"resourceAttributes":{"namespace":"shop","resource":"pods","verb":"create"}}}"#;
+    assert_eq!(super::protobuf::decode(&body).unwrap().to_json(), expected);
+    for broken in [&b"k8s\0\x0a\xff"[..], b"k8s", b"k8s\0"] {
+        assert!(super::protobuf::decode(broken).is_err());
+    }
+}

@@ -5,6 +5,7 @@ use belay_object::{Object, Value};
 use belay_schema::decode;
 
 use super::{FieldValidation, go_json};
+use crate::builtin::protobuf;
 use crate::negotiate::Text;
 use crate::resource::{Registry, Resource};
 use crate::status::{ApiError, Result};
@@ -21,6 +22,7 @@ pub(crate) struct Decoded {
 /// Reads a body into a value, with the paths of fields that stand twice.
 pub(crate) fn parse(body: &[u8], text: Text) -> Result<(Value, Vec<String>), String> {
     match text {
+        Text::Json if body.starts_with(protobuf::MAGIC) => protobuf::decode(body).map(|value| (value, Vec::new())),
         Text::Json => decode::read_json(body).map_err(|e| go_json::explain(body).unwrap_or(e.message)),
         Text::Yaml => {
             let text = std::str::from_utf8(body).map_err(|e| e.to_string())?;
