@@ -152,7 +152,7 @@ impl GitRepositories {
         report.new_revision(&revision);
         let stored = self.store(object, &fetched).await.map_err(storage_failure)?;
         self.shared.fetched.put(name, fetched);
-        Ok((GitOutcome::Stored { artifact: stored, subject, included }, true))
+        Ok((GitOutcome::Stored { artifact: Box::new(stored), subject, included }, true))
     }
 
     async fn store(&self, object: &Object, fetched: &Fetched) -> Result<Artifact, Error> {

@@ -35,10 +35,7 @@ pub(crate) fn lower(spec: &GitRepository, secrets: &Secrets, include: Vec<Includ
         url,
         reference: reference(&spec.reference),
         proxy: secrets.proxy.as_ref().map(proxy).transpose().map_err(denied)?,
-        verify: match &spec.verify {
-            None => None,
-            Some(verify) => Some(verification(verify.mode, secrets.keys.as_ref())),
-        },
+        verify: spec.verify.as_ref().map(|verify| verification(verify.mode, secrets.keys.as_ref())),
         ignore: spec.ignore.clone(),
         include,
         recurse_submodules: spec.recurse_submodules,

@@ -100,7 +100,7 @@ pub enum GitOutcome {
     /// A new artifact was stored.
     Stored {
         /// It.
-        artifact: Artifact,
+        artifact: Box<Artifact>,
         /// The first line of the commit's message.
         subject: String,
         /// The artifacts copied in, in the order of `include`.

@@ -27,7 +27,7 @@ fn artifact(revision: &str) -> Artifact {
 }
 
 fn stored(revision: &str, subject: &str) -> GitOutcome {
-    GitOutcome::Stored { artifact: artifact(revision), subject: subject.into(), included: Vec::new() }
+    GitOutcome::Stored { artifact: Box::new(artifact(revision)), subject: subject.into(), included: Vec::new() }
 }
 
 /// A status with an artifact, ready.
@@ -192,7 +192,8 @@ fn what_the_artifact_was_made_with_is_remembered() {
     let object = repository(spec, &ready(""));
     let mut report = begin(&object);
     report.start();
-    let outcome = GitOutcome::Stored { artifact: artifact("r2"), subject: "x".into(), included: vec![artifact("o1")] };
+    let outcome =
+        GitOutcome::Stored { artifact: Box::new(artifact("r2")), subject: "x".into(), included: vec![artifact("o1")] };
     report.end(&outcome, "t");
     let status = report.status();
     assert_eq!(status["observedIgnore"].as_str(), Some("*.md"));
