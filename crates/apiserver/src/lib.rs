@@ -51,7 +51,6 @@ pub use faults::{Fault, FaultRule, Faults};
 pub use handle::StoreHandle;
 pub use identity::UserInfo;
 pub use plugin::Plugins;
-pub use respond::{CREATED_DESCRIPTION, NAME_DESCRIPTION};
 pub use serve::{Serving, Tls};
 pub use server::{Options, Server};
 pub use status::{ApiError, FieldError};

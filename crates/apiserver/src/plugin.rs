@@ -117,6 +117,13 @@ pub enum Generation {
 ///
 /// *Invariant*: `default` is idempotent and looks at nothing but the object.
 pub trait KindLogic: Send + Sync {
+    /// Fits an object to the kind's type and fills in what the client left out, in one walk: gives the
+    /// paths of fields that the type does not have, which are dropped, or says which value has another
+    /// type in the words of Go's decoder. `None`: the schema's types hold, and `default` fills in.
+    fn decode(&self, object: &mut Object) -> Option<std::result::Result<Vec<String>, String>> {
+        let _ = object;
+        None
+    }
     /// Fills in what the client left out, nested pod templates included, and folds write-only fields
     /// (stringData). `object.api_version()` is the version of the request. Ownership is tracked after
     /// it: what it sets is owned by the writer, what later steps set (allocated addresses) is not.

@@ -255,6 +255,9 @@ struct Watched {
 }
 
 impl KindLogic for Watched {
+    fn decode(&self, object: &mut Object) -> Option<std::result::Result<Vec<String>, String>> {
+        self.base.decode(object)
+    }
     fn default(&self, object: &mut Object) {
         self.base.default(object);
     }

@@ -16,6 +16,7 @@ use crate::plugin::Column;
 use crate::resource::Resource;
 use crate::status::ApiError;
 use crate::store::Stored;
+use crate::tables::{CREATED, NAME};
 use crate::verbs::Answer;
 use crate::verbs::read::{Page, list_metadata};
 
@@ -265,21 +266,9 @@ impl DefaultColumns {
             description: description.into(),
             priority: 0,
         };
-        vec![column("Name", "string", "name", NAME_DESCRIPTION), column("Created At", "date", "", CREATED_DESCRIPTION)]
+        vec![column("Name", "string", "name", NAME), column("Created At", "date", "", CREATED)]
     }
     fn cells(object: &Object) -> Vec<Value> {
         vec![object.name().into(), object.str_at(&["metadata", "creationTimestamp"]).unwrap_or_default().into()]
     }
 }
-
-/// The description of the name column, as every table has it.
-pub const NAME_DESCRIPTION: &str = "Name must be unique within a namespace. Is required when creating resources, although some \
-     resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended \
-     for creation idempotence and configuration definition. Cannot be updated. More info: \
-     https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
-
-/// The description of the age column.
-pub const CREATED_DESCRIPTION: &str = "CreationTimestamp is a timestamp representing the server time when this object was \
-     created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this \
-     value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: \
-     https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";

@@ -25,6 +25,8 @@ mod operation;
 
 /// The largest body that is read.
 const MAX_BODY_BYTES: usize = 3 << 20;
+/// How much of a larger body is read to be able to answer.
+const MAX_DRAINED_BYTES: usize = 64 << 20;
 
 /// A request, read and authenticated.
 pub(crate) struct Call<'a> {
@@ -55,7 +57,7 @@ where
         Some(Fault::StatusAfter(_) | Fault::DropAfter | Fault::DropWatch(_)) | None => {}
     }
     let gzip = !watching && negotiate::accepts_gzip(&parts.headers);
-    let response = match read_body(&parts.headers, body).await {
+    let response = match read_body(body).await {
         Ok(body) => {
             let result = dispatch(inner, trusted, &parts, query, body);
             result.unwrap_or_else(|e| respond::error(&e))
@@ -109,7 +111,7 @@ fn cut(response: Response<Body>, after: std::time::Duration) -> Response<Body> {
 }
 
 /// Reads a body of bounded size.
-async fn read_body<B>(headers: &HeaderMap, body: B) -> Result<Bytes>
+async fn read_body<B>(body: B) -> Result<Bytes>
 where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: std::fmt::Display,
@@ -118,18 +120,21 @@ where
         let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
         ApiError::new(Reason::RequestEntityTooLarge, message)
     };
-    let said = headers.get(http::header::CONTENT_LENGTH).and_then(|h| h.to_str().ok()?.parse::<u64>().ok());
-    if said.is_some_and(|n| n > MAX_BODY_BYTES as u64) {
-        return Err(too_large());
-    }
     let mut body = std::pin::pin!(body);
     let mut bytes = Vec::new();
     let mut first = Bytes::new();
+    let mut read = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| ApiError::bad_request(format!("the body could not be read: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };
-        if first.len() + bytes.len() + data.len() > MAX_BODY_BYTES {
-            return Err(too_large());
+        read += data.len();
+        if read > MAX_BODY_BYTES {
+            // A client that is still sending reads no answer: what it sends is taken, and dropped, up to a point.
+            (first, bytes) = (Bytes::new(), Vec::new());
+            match read > MAX_DRAINED_BYTES {
+                true => return Err(too_large()),
+                false => continue,
+            }
         }
         // The usual body is one frame: it is not copied.
         if first.is_empty() && bytes.is_empty() {
@@ -138,6 +143,9 @@ where
             bytes.extend_from_slice(&std::mem::take(&mut first));
             bytes.extend_from_slice(&data);
         }
+    }
+    if read > MAX_BODY_BYTES {
+        return Err(too_large());
     }
     Ok(if bytes.is_empty() { first } else { bytes.into() })
 }

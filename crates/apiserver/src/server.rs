@@ -75,7 +75,7 @@ pub(crate) struct Inner {
 }
 
 impl Server {
-    /// Makes one, empty but for the namespaces every cluster has. Controllers need a tokio runtime.
+    /// Makes one with the objects that every cluster has. Controllers need a tokio runtime.
     pub fn new(options: Options) -> Server {
         let store = Arc::new(Store::new(options.history));
         let builtin = builtin_resources(&store, &options.plugins);
@@ -102,11 +102,14 @@ impl Server {
         server
     }
 
+    /// What every cluster has from its beginning.
     fn seed(&self) {
         let handle = self.handle("kube-apiserver");
         for object in crate::builtin::seed::objects() {
-            // The only failure is that it is there already.
-            let _ = handle.create(object);
+            let key = object.key();
+            if let Err(error) = handle.create(object) {
+                tracing::warn!(%key, %error, "an object that every cluster has was not created");
+            }
         }
     }
 

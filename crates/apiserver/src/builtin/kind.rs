@@ -119,6 +119,20 @@ impl Kind {
 }
 
 impl KindLogic for Kind {
+    fn decode(&self, object: &mut Object) -> Option<std::result::Result<Vec<String>, String>> {
+        let struct_id = match object.api_version() {
+            version if version == self.api_version => self.struct_id,
+            version => GoTypes::get().kind(version, self.kind).or(self.struct_id),
+        }?;
+        let unknown = normal_form::normalise(object.value_mut(), struct_id);
+        if unknown.is_ok() {
+            defaults::apply(object.value_mut(), struct_id);
+            if let Some(complete) = self.complete {
+                complete(object);
+            }
+        }
+        Some(unknown)
+    }
     /// Defaults, in Go's normal form: quantities canonical, empty fields left out, Go's zero values written.
     /// What decoding would refuse is left as it is.
     fn default(&self, object: &mut Object) {

@@ -289,6 +289,9 @@ fn drop_with_type(object: &mut Object, old: &Object) {
 }
 
 impl KindLogic for ServiceLogic {
+    fn decode(&self, object: &mut Object) -> Option<std::result::Result<Vec<String>, String>> {
+        self.base.decode(object)
+    }
     fn default(&self, object: &mut Object) {
         self.base.default(object);
     }

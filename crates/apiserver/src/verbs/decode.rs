@@ -58,16 +58,13 @@ pub(crate) fn object(
     check_kind(registry, resource, &mut object)?;
     let unknown = fit(resource, &mut object)?;
     let warnings = judge(resource, unknown, doubled, validation)?;
-    complete(resource, &mut object);
     Ok(Decoded { object, warnings })
 }
 
 /// Fits a changed object (the result of a patch) to its resource.
 pub(crate) fn refit(resource: &Resource, object: &mut Object, validation: FieldValidation) -> Result<Vec<String>> {
     let unknown = fit(resource, object)?;
-    let warnings = judge(resource, unknown, Vec::new(), validation)?;
-    complete(resource, object);
-    Ok(warnings)
+    judge(resource, unknown, Vec::new(), validation)
 }
 
 /// What a body shows of itself in a message.
@@ -136,17 +133,27 @@ fn cannot_be_handled(resource: &Resource, why: &str) -> ApiError {
     ApiError::bad_request(format!("{kind} in version {:?} cannot be handled as a {kind}: {why}", version.as_str()))
 }
 
-/// Drops what the schema does not declare and gives its paths; fails where a type is wrong.
+/// Drops what the schema does not declare and gives its paths, fills in what was left out; fails where
+/// a type is wrong.
 fn fit(resource: &Resource, object: &mut Object) -> Result<Vec<String>> {
     let wrong = |e: belay_schema::Error| cannot_be_handled(resource, &e.message);
     if resource.custom.is_none() {
-        return decode::fit(object.value_mut(), &resource.schema).map_err(wrong);
+        if let Some(result) = resource.logic.as_ref().and_then(|logic| logic.decode(object)) {
+            return result.map_err(|why| cannot_be_handled(resource, &why));
+        }
+        let unknown = decode::fit(object.value_mut(), &resource.schema).map_err(wrong)?;
+        belay_schema::default_values(object.value_mut(), &resource.schema);
+        if let Some(logic) = &resource.logic {
+            logic.default(object);
+        }
+        return Ok(unknown);
     }
     let mut unknown = Vec::new();
     if let (Some(metadata), Some(schema)) = (object.value_mut().get_mut("metadata"), Resource::metadata_schema()) {
         unknown.extend(decode::fit(metadata, &schema).map_err(wrong)?.into_iter().map(|p| format!("metadata.{p}")));
     }
     unknown.extend(belay_schema::prune(object.value_mut(), &resource.schema));
+    belay_schema::default_values(object.value_mut(), &resource.schema);
     Ok(unknown)
 }
 
@@ -168,13 +175,5 @@ fn judge(
             Err(cannot_be_handled(resource, &format!("strict decoding error: {}", texts.join(", "))))
         }
         _ => Ok(texts),
-    }
-}
-
-/// Fills in what was left out.
-fn complete(resource: &Resource, object: &mut Object) {
-    belay_schema::default_values(object.value_mut(), &resource.schema);
-    if let (None, Some(logic)) = (&resource.custom, &resource.logic) {
-        logic.default(object);
     }
 }

@@ -66,6 +66,8 @@ fn compare_node(old: Option<&Value>, new: Option<&Value>, node: &Node) -> Place 
     let mut place = Place::default();
     match (old, new) {
         (None, None) => return place,
+        // Where `null` cannot be meant it is how Go writes an absent time.
+        (None, Some(Value::Null)) | (Some(Value::Null), None) if !node.nullable => return place,
         (Some(only), None) | (None, Some(only)) => {
             compare_as(shape(node, only), old, new, node, &mut place);
             // What holds something is itself added or removed with it.
