@@ -13,9 +13,10 @@ use crate::openapi::Placed;
 use crate::types::Definition;
 
 /// The JSON type of a value. `Any` is a place without a type: whatever stands there is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Kind {
     /// Anything.
+    #[default]
     Any,
     /// A map.
     Object,
@@ -117,12 +118,6 @@ pub struct Node {
     pub enumeration: Box<[Value]>,
     /// Bounds, patterns and expressions.
     pub rules: Option<Box<Rules>>,
-}
-
-impl Default for Kind {
-    fn default() -> Kind {
-        Kind::Any
-    }
 }
 
 impl Node {

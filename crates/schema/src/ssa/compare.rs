@@ -119,6 +119,8 @@ fn compare_leaf(old: Option<&Value>, new: Option<&Value>, place: &mut Place) {
 type Visit<'v> = dyn FnMut(&Key, &str, Option<&Value>, Option<&Value>, &Node) + 'v;
 
 fn compare_maps(a: Option<&Map>, b: Option<&Map>, node: &Node, skip: &str, visit: &mut Visit) {
+    // Of a Go struct that stands on both sides, a field that is absent reads as `null`.
+    let both_structs = node.name.is_some() && a.is_some() && b.is_some();
     let empty = Map::new();
     let (a, b) = (a.unwrap_or(&empty), b.unwrap_or(&empty));
     let (mut left, mut right) = (a.iter().peekable(), b.iter().peekable());
@@ -136,6 +138,9 @@ fn compare_maps(a: Option<&Map>, b: Option<&Map>, node: &Node, skip: &str, visit
             continue;
         }
         let (x, y) = (x.map(|(_, v)| v), y.map(|(_, v)| v));
+        if both_structs && matches!((x, y), (None, Some(Value::Null)) | (Some(Value::Null), None)) {
+            continue;
+        }
         // Most fields are scalars that did not change: nothing is to be said, no name to be made.
         if matches!((x, y), (Some(x), Some(y)) if !matches!(x, Value::Object(_) | Value::Array(_)) && x == y) {
             continue;

@@ -18,7 +18,7 @@ pub(crate) fn merge(live: Option<&Value>, applied: Option<&Value>, node: &Node) 
         (Some(left), Some(right)) => (left, right),
     };
     match (shape(node, right), left, right) {
-        (Shape::Map, Value::Object(a), Value::Object(b)) if !node.atomic && !(a.is_empty() && b.is_empty()) => {
+        (Shape::Map, Value::Object(a), Value::Object(b)) if !(node.atomic || a.is_empty() && b.is_empty()) => {
             Some(Value::Object(merge_maps(a, b, node)))
         }
         // Applying `null` to a map or a list takes nothing away.

@@ -207,6 +207,13 @@ fn an_applied_object_must_fit_its_schema() {
 }
 
 #[test]
+fn null_in_a_field_of_a_go_struct_is_owned_by_nobody() {
+    let mut s = Store::new(("v1", "Event"));
+    s.write("m", r#""eventTime":null,"firstTimestamp":null,"reason":"R""#, "update").expect("created");
+    assert_eq!(s.owners(), [r#"m/Update@={"f:reason":{}}"#]);
+}
+
+#[test]
 fn finalizers_are_a_set_with_several_owners() {
     let mut s = Store::new(CONFIG_MAP);
     let with = |f: &str| {

@@ -175,7 +175,7 @@ fn type_word(node: &Node) -> &'static str {
 /// The value as an expression sees it: text with a format is what the format says, of an object only
 /// declared fields are there, and of metadata only the names.
 fn bind<'a>(value: &'a Value, node: &Node, root: bool) -> Val<'a> {
-    if !(root || node.embedded) && !has_formats(node, 0) {
+    if !(root || node.embedded || has_formats(node, 0)) {
         return Val::json(value);
     }
     match value {
