@@ -188,6 +188,39 @@ impl FieldSet {
             false,
         )
     }
+    /// Takes the other's paths out in place: cheap where the other is small.
+    pub(crate) fn subtract(&mut self, other: &FieldSet) {
+        for gone in &other.entries {
+            let Ok(at) = self.entries.binary_search_by(|e| e.element.as_str().cmp(&gone.element)) else { continue };
+            let entry = &mut self.entries[at];
+            entry.member &= !gone.member;
+            entry.below.subtract(&gone.below);
+            if !entry.member && entry.below.is_empty() {
+                self.entries.remove(at);
+            }
+        }
+    }
+    /// The same, with all that is below the other's paths.
+    pub(crate) fn subtract_recursively(&mut self, other: &FieldSet) {
+        for gone in &other.entries {
+            let Ok(at) = self.entries.binary_search_by(|e| e.element.as_str().cmp(&gone.element)) else { continue };
+            let entry = &mut self.entries[at];
+            if gone.member {
+                self.entries.remove(at);
+                continue;
+            }
+            entry.below.subtract_recursively(&gone.below);
+            if !entry.member && entry.below.is_empty() {
+                self.entries.remove(at);
+            }
+        }
+    }
+    /// Whether all paths are in the other too.
+    pub fn is_subset(&self, other: &FieldSet) -> bool {
+        self.entries
+            .iter()
+            .all(|e| other.get(&e.element).is_some_and(|o| (o.member || !e.member) && e.below.is_subset(&o.below)))
+    }
     /// Whether this very path is in the set.
     pub fn contains(&self, path: &[&str]) -> bool {
         let Some((first, rest)) = path.split_first() else { return false };

@@ -10,15 +10,17 @@
 
 mod compare;
 mod items;
+mod kubectl;
 mod managed;
 mod merge;
 mod owned;
 mod scale;
+mod times;
 mod typed;
 
 use std::sync::OnceLock;
 
-use belay_object::{Map, Object, Value, from_json_str};
+use belay_object::{Map, Object, Value};
 
 use crate::error::{Error, ErrorKind};
 use crate::fields::FieldSet;
@@ -30,6 +32,7 @@ use managed::Entry;
 pub(crate) use items::{go_plain, go_type};
 pub use owned::{owned_digest, owned_fields};
 pub use scale::update_scale;
+pub use times::keep_times;
 
 #[cfg(test)]
 mod tests;
@@ -135,9 +138,6 @@ impl ApplyError {
     }
 }
 
-/// The manager whose applies follow kubectl's client-side apply.
-const KUBECTL: &str = "kubectl";
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
 
 /// Applies `applied` for a manager. `live` is the stored object, `None` to create.
@@ -159,8 +159,8 @@ pub fn apply(
         track_update(target, empty(target).fields(), live.fields(), &mut entries, &before);
     }
     let result = match merge_in(target, live, applied, &entries, manager, force) {
-        Err(ApplyError::Conflicts(conflicts)) if manager.name == KUBECTL => {
-            let disputed = conflicts_without_last_applied(target, live, &conflicts);
+        Err(ApplyError::Conflicts(conflicts)) if manager.name == kubectl::MANAGER => {
+            let disputed = kubectl::disputed(target, live, &conflicts);
             if !disputed.is_empty() {
                 return Err(ApplyError::Conflicts(disputed));
             }
@@ -169,10 +169,8 @@ pub fn apply(
         other => other,
     };
     let (mut object, entries) = result?;
-    if manager.name == KUBECTL && object.annotation(LAST_APPLIED).is_some_and(|a| !a.is_empty()) {
-        let mut last = applied.clone();
-        last.remove(&["metadata", "annotations", LAST_APPLIED]);
-        object.set_annotation(LAST_APPLIED, &format!("{}\n", last.value().to_json()));
+    if manager.name == kubectl::MANAGER {
+        kubectl::follow(&mut object, applied);
     }
     managed::write(&mut object, entries);
     Ok(object)
@@ -211,7 +209,8 @@ fn merge_in(
     force: bool,
 ) -> Result<(Object, Vec<Entry>), ApplyError> {
     let schema = target.schema;
-    let set = typed::field_set(applied.value(), schema).recursive_difference(target.reset);
+    let mut set = typed::field_set(applied.value(), schema);
+    set.subtract_recursively(target.reset);
     let mut own = Entry::new(target, manager, Operation::Apply, set);
     let mut others: Vec<Entry> = Vec::with_capacity(entries.len() + 1);
     let mut last = FieldSet::new();
@@ -249,7 +248,7 @@ fn merge_in(
             result
         }
     };
-    own.set = own.set.difference(never_owned());
+    own.set.subtract(never_owned());
     others.push(own);
     Ok((object, others))
 }
@@ -279,7 +278,7 @@ fn merge_objects(live: &Object, applied: &Object, schema: &Schema) -> Object {
 /// The fields of the merged object that this manager applied before and applies no more, where no
 /// other manager owns them.
 fn given_up(merged: &Object, last: &FieldSet, own: &Entry, others: &[Entry], schema: &Schema) -> FieldSet {
-    if last.difference(&own.set).is_empty() {
+    if last.is_subset(&own.set) {
         return FieldSet::new();
     }
     let value = merged.value();
@@ -350,7 +349,8 @@ fn track_update(target: &Target, old: &Map, new: &Map, entries: &mut Vec<Entry>,
         }
     }
     let written = compare(old, new, target.schema).without(target.reset);
-    let taken = written.changed.difference(never_owned());
+    let mut taken = written.changed.clone();
+    taken.subtract(never_owned());
     // An update never conflicts.
     let settled = settle(entries, written, true);
     debug_assert!(settled.is_ok());
@@ -413,42 +413,6 @@ fn zero(node: &Node, depth: usize) -> Value {
     Value::Object(out)
 }
 
-/// Where `new` differs from `live` in nothing but times of managedFields (and the resourceVersion),
-/// gives it the old managedFields and resourceVersion and says `true`: nothing is to be stored.
-pub fn keep_times(live: &Object, new: &mut Object) -> bool {
-    let same_entry = |a: &Value, b: &Value| {
-        let fields = |v: &Value| v.as_object().map_or(0, |m| m.len() - usize::from(m.contains_key("time")));
-        fields(a) == fields(b)
-            && a.as_object().is_some_and(|m| m.iter().all(|(k, v)| k.as_str() == "time" || b.get(k) == Some(v)))
-    };
-    let managed = |o: &Object| o.at(&["metadata", "managedFields"]).map_or(&[][..], Value::items).len();
-    let entries = |o: &Object, i: usize| o.value()["metadata"]["managedFields"][i].clone();
-    // A changed time may have changed the order.
-    let count = managed(live);
-    let found = |i: usize| (0..count).any(|j| same_entry(&entries(live, i), &entries(new, j)));
-    if count != managed(new) || !(0..count).all(found) {
-        return false;
-    }
-    let rest = |o: &Object, skip: &[&str]| {
-        let mut map = o.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
-        skip.iter().for_each(|s| drop(map.remove(s)));
-        map
-    };
-    let server = ["managedFields", "resourceVersion"];
-    let same = live.fields().len() == new.fields().len()
-        && live.fields().iter().all(|(k, v)| k.as_str() == "metadata" || new.get(k) == Some(v))
-        && rest(live, &server) == rest(new, &server);
-    if same {
-        for name in server {
-            match live.at(&["metadata", name]) {
-                Some(value) => new.set(&["metadata", name], value.clone()),
-                None => drop(new.remove(&["metadata", name])),
-            }
-        }
-    }
-    same
-}
-
 /// What a write to this kind's (sub)resource does not change, so that nobody owns it by that write:
 /// `status` for the main resource (pass an empty set for a custom resource without the status
 /// subresource), what is not `status` for that subresource.
@@ -464,19 +428,4 @@ pub fn reset_fields(schema: &Schema, subresource: &str) -> FieldSet {
         }
         _ => FieldSet::new(),
     }
-}
-
-/// Of conflicts of kubectl, those on fields that its client-side apply did not write before. Without
-/// its annotation these are all.
-fn conflicts_without_last_applied(target: &Target, live: Option<&Object>, conflicts: &[Conflict]) -> Vec<Conflict> {
-    let last = live
-        .and_then(|l| l.annotation(LAST_APPLIED))
-        .and_then(|text| from_json_str(text).ok())
-        .and_then(|value| Object::new(value).ok())
-        .filter(|o| o.api_version() == target.api_version);
-    let (Some(live), Some(last)) = (live, last) else { return conflicts.to_vec() };
-    let written = compare(last.fields(), live.fields(), target.schema);
-    let allowed =
-        typed::field_set(last.value(), target.schema).difference(&written.changed).difference(&written.removed).paths();
-    conflicts.iter().filter(|c| !allowed.contains(&c.field)).cloned().collect()
 }

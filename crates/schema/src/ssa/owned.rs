@@ -26,7 +26,8 @@ pub fn owned_fields(live: &Object, manager: &str, operation: Option<Operation>) 
 
 /// A digest of the values of the fields that a manager owns by its applies, and of which these are;
 /// `None` where it owns none. It changes when one of them changes, is removed or given up, and with
-/// nothing else. The work is that of the owned fields, not of the object's.
+/// nothing else. The work is that of the owned fields, not of the object's. It holds for this build of
+/// the program: it is compared in memory, not stored.
 pub fn owned_digest(live: &Object, manager: &str) -> Option<[u8; 16]> {
     let set = owned_fields(live, manager, Some(Operation::Apply));
     if set.is_empty() {

@@ -275,6 +275,36 @@ fn who_wrote_before_the_first_apply_keeps_its_fields() {
 }
 
 #[test]
+fn kubectl_takes_over_what_its_client_side_apply_wrote() {
+    let mut s = Store::new(CONFIG_MAP);
+    s.write("kubectl-client-side-apply", r#""data":{"k":"v","l":"m"}"#, "update").expect("created");
+    let last = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"v"}}"#;
+    s.live.as_mut().expect("stored").set_annotation("kubectl.kubernetes.io/last-applied-configuration", last);
+    let refused = s.write("kubectl", r#""data":{"k":"w","l":"n"}"#, "apply").expect_err("l was not applied");
+    assert_eq!(refused, r#"Apply failed with 1 conflict: conflict with "kubectl-client-side-apply" using v1: .data.l"#);
+    s.write("kubectl", r#""data":{"k":"w"}"#, "apply").expect("k was");
+    let live = s.live.expect("stored");
+    let annotation = live.annotation("kubectl.kubernetes.io/last-applied-configuration").expect("annotation");
+    assert_eq!(
+        annotation.trim(),
+        r#"{"apiVersion":"v1","data":{"k":"w"},"kind":"ConfigMap","metadata":{"annotations":{},"name":"a"}}"#
+            .replace(r#""annotations":{},"#, "")
+    );
+}
+
+#[test]
+fn several_conflicts_are_listed_by_manager() {
+    let mut s = Store::new(CONFIG_MAP);
+    s.write("one", r#""data":{"a":"1"}"#, "apply").expect("created");
+    s.write("two", r#""data":{"b":"1","c":"1"}"#, "apply").expect("applied");
+    let refused = s.write("three", r#""data":{"a":"2","b":"2","c":"2"}"#, "apply").expect_err("conflicts");
+    assert_eq!(
+        refused,
+        "Apply failed with 3 conflicts: conflicts with \"one\":\n- .data.a\nconflicts with \"two\":\n- .data.b\n- .data.c"
+    );
+}
+
+#[test]
 fn updates_are_capped_at_ten_managers() {
     let mut s = Store::new(CONFIG_MAP);
     let mut data = String::new();
