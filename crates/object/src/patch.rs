@@ -49,12 +49,59 @@ pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), PatchError>
     let Value::Array(operations) = patch else {
         return Err(PatchError::Malformed(format!("it is a list of operations, found {}", patch.type_name())));
     };
+    if operations.len() > MAX_OPERATIONS {
+        return Err(PatchError::Malformed(format!(
+            "it has {} operations, more than {MAX_OPERATIONS}",
+            operations.len()
+        )));
+    }
     let mut result = document.clone();
+    let mut copied = 0;
     for operation in operations {
+        check_growth(&result, operation, &mut copied)?;
         apply_operation(&mut result, operation)?;
     }
     *document = result;
     Ok(())
+}
+
+/// What one patch may hold, and what its copies may make of a document: without a bound, twenty copies of
+/// a document into itself are a million levels deep.
+const MAX_OPERATIONS: usize = 10_000;
+const MAX_DEPTH: usize = 160;
+const MAX_COPIED_VALUES: usize = 200_000;
+
+/// Refuses an operation after which the document would nest too deeply, or have been copied too often.
+fn check_growth(document: &Value, operation: &Value, copied: &mut usize) -> Result<(), PatchError> {
+    let text = |name: &str| operation.str_at(&[name]).unwrap_or_default();
+    let moved = match text("op") {
+        "add" | "replace" => operation.get("value"),
+        "copy" | "move" => document.pointer(text("from")),
+        _ => return Ok(()),
+    };
+    let Some(moved) = moved else { return Ok(()) };
+    let mut values = 0;
+    let depth = text("path").matches('/').count() + depth(moved, &mut values);
+    if depth > MAX_DEPTH {
+        return Err(PatchError::Malformed(format!("the document would nest deeper than {MAX_DEPTH} levels")));
+    }
+    if text("op") == "copy" {
+        *copied += values;
+        if *copied > MAX_COPIED_VALUES {
+            return Err(PatchError::Malformed(format!("its copies make more than {MAX_COPIED_VALUES} values")));
+        }
+    }
+    Ok(())
+}
+
+/// How deep a value nests, and of how many values it is made. Documents nest at most [`MAX_DEPTH`] deep.
+fn depth(value: &Value, values: &mut usize) -> usize {
+    *values += 1;
+    match value {
+        Value::Array(items) => 1 + items.iter().map(|v| depth(v, values)).max().unwrap_or_default(),
+        Value::Object(map) => 1 + map.values().map(|v| depth(v, values)).max().unwrap_or_default(),
+        _ => 0,
+    }
 }
 
 fn apply_operation(document: &mut Value, operation: &Value) -> Result<(), PatchError> {

@@ -102,3 +102,20 @@ fn of_two_equal_fields_the_last_counts() {
         assert_eq!((Value::from(map).to_json().as_str(), equal), (wanted, any_equal), "{names:?}");
     }
 }
+
+#[test]
+fn copies_of_a_document_into_itself_are_bounded() {
+    let grow = |op: &str, n: usize| -> Value {
+        let one = json(&format!(r#"{{"op":"{op}","from":"","path":"/a"}}"#));
+        std::iter::repeat_n(one, n).collect()
+    };
+    let mut document = json(r#"{"b":[1,2,3]}"#);
+    let refused = json_patch(&mut document, &grow("copy", 100_000)).expect_err("too many operations");
+    assert!(refused.to_string().contains("operations"), "{refused}");
+    let refused = json_patch(&mut document, &grow("copy", 200)).expect_err("too deep");
+    assert!(refused.to_string().contains("levels"), "{refused}");
+    let wide: Vec<String> = (0..200).map(|i| format!(r#"{{"op":"copy","from":"/b","path":"/c{i}"}}"#)).collect();
+    let mut document = json(&format!(r#"{{"b":[{}0]}}"#, "0,".repeat(2_000)));
+    let refused = json_patch(&mut document, &json(&format!("[{}]", wide.join(",")))).expect_err("too much");
+    assert!(refused.to_string().contains("copies"), "{refused}");
+}
