@@ -2,5 +2,6 @@
 
 mod cluster;
 mod flux_definitions;
+mod schemas;
 mod transcripts;
 mod yaml;
