@@ -8,112 +8,18 @@
 
 mod block;
 mod flow;
+mod key;
 mod tag;
+mod token;
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::node::Comment;
-use crate::{Options, Resolver};
 
-/// A place in the text; line and column count from 0, the column in characters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Mark {
-    pub(crate) pos: usize,
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-}
-
-/// Who found a fault: Go counts the lines of the two differently.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Finder {
-    Reader,
-    Scanner,
-    Parser,
-    /// A bound of ours, not of the grammar.
-    Limit,
-}
-
-/// What is wrong with the text, with libyaml's two places.
-#[derive(Clone, Debug)]
-pub(crate) struct Fault {
-    pub(crate) finder: Finder,
-    pub(crate) message: Cow<'static, str>,
-    /// Where the thing that was being read starts; the default where there is none.
-    pub(crate) context: Mark,
-    pub(crate) problem: Mark,
-}
-
-/// How a scalar is written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Style {
-    /// Without quotes.
-    Plain,
-    /// In `'`.
-    SingleQuoted,
-    /// In `"`.
-    DoubleQuoted,
-    /// Behind `|`.
-    Literal,
-    /// Behind `>`.
-    Folded,
-}
-
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Token<'a> {
-    StreamEnd,
-    Version { major: u8, minor: u8 },
-    TagDirective { handle: &'a str, prefix: String },
-    DocumentStart,
-    DocumentEnd,
-    BlockSequenceStart,
-    BlockMappingStart,
-    BlockEnd,
-    FlowSequenceStart,
-    FlowSequenceEnd,
-    FlowMappingStart,
-    FlowMappingEnd,
-    BlockEntry,
-    FlowEntry,
-    Key,
-    Value,
-    Alias(&'a str),
-    Anchor(&'a str),
-    Tag { handle: &'a str, suffix: String },
-    Scalar { text: Cow<'a, str>, style: Style },
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Spanned<'a> {
-    pub(crate) token: Token<'a>,
-    pub(crate) start: Mark,
-    pub(crate) end: Mark,
-}
-
-/// A token that may turn out to be a key, per flow level.
-#[derive(Clone, Copy, Default)]
-struct SimpleKey {
-    possible: bool,
-    required: bool,
-    number: usize,
-    mark: Mark,
-}
-
-/// How a text is scanned.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    /// Collections nested deeper are refused.
-    pub(crate) max_depth: usize,
-    pub(crate) lookahead: usize,
-    pub(crate) keep_comments: bool,
-}
-
-impl Settings {
-    pub(crate) fn new(options: &Options) -> Settings {
-        let lookahead = if options.resolver == Resolver::V3 { 2 } else { 0 };
-        Settings { max_depth: options.limits.max_depth, lookahead, keep_comments: false }
-    }
-}
+use key::SimpleKey;
+use token::END;
+pub use token::Style;
+pub(crate) use token::{Fault, Finder, Mark, Settings, Spanned, Token};
 
 pub(crate) struct Scanner<'a> {
     text: &'a str,
@@ -406,140 +312,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Whether the key noted at a level may still become one; an error where one must stand and cannot.
-    fn key_is_valid(&mut self, level: usize) -> Scanned<bool> {
-        const MAX_KEY_CHARS: usize = 1024;
-        let key = self.simple_keys[level];
-        if !key.possible {
-            return Ok(false);
-        }
-        if key.mark.line == self.mark.line && self.mark.column <= key.mark.column + MAX_KEY_CHARS {
-            return Ok(true);
-        }
-        if key.required {
-            return Err(self.fault(key.mark, "could not find expected ':'"));
-        }
-        self.simple_keys[level].possible = false;
-        Ok(false)
-    }
-
-    /// Notes that what comes may be a key.
-    fn save_simple_key(&mut self) -> Scanned<()> {
-        if !self.simple_key_allowed {
-            return Ok(());
-        }
-        let required = !self.in_flow() && self.indent == self.mark.column as isize;
-        let number = self.taken + self.tokens.len();
-        self.remove_simple_key()?;
-        if let Some(last) = self.simple_keys.last_mut() {
-            *last = SimpleKey { possible: true, required, number, mark: self.mark };
-        }
-        Ok(())
-    }
-
-    /// Gives up the key noted at this level.
-    fn remove_simple_key(&mut self) -> Scanned<()> {
-        let key = self.simple_keys.last().copied().unwrap_or_default();
-        if key.possible && key.required {
-            return Err(self.fault(key.mark, "could not find expected ':'"));
-        }
-        if let Some(last) = self.simple_keys.last_mut() {
-            last.possible = false;
-        }
-        Ok(())
-    }
-
-    fn flow_start(&mut self, token: Token<'a>) -> Scanned<()> {
-        self.save_simple_key()?;
-        if self.simple_keys.len() > self.max_depth {
-            return Err(self.too_deep());
-        }
-        self.simple_keys.push(SimpleKey::default());
-        self.simple_key_allowed = true;
-        self.indicator(token)
-    }
-
-    fn flow_end(&mut self, token: Token<'a>) -> Scanned<()> {
-        self.remove_simple_key()?;
-        if self.in_flow() {
-            self.simple_keys.pop();
-        }
-        self.simple_key_allowed = false;
-        self.indicator(token)
-    }
-
-    fn block_entry(&mut self) -> Scanned<()> {
-        if !self.in_flow() {
-            if !self.simple_key_allowed {
-                return Err(self.fault(self.mark, "block sequence entries are not allowed in this context"));
-            }
-            self.roll_indent(self.mark, None, Token::BlockSequenceStart)?;
-        }
-        self.remove_simple_key()?;
-        self.simple_key_allowed = true;
-        self.indicator(Token::BlockEntry)
-    }
-
-    fn key(&mut self) -> Scanned<()> {
-        if !self.in_flow() {
-            if !self.simple_key_allowed {
-                return Err(self.fault(self.mark, "mapping keys are not allowed in this context"));
-            }
-            self.roll_indent(self.mark, None, Token::BlockMappingStart)?;
-        }
-        self.remove_simple_key()?;
-        self.simple_key_allowed = !self.in_flow();
-        self.indicator(Token::Key)
-    }
-
-    fn value(&mut self) -> Scanned<()> {
-        let level = self.simple_keys.len() - 1;
-        if self.key_is_valid(level)? {
-            let key = self.simple_keys[level];
-            let at = key.number - self.taken;
-            self.tokens.insert(at, Spanned { token: Token::Key, start: key.mark, end: key.mark });
-            self.roll_indent(key.mark, Some(at), Token::BlockMappingStart)?;
-            self.simple_keys[level].possible = false;
-            self.simple_key_allowed = false;
-        } else {
-            if !self.in_flow() {
-                if !self.simple_key_allowed {
-                    return Err(self.fault(self.mark, "mapping values are not allowed in this context"));
-                }
-                self.roll_indent(self.mark, None, Token::BlockMappingStart)?;
-            }
-            self.simple_key_allowed = !self.in_flow();
-        }
-        self.indicator(Token::Value)
-    }
-
-    /// Opens a block collection where the column is beyond the last one's.
-    fn roll_indent(&mut self, mark: Mark, at: Option<usize>, token: Token<'a>) -> Scanned<()> {
-        let column = mark.column as isize;
-        if self.in_flow() || self.indent >= column {
-            return Ok(());
-        }
-        if self.indents.len() >= self.max_depth {
-            return Err(self.too_deep());
-        }
-        self.indents.push(self.indent);
-        self.indent = column;
-        let at = at.unwrap_or(self.tokens.len());
-        self.tokens.insert(at, Spanned { token, start: mark, end: mark });
-        Ok(())
-    }
-
-    /// Closes the block collections that stand further right than `column`.
-    fn unroll_indent(&mut self, column: isize) {
-        if self.in_flow() {
-            return;
-        }
-        while self.indent > column {
-            self.push(Token::BlockEnd, self.mark);
-            self.indent = self.indents.pop().unwrap_or(-1);
-        }
-    }
-
     fn stream_end(&mut self) -> Scanned<()> {
         if self.mark.column != 0 {
             self.mark.column = 0;
@@ -580,12 +352,6 @@ impl<'a> Scanner<'a> {
         &self.text[start..self.mark.pos]
     }
 }
-
-static END: Spanned<'static> = Spanned {
-    token: Token::StreamEnd,
-    start: Mark { pos: 0, line: 0, column: 0 },
-    end: Mark { pos: 0, line: 0, column: 0 },
-};
 
 /// How many bytes the character has that starts with this one.
 fn char_width(first: u8) -> usize {

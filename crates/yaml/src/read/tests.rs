@@ -310,3 +310,26 @@ fn the_fast_reader_and_the_full_one_agree() {
     // The test says something only where both read something.
     assert!(fast_ones > 5_000 && full_ones > fast_ones, "{fast_ones} {full_ones}");
 }
+
+/// INV-RES-3: what is as deep as allowed needs little stack, to read, to write and to drop: a quarter
+/// of a megabyte, or a thread's two where nothing is optimised.
+#[test]
+fn depth_fits_a_small_stack() {
+    let nested = |open: &str, close: &str| format!("{}x{}", open.repeat(99), close.repeat(99));
+    let block: String = (0..99).map(|i| format!("{}k:\n", " ".repeat(i))).collect();
+    let texts =
+        [nested("[", "]"), nested("{a: ", "}"), nested("- ", ""), block, "[".repeat(100_000), "- ".repeat(100_000)];
+    let stack_bytes = if cfg!(debug_assertions) { 2 << 20 } else { 256 << 10 };
+    let small = std::thread::Builder::new().stack_size(stack_bytes).spawn(move || {
+        for text in &texts {
+            for options in [Options::v2(), Options::v3()] {
+                if let Ok(value) = parse_value(text, &options) {
+                    let written = crate::to_yaml(&value);
+                    assert_eq!(parse_value(&written, &options).as_ref(), Ok(&value));
+                }
+                let _ = parse_nodes(text, &options);
+            }
+        }
+    });
+    small.expect("a thread").join().expect("no overflow");
+}
