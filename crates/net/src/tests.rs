@@ -1,5 +1,7 @@
 //! Addresses, egress and redaction, each through one `check`; redirects against servers on loopback.
 
+mod tls;
+
 use crate::*;
 use std::io::{Read, Write};
 use std::net::TcpListener;
