@@ -29,7 +29,12 @@ pub struct Filtered {
     files: Mutex<HashMap<TreePath, Arc<[Pattern]>>>,
     /// Whether a directory that is left out keeps a file.
     kept: Mutex<HashMap<TreePath, bool>>,
+    /// Digests that were asked for; those of the upper directories are asked for by everyone.
+    digests: Mutex<HashMap<TreePath, Option<Digest>>>,
 }
+
+/// Digests kept of one tree: 65,536 of about 100 bytes.
+const DIGESTS: usize = 65_536;
 
 /// Directories known to hold no ignore file, by their digests, over all revisions of all trees:
 /// a new commit is searched only where it differs.
@@ -68,6 +73,7 @@ impl Filtered {
             uses_defaults: OnceLock::new(),
             files: Mutex::default(),
             kept: Mutex::default(),
+            digests: Mutex::default(),
         }
     }
 
@@ -181,15 +187,45 @@ impl Filtered {
         self.kept.lock().insert(dir.clone(), kept);
         Ok(kept)
     }
+
+    fn digest(&self, path: &TreePath) -> Result<Option<Digest>, Error> {
+        if self.stat(path)? != Stat::Dir {
+            return Ok(None);
+        }
+        let Some(below) = self.tree.dir_digest(path)? else { return Ok(None) };
+        let mut digest = DigestBuilder::new("filtered");
+        digest.digest(&below).digest(&self.spec_digest);
+        if self.uses_defaults()? {
+            digest.part("defaults");
+        } else {
+            // The patterns above decide about what is below; those below are in its digest.
+            let mut dir = path.parent();
+            while let Some(at) = dir {
+                if !self.file(&at)?.is_empty()
+                    && let Stat::File { digest: file, .. } =
+                        self.tree.stat(&self.tree.resolve(&at.child(IGNORE_FILE)?)?)?
+                {
+                    digest.part(at.as_str()).digest(&file);
+                }
+                dir = at.parent();
+            }
+        }
+        Ok(Some(digest.finish()))
+    }
 }
 
 impl Tree for Filtered {
     fn read(&self, path: &TreePath) -> Result<Entry, Error> {
-        // Asked without content first: a large file that is left out is never read.
-        match self.stat(path)? {
-            Stat::Absent => Ok(Entry::Absent),
-            Stat::Dir => Ok(Entry::Dir),
-            Stat::File { .. } | Stat::Symlink(_) => self.tree.read(path),
+        // A large file that is left out is never read.
+        if !path.is_root() && self.left_out(path, false)? {
+            return Ok(match self.stat(path)? {
+                Stat::Dir => Entry::Dir,
+                Stat::Absent | Stat::File { .. } | Stat::Symlink(_) => Entry::Absent,
+            });
+        }
+        match self.tree.read(path)? {
+            Entry::Dir if !self.shows(path, true)? => Ok(Entry::Absent),
+            entry => Ok(entry),
         }
     }
 
@@ -218,28 +254,15 @@ impl Tree for Filtered {
     }
 
     fn dir_digest(&self, path: &TreePath) -> Result<Option<Digest>, Error> {
-        if self.stat(path)? != Stat::Dir {
-            return Ok(None);
+        if let Some(known) = self.digests.lock().get(path) {
+            return Ok(*known);
         }
-        let Some(below) = self.tree.dir_digest(path)? else { return Ok(None) };
-        let mut digest = DigestBuilder::new("filtered");
-        digest.digest(&below).digest(&self.spec_digest);
-        if self.uses_defaults()? {
-            digest.part("defaults");
-        } else {
-            // The patterns above decide about what is below; those below are in its digest.
-            let mut dir = path.parent();
-            while let Some(at) = dir {
-                if !self.file(&at)?.is_empty()
-                    && let Stat::File { digest: file, .. } =
-                        self.tree.stat(&self.tree.resolve(&at.child(IGNORE_FILE)?)?)?
-                {
-                    digest.part(at.as_str()).digest(&file);
-                }
-                dir = at.parent();
-            }
+        let digest = self.digest(path)?;
+        let mut digests = self.digests.lock();
+        if digests.len() < DIGESTS {
+            digests.insert(path.clone(), digest);
         }
-        Ok(Some(digest.finish()))
+        Ok(digest)
     }
 }
 

@@ -21,6 +21,7 @@ mod spec;
 mod ssh;
 mod submodules;
 mod tree;
+mod tree_object;
 mod verify;
 
 pub use repositories::{Repositories, RepositoriesOptions};

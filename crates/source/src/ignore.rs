@@ -19,9 +19,48 @@ const MOST_PATTERNS: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// Segments between slashes; more than one if the pattern is bound to its directory.
-    segments: Box<[Box<str>]>,
+    segments: Box<[Segment]>,
     negated: bool,
     dir_only: bool,
+}
+
+/// One segment of a pattern. Nearly all are a plain name or `*` and an ending, which need no glob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Empty,
+    Anywhere,
+    Name(Box<str>),
+    Ending(Box<str>),
+    Glob(Box<str>),
+    /// `**` within a name, which go-git takes for a mistake where a path is matched.
+    Mistaken(Box<str>),
+}
+
+impl Segment {
+    fn parse(text: &str) -> Segment {
+        let plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
+        match text {
+            "" => Segment::Empty,
+            "**" => Segment::Anywhere,
+            text if text.contains("**") => Segment::Mistaken(Box::from(text)),
+            text if plain(text) => Segment::Name(Box::from(text)),
+            text => match text.strip_prefix('*') {
+                Some(ending) if plain(ending) => Segment::Ending(Box::from(ending)),
+                _ => Segment::Glob(Box::from(text)),
+            },
+        }
+    }
+
+    /// `None` for a malformed pattern.
+    fn matches(&self, name: &str) -> Option<bool> {
+        match self {
+            Segment::Empty => Some(name.is_empty()),
+            Segment::Anywhere => Some(true),
+            Segment::Name(wanted) => Some(name == &**wanted),
+            Segment::Ending(ending) => Some(name.ends_with(&**ending)),
+            Segment::Glob(pattern) | Segment::Mistaken(pattern) => glob(pattern.as_bytes(), name.as_bytes()),
+        }
+    }
 }
 
 impl Pattern {
@@ -32,7 +71,7 @@ impl Pattern {
             rest = rest.trim_end_matches(' ');
         }
         let (dir_only, rest) = rest.strip_suffix('/').map_or((false, rest), |rest| (true, rest));
-        Pattern { segments: rest.split('/').map(Box::from).collect(), negated, dir_only }
+        Pattern { segments: rest.split('/').map(Segment::parse).collect(), negated, dir_only }
     }
 
     /// Whether the pattern brings files back.
@@ -50,9 +89,9 @@ impl Pattern {
         matches.then_some(!self.negated)
     }
 
-    fn matches_name(&self, name: &str, path: &[&str], is_dir: bool) -> bool {
+    fn matches_name(&self, name: &Segment, path: &[&str], is_dir: bool) -> bool {
         for (i, segment) in path.iter().enumerate() {
-            match glob(name.as_bytes(), segment.as_bytes()) {
+            match name.matches(segment) {
                 None => return false,
                 Some(false) => {}
                 Some(true) => return !(self.dir_only && !is_dir && i == path.len() - 1),
@@ -67,18 +106,18 @@ impl Pattern {
         let mut anywhere = false;
         let last = self.segments.len() - 1;
         for (i, pattern) in self.segments.iter().enumerate() {
-            match &**pattern {
-                "" => {
+            match pattern {
+                Segment::Empty => {
                     anywhere = false;
                     continue;
                 }
-                "**" if i == last => break,
-                "**" => {
+                Segment::Anywhere if i == last => break,
+                Segment::Anywhere => {
                     anywhere = true;
                     continue;
                 }
-                other if other.contains("**") => return false,
-                _ => {}
+                Segment::Mistaken(_) => return false,
+                Segment::Name(_) | Segment::Ending(_) | Segment::Glob(_) => {}
             }
             if path.is_empty() {
                 return false;
@@ -86,7 +125,7 @@ impl Pattern {
             if std::mem::take(&mut anywhere) {
                 while let Some((segment, rest)) = path.split_first() {
                     path = rest;
-                    match glob(pattern.as_bytes(), segment.as_bytes()) {
+                    match pattern.matches(segment) {
                         None => return false,
                         Some(true) => {
                             matched = true;
@@ -98,7 +137,7 @@ impl Pattern {
                     }
                 }
             } else {
-                if glob(pattern.as_bytes(), path[0].as_bytes()) != Some(true) {
+                if pattern.matches(path[0]) != Some(true) {
                     return false;
                 }
                 matched = true;

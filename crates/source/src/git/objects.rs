@@ -1,5 +1,6 @@
 //! Reading one object database, with what was read lately kept decoded.
 
+use super::tree_object::TreeObject;
 use crate::{Error, ErrorKind};
 use gix::hash::{Kind as HashKind, ObjectId};
 use gix::objs::{Find, FindHeader, Kind};
@@ -14,52 +15,60 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const PACK_SLOTS: u16 = 128;
 /// Largest tree, commit or tag that is decoded, in bytes. A tree of 100,000 entries has 5 MB.
 const STRUCTURE_BYTES: u64 = 32 << 20;
-/// Larger blobs are not kept decoded: a renderer reads a file once.
-const CACHED_BLOB_BYTES: usize = 64 << 10;
+/// Larger objects are not kept decoded: a renderer reads a file once.
+const CACHED_BYTES: usize = 64 << 10;
 
 /// Decoded objects of all databases, bounded in bytes. The key names the database too: an object
 /// that one repository holds must not be readable through another one that only names its id.
 #[derive(Debug)]
 pub(crate) struct ObjectCache {
-    budget: usize,
-    halves: Mutex<Halves>,
-}
-
-/// What was used since the last turn, and what was used in the turn before.
-#[derive(Debug, Default)]
-struct Halves {
-    young: HashMap<(u64, ObjectId), Arc<[u8]>>,
-    young_bytes: usize,
-    old: HashMap<(u64, ObjectId), Arc<[u8]>>,
+    raw: Halves<Arc<[u8]>>,
+    trees: Halves<Arc<TreeObject>>,
 }
 
 impl ObjectCache {
     /// A cache of about `budget` bytes.
     pub(crate) fn new(budget: usize) -> ObjectCache {
-        ObjectCache { budget, halves: Mutex::default() }
+        ObjectCache { raw: Halves::new(budget / 2), trees: Halves::new(budget / 2) }
+    }
+}
+
+type Key = (u64, ObjectId);
+
+/// What was used since the last turn, and what was used in the turn before.
+#[derive(Debug)]
+struct Halves<V> {
+    budget: usize,
+    state: Mutex<(HashMap<Key, V>, usize, HashMap<Key, V>)>,
+}
+
+impl<V: Clone> Halves<V> {
+    fn new(budget: usize) -> Halves<V> {
+        Halves { budget, state: Mutex::new((HashMap::new(), 0, HashMap::new())) }
     }
 
-    fn get(&self, key: &(u64, ObjectId)) -> Option<Arc<[u8]>> {
-        let mut halves = self.halves.lock();
-        if let Some(found) = halves.young.get(key) {
+    fn get(&self, key: &Key, bytes: impl Fn(&V) -> usize) -> Option<V> {
+        let mut state = self.state.lock();
+        if let Some(found) = state.0.get(key) {
             return Some(found.clone());
         }
-        let found = halves.old.remove(key)?;
-        self.insert(&mut halves, *key, found.clone());
+        let found = state.2.remove(key)?;
+        self.insert(&mut state, *key, found.clone(), bytes(&found));
         Some(found)
     }
 
-    fn put(&self, key: (u64, ObjectId), data: Arc<[u8]>) {
-        self.insert(&mut self.halves.lock(), key, data);
+    fn put(&self, key: Key, value: V, bytes: usize) {
+        self.insert(&mut self.state.lock(), key, value, bytes);
     }
 
-    fn insert(&self, halves: &mut Halves, key: (u64, ObjectId), data: Arc<[u8]>) {
+    fn insert(&self, state: &mut (HashMap<Key, V>, usize, HashMap<Key, V>), key: Key, value: V, bytes: usize) {
+        let (young, young_bytes, old) = state;
         // 100 bytes for the key, the map's slot and the allocation.
-        halves.young_bytes += data.len() + 100;
-        halves.young.insert(key, data);
-        if halves.young_bytes > self.budget / 2 {
-            halves.old = std::mem::take(&mut halves.young);
-            halves.young_bytes = 0;
+        *young_bytes += bytes + 100;
+        young.insert(key, value);
+        if *young_bytes > self.budget / 2 {
+            *old = std::mem::take(young);
+            *young_bytes = 0;
         }
     }
 }
@@ -129,7 +138,19 @@ impl Objects {
         Ok(header.map(|header| (header.kind, header.size)))
     }
 
-    /// A tree, commit or tag.
+    /// A tree.
+    pub(crate) fn tree(&self, id: &ObjectId) -> Result<Arc<TreeObject>, Error> {
+        let key = (self.number, *id);
+        if let Some(found) = self.cache.trees.get(&key, |tree| tree.bytes()) {
+            return Ok(found);
+        }
+        let data = self.load(id, Kind::Tree, STRUCTURE_BYTES)?;
+        let tree = Arc::new(TreeObject::parse(data, self.hash)?);
+        self.cache.trees.put(key, tree.clone(), tree.bytes());
+        Ok(tree)
+    }
+
+    /// A commit or a tag.
     pub(crate) fn structure(&self, id: &ObjectId, kind: Kind) -> Result<Arc<[u8]>, Error> {
         self.object(id, kind, STRUCTURE_BYTES)
     }
@@ -141,9 +162,17 @@ impl Objects {
 
     fn object(&self, id: &ObjectId, kind: Kind, limit: u64) -> Result<Arc<[u8]>, Error> {
         let key = (self.number, *id);
-        if let Some(found) = self.cache.get(&key) {
+        if let Some(found) = self.cache.raw.get(&key, |data| data.len()) {
             return Ok(found);
         }
+        let data: Arc<[u8]> = self.load(id, kind, limit)?.into();
+        if data.len() <= CACHED_BYTES {
+            self.cache.raw.put(key, data.clone(), data.len());
+        }
+        Ok(data)
+    }
+
+    fn load(&self, id: &ObjectId, kind: Kind, limit: u64) -> Result<Vec<u8>, Error> {
         let (found, size) = self.header(id)?.ok_or_else(|| missing(id))?;
         if found != kind {
             return Err(Error::new(ErrorKind::Hostile, format!("object {id} is a {found}, expected a {kind}")));
@@ -151,15 +180,13 @@ impl Objects {
         if size > limit {
             return Err(Error::new(ErrorKind::TooLarge, format!("{kind} {id} has {size} bytes, the limit is {limit}")));
         }
-        let data: Arc<[u8]> = self.with(|handle| {
+        self.with(|handle| {
             let mut buffer = Vec::new();
-            let data = handle.try_find(id, &mut buffer).map_err(|error| storage(&error))?;
-            data.map(|data| Arc::from(data.data)).ok_or_else(|| missing(id))
-        })?;
-        if kind != Kind::Blob || data.len() <= CACHED_BLOB_BYTES {
-            self.cache.put(key, data.clone());
-        }
-        Ok(data)
+            match handle.try_find(id, &mut buffer).map_err(|error| storage(&error))? {
+                Some(_) => Ok(buffer),
+                None => Err(missing(id)),
+            }
+        })
     }
 }
 

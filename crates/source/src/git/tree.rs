@@ -4,10 +4,10 @@
 //! commits are proved equal without reading them.
 
 use super::mirror::Store;
+use super::tree_object::{Mode, TreeObject};
 use crate::ErrorKind as SourceKind;
 use belay_tree::{Digest, Entry, EntryKind, Error, ErrorKind, File, Limits, ListItem, Stat, Tree, TreePath};
 use gix::hash::ObjectId;
-use gix::objs::Kind;
 use std::sync::Arc;
 
 /// Longest target of a symlink, in bytes (Linux's PATH_MAX).
@@ -18,23 +18,6 @@ pub(crate) struct GitTree {
     store: Arc<Store>,
     root: ObjectId,
     limits: Limits,
-}
-
-/// What a tree object says of one name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Dir,
-    File,
-    Executable,
-    Symlink,
-    /// A commit of another repository, unless it was put in place: an empty directory.
-    Submodule,
-}
-
-struct RawEntry<'a> {
-    mode: Mode,
-    name: &'a [u8],
-    id: ObjectId,
 }
 
 impl GitTree {
@@ -54,36 +37,16 @@ impl GitTree {
             if mode != Mode::Dir {
                 return Ok(None);
             }
-            let data = self.tree(&id, path)?;
-            let entry = self.entries(&data).find(|entry| match entry {
-                Some(entry) => entry.name == segment.as_bytes(),
-                None => true,
-            });
-            match entry {
+            match self.tree(&id, path)?.find(segment.as_bytes()) {
                 None => return Ok(None),
-                Some(None) => return Err(malformed(path)),
-                Some(Some(entry)) => (mode, id) = (entry.mode, entry.id),
+                Some(entry) => (mode, id) = (entry.mode, entry.id),
             }
         }
         Ok(Some((mode, id)))
     }
 
-    fn tree(&self, id: &ObjectId, path: &TreePath) -> Result<Arc<[u8]>, Error> {
-        self.store.objects().structure(id, Kind::Tree).map_err(|error| told(error, path))
-    }
-
-    /// The entries of a tree object; `None` ends it where it is malformed.
-    fn entries<'a>(&self, data: &'a [u8]) -> impl Iterator<Item = Option<RawEntry<'a>>> {
-        let id_len = self.store.objects().hash().len_in_bytes();
-        let mut rest = data;
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let entry = take_entry(rest, id_len);
-            rest = entry.as_ref().map_or(&[][..], |(_, rest)| rest);
-            Some(entry.map(|(entry, _)| entry))
-        })
+    fn tree(&self, id: &ObjectId, path: &TreePath) -> Result<Arc<TreeObject>, Error> {
+        self.store.objects().tree(id).map_err(|error| told(error, path))
     }
 
     fn symlink(&self, id: &ObjectId, path: &TreePath) -> Result<Arc<str>, Error> {
@@ -91,24 +54,6 @@ impl GitTree {
         let text = std::str::from_utf8(&target).map_err(|_| Error::new(ErrorKind::Unsupported, path))?;
         Ok(Arc::from(text))
     }
-}
-
-fn take_entry(data: &[u8], id_len: usize) -> Option<(RawEntry<'_>, &[u8])> {
-    let space = data.iter().take(8).position(|b| *b == b' ')?;
-    let mode = match &data[..space] {
-        b"40000" | b"040000" => Mode::Dir,
-        b"100755" => Mode::Executable,
-        // Old tools wrote 100664 and other modes for plain files.
-        mode if mode.starts_with(b"100") => Mode::File,
-        b"120000" => Mode::Symlink,
-        b"160000" => Mode::Submodule,
-        _ => return None,
-    };
-    let after = &data[space + 1..];
-    let end = after.iter().position(|b| *b == 0)?;
-    let id = after.get(end + 1..end + 1 + id_len)?;
-    let id = ObjectId::try_from(id).ok()?;
-    Some((RawEntry { mode, name: &after[..end], id }, &after[end + 1 + id_len..]))
 }
 
 impl Tree for GitTree {
@@ -144,10 +89,9 @@ impl Tree for GitTree {
             Some((Mode::Submodule, _)) => return Ok(Some(Vec::new())),
             Some(_) | None => return Ok(None),
         };
-        let data = self.tree(&id, path)?;
+        let tree = self.tree(&id, path)?;
         let mut items = Vec::new();
-        for entry in self.entries(&data) {
-            let entry = entry.ok_or_else(|| malformed(path))?;
+        for entry in tree.entries() {
             if is_hostile(entry.name) {
                 let name = String::from_utf8_lossy(entry.name);
                 return Err(Error::because(ErrorKind::Hostile, path, format!("an entry is named {name:?}")));
@@ -199,10 +143,6 @@ fn is_hostile(name: &[u8]) -> bool {
     let plain: String = text.chars().filter(|c| !ignorable(c)).flat_map(char::to_lowercase).collect();
     let plain = plain.split([':', '\\']).next().unwrap_or_default().trim_end_matches(['.', ' ']);
     matches!(plain, ".git" | "git~1")
-}
-
-fn malformed(path: &TreePath) -> Error {
-    Error::because(ErrorKind::Hostile, path, "the tree object is malformed")
 }
 
 fn told(error: crate::Error, path: &TreePath) -> Error {
