@@ -21,13 +21,13 @@ pub struct Global {
     #[arg(short = 'n', long, global = true, env = "FLUX_SYSTEM_NAMESPACE", default_value = "flux-system")]
     pub namespace: String,
     /// Use the namespace of the kubeconfig's context
-    #[arg(long, global = true, env = "FLUX_NS_FOLLOWS_KUBE_CONTEXT")]
+    #[arg(long, global = true, env = "FLUX_NS_FOLLOWS_KUBE_CONTEXT", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub ns_follows_kube_context: bool,
     /// How long to wait for what the command started
     #[arg(long, global = true, default_value = "5m0s", value_parser = duration)]
     pub timeout: std::time::Duration,
     /// Say more
-    #[arg(long, global = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub verbose: bool,
     /// Path of the kubeconfig file
     #[arg(long, global = true, value_name = "FILE")]
@@ -60,7 +60,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub certificate_authority: Option<PathBuf>,
     /// Do not verify the API server's certificate
-    #[arg(long, global = true)]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub insecure_skip_tls_verify: bool,
     /// Server name for certificate validation
     #[arg(long, global = true)]
@@ -126,7 +126,7 @@ pub enum ClusterCommand {
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Check only what is needed before an installation
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub pre: bool,
     /// How often to look while waiting
     #[arg(long, default_value = "5s", value_parser = duration)]
@@ -136,29 +136,29 @@ pub struct CheckArgs {
 #[derive(Args, Debug)]
 pub struct InstallArgs {
     /// Print the manifests instead of applying them
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub export: bool,
     /// The image of the controllers
     #[arg(long, default_value_t = format!("ghcr.io/belay-gitops/belay:v{}", env!("CARGO_PKG_VERSION")))]
     pub image: String,
     /// Install the definitions only: the controllers run elsewhere, with `belay run`
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub crds_only: bool,
     /// Install over an installation that a GitOps tool manages
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub force: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct UninstallArgs {
     /// Leave the namespace
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub keep_namespace: bool,
     /// Say what would be deleted
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub dry_run: bool,
     /// Do not ask
-    #[arg(short = 's', long)]
+    #[arg(short = 's', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub silent: bool,
 }
 
@@ -169,7 +169,7 @@ pub struct CreateFlags {
     #[arg(long, default_value = "1m0s", value_parser = duration)]
     pub interval: std::time::Duration,
     /// Print YAML instead of applying
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub export: bool,
     /// Labels (key=value); may be repeated or comma separated
     #[arg(long, value_delimiter = ',')]
@@ -246,7 +246,7 @@ pub struct CreateGitArgs {
     #[arg(long)]
     pub sparse_checkout_paths: Vec<String>,
     /// Fetch submodules
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub recurse_submodules: bool,
 }
 
@@ -262,13 +262,13 @@ pub struct CreateKustomizationArgs {
     #[arg(long, default_value = "./")]
     pub path: String,
     /// Delete what left the source
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub prune: bool,
     /// Wait for everything to become healthy
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub wait: bool,
     /// Recreate on immutable field changes
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub force: bool,
     /// Namespace for all objects
     #[arg(long)]
@@ -305,13 +305,13 @@ pub struct GetFlags {
     /// Only this one
     pub name: Option<String>,
     /// In all namespaces
-    #[arg(short = 'A', long)]
+    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub all_namespaces: bool,
     /// Leave the column names out
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub no_header: bool,
     /// Watch for changes
-    #[arg(short = 'w', long)]
+    #[arg(short = 'w', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub watch: bool,
     /// Only those whose condition has a status: type=status or type!=status
     #[arg(long)]
@@ -335,7 +335,7 @@ pub enum GetCommand {
         #[command(flatten)]
         flags: GetFlags,
         /// Show the source
-        #[arg(long)]
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
         show_source: bool,
     },
     /// Everything
@@ -356,7 +356,7 @@ pub struct Which {
     /// Names
     pub names: Vec<String>,
     /// All of the namespace
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub all: bool,
 }
 
@@ -377,7 +377,7 @@ pub enum ExportSourceCommand {
         #[command(flatten)]
         which: Which,
         /// With the Secret that it names
-        #[arg(long)]
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
         with_credentials: bool,
     },
 }
@@ -392,7 +392,7 @@ pub enum ReconcileCommand {
     Kustomization {
         name: String,
         /// Its source first
-        #[arg(long)]
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
         with_source: bool,
     },
 }
@@ -408,7 +408,7 @@ pub struct SuspendFlags {
     #[command(flatten)]
     pub which: Which,
     /// Wait until each is ready (resume)
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub wait: bool,
 }
 
@@ -438,7 +438,7 @@ pub enum DeleteCommand {
     Kustomization {
         name: String,
         /// Do not ask
-        #[arg(short = 's', long)]
+        #[arg(short = 's', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
         silent: bool,
     },
 }
@@ -449,7 +449,7 @@ pub enum DeleteSourceCommand {
     Git {
         name: String,
         /// Do not ask
-        #[arg(short = 's', long)]
+        #[arg(short = 's', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
         silent: bool,
     },
 }
@@ -461,7 +461,7 @@ pub enum TreeCommand {
     Kustomization {
         name: String,
         /// Only Flux's own kinds
-        #[arg(long)]
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
         compact: bool,
         /// json or yaml instead of a drawing
         #[arg(short = 'o', long)]
@@ -487,16 +487,16 @@ pub struct EventsArgs {
     #[arg(long = "for", value_name = "KIND/NAME")]
     pub of: Option<String>,
     /// In all namespaces
-    #[arg(short = 'A', long)]
+    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub all_namespaces: bool,
     /// Go on as they come
-    #[arg(short = 'w', long)]
+    #[arg(short = 'w', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub watch: bool,
     /// Normal, Warning
     #[arg(long, value_delimiter = ',')]
     pub types: Vec<String>,
     /// Leave the column names out
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub no_header: bool,
 }
 
@@ -518,10 +518,10 @@ pub struct LogsArgs {
     #[arg(long, default_value_t = -1)]
     pub tail: i64,
     /// Go on as they come
-    #[arg(short = 'f', long)]
+    #[arg(short = 'f', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub follow: bool,
     /// About objects in all namespaces
-    #[arg(short = 'A', long)]
+    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub all_namespaces: bool,
     /// Where the controllers run
     #[arg(long, default_value = "flux-system")]
@@ -542,7 +542,7 @@ pub struct BuildFlags {
     #[arg(long, value_delimiter = ',')]
     pub ignore_paths: Vec<String>,
     /// Undefined variables are errors
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     pub strict_substitute: bool,
 }
 
@@ -554,7 +554,7 @@ pub enum BuildCommand {
         #[command(flatten)]
         flags: BuildFlags,
         /// Touch no cluster: variables from the cluster stay unresolved
-        #[arg(long)]
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
         dry_run: bool,
     },
 }
@@ -572,14 +572,14 @@ pub enum DiffCommand {
 #[derive(Args, Debug)]
 pub struct StatsArgs {
     /// In all namespaces
-    #[arg(short = 'A', long)]
+    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub all_namespaces: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct VersionArgs {
     /// Only the command's own version
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
     pub client: bool,
     /// json or yaml
     #[arg(short = 'o', long)]

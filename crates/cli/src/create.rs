@@ -23,6 +23,9 @@ pub async fn create(global: &Global, command: CreateCommand) -> Result<u8> {
         }
         CreateCommand::Kustomization(args) => {
             let object = kustomization(global, &args)?;
+            if let Some(namespace) = args.target_namespace.as_ref().filter(|_| !args.create.export) {
+                target_namespace(global, namespace).await?;
+            }
             put(global, &KUSTOMIZATION, object, None, args.create.export).await
         }
     }
@@ -59,6 +62,18 @@ async fn put(global: &Global, kind: &Kind, object: Object, secret: Option<Object
         false => success(&format!("applied revision {revision}")),
     }
     Ok(0)
+}
+
+/// Makes the namespace that everything goes to, where it is not there: a first try would fail without.
+async fn target_namespace(global: &Global, name: &str) -> Result<()> {
+    let session = connect(global).await?;
+    let namespaces = Resource::known("", "v1", "Namespace", "namespaces", false);
+    if session.cluster.find(&namespaces, "", name).await?.is_none() {
+        action(&format!("creating namespace {name}"));
+        let options = ApplyOptions { field_manager: CLI_MANAGER.into(), ..ApplyOptions::default() };
+        session.cluster.apply(&namespaces, &Object::of("v1", "Namespace", "", name), &options).await?;
+    }
+    Ok(())
 }
 
 fn skeleton(kind: &Kind, global: &Global, name: &str, flags: &CreateFlags) -> Result<Object> {
