@@ -69,6 +69,8 @@ impl Controllers {
     /// Starts the controllers: returns when the watches of their kinds have begun.
     pub async fn start(options: Options) -> Result<Controllers, StartError> {
         let Options { cluster, settings, leadership, storage, artifacts, advertised, egress } = options;
+        // Every write asks whether we still lead (ACT-8): two leaders cannot both write.
+        let cluster = cluster.fenced(Arc::new(leadership.clone()));
         let failed = |e: &dyn std::fmt::Display| StartError(e.to_string());
         let listener = tokio::net::TcpListener::bind(artifacts)
             .await
@@ -202,7 +204,7 @@ fn run_kustomizations(tasks: &mut JoinSet<()>, shared: &Arc<Shared>, engine: &Ar
     let controller = Arc::new(Kustomizations {
         shared: shared.clone(),
         engine: engine.clone(),
-        targets: Targets::new(shared.cluster.clone(), &shared.settings),
+        targets: Targets::new(shared.cluster.clone(), Arc::new(shared.leadership.clone()), &shared.settings),
         resource: Shared::resource(&KUSTOMIZATION),
     });
     let (queue, concurrent) = (shared.kustomization_queue.clone(), shared.settings.concurrent);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine;
-use belay_cluster::{Cluster, Identity, Resource, SecretKubeconfig};
+use belay_cluster::{Cluster, Fence, Identity, Resource, SecretKubeconfig};
 use belay_engine::Target;
 use parking_lot::Mutex;
 
@@ -20,17 +20,24 @@ pub(crate) struct Targets {
     home: Cluster,
     allow: SecretKubeconfig,
     default_account: String,
+    fence: Arc<dyn Fence>,
     remote: Mutex<HashMap<String, (String, Cluster)>>,
 }
 
 impl Targets {
-    pub fn new(home: Cluster, settings: &Settings) -> Targets {
+    pub fn new(home: Cluster, fence: Arc<dyn Fence>, settings: &Settings) -> Targets {
         let allow = SecretKubeconfig {
             exec: settings.kubeconfig_exec,
             insecure_tls: settings.kubeconfig_insecure_tls,
             ..SecretKubeconfig::default()
         };
-        Targets { home, allow, default_account: settings.default_service_account.clone(), remote: Mutex::default() }
+        Targets {
+            home,
+            allow,
+            default_account: settings.default_service_account.clone(),
+            fence,
+            remote: Mutex::default(),
+        }
     }
 
     /// The target of a Kustomization. An error is the sentence about it.
@@ -44,7 +51,9 @@ impl Targets {
                 ));
             }
             Some(KubeConfigRef::Secret { name, key }) => {
-                (format!("{namespace}/{name}/{key}").into(), self.remote(namespace, name, key).await?)
+                let (version, cluster) = self.remote(namespace, name, key).await?;
+                // The version is part of the id: a changed kubeconfig gets watches of its own.
+                (format!("{namespace}/{name}/{key}@{version}").into(), cluster)
             }
         };
         let account = if spec.service_account.is_empty() { &self.default_account } else { &spec.service_account };
@@ -57,7 +66,7 @@ impl Targets {
         Ok(Target { id, cluster, acting })
     }
 
-    async fn remote(&self, namespace: &str, name: &str, key: &str) -> Result<Cluster, String> {
+    async fn remote(&self, namespace: &str, name: &str, key: &str) -> Result<(String, Cluster), String> {
         let secrets = Resource::known("", "v1", "Secret", "secrets", true);
         let secret = self
             .home
@@ -67,7 +76,7 @@ impl Targets {
         let slot = format!("{namespace}/{name}/{key}");
         let version = secret.resource_version().to_owned();
         if let Some((_, cluster)) = self.remote.lock().get(&slot).filter(|(v, _)| *v == version) {
-            return Ok(cluster.clone());
+            return Ok((version, cluster.clone()));
         }
         let keys: &[&str] = if key.is_empty() { &["value", "value.yaml"] } else { &[key] };
         let encoded = keys.iter().find_map(|k| secret.str_at(&["data", k])).ok_or_else(|| {
@@ -82,12 +91,13 @@ impl Targets {
             .map_err(|e| format!("KubeConfig secret '{namespace}/{name}' is not base64: {e}"))?;
         let cluster = Cluster::from_kubeconfig_bytes(&bytes, &self.allow)
             .await
-            .map_err(|e| format!("KubeConfig secret '{namespace}/{name}': {e}"))?;
+            .map_err(|e| format!("KubeConfig secret '{namespace}/{name}': {e}"))?
+            .fenced(self.fence.clone());
         let mut remote = self.remote.lock();
         if remote.len() >= MAX_CLUSTERS {
             remote.clear();
         }
-        remote.insert(slot, (version, cluster.clone()));
-        Ok(cluster)
+        remote.insert(slot, (version.clone(), cluster.clone()));
+        Ok((version, cluster))
     }
 }
