@@ -17,6 +17,9 @@ use tokio::task::JoinHandle;
 
 /// Conversations that differ. The list may only shrink: one that is in it and replays is an error as well.
 const KNOWN_FAILURES: &[&str] = &["ctl-deployment", "ctl-gc", "ctl-namespace"];
+
+fn recordings() -> Option<PathBuf> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/kubernetes/transcripts");
     if !dir.is_dir() {
         eprintln!("skipped: shared/kubernetes is not beside the repository");
         return None;
