@@ -35,40 +35,50 @@ impl ObjectCache {
 
 type Key = (u64, ObjectId);
 
-/// What was used since the last turn, and what was used in the turn before.
+/// A bounded map in two halves.
 #[derive(Debug)]
 struct Halves<V> {
     budget: usize,
-    state: Mutex<(HashMap<Key, V>, usize, HashMap<Key, V>)>,
+    turns: Mutex<Turns<V>>,
+}
+
+/// What was used since the last turn, and what was used in the turn before.
+#[derive(Debug)]
+struct Turns<V> {
+    young: HashMap<Key, V>,
+    young_bytes: usize,
+    old: HashMap<Key, V>,
 }
 
 impl<V: Clone> Halves<V> {
     fn new(budget: usize) -> Halves<V> {
-        Halves { budget, state: Mutex::new((HashMap::new(), 0, HashMap::new())) }
+        let turns = Turns { young: HashMap::new(), young_bytes: 0, old: HashMap::new() };
+        Halves { budget, turns: Mutex::new(turns) }
     }
 
     fn get(&self, key: &Key, bytes: impl Fn(&V) -> usize) -> Option<V> {
-        let mut state = self.state.lock();
-        if let Some(found) = state.0.get(key) {
+        let mut turns = self.turns.lock();
+        if let Some(found) = turns.young.get(key) {
             return Some(found.clone());
         }
-        let found = state.2.remove(key)?;
-        self.insert(&mut state, *key, found.clone(), bytes(&found));
+        let found = turns.old.remove(key)?;
+        turns.insert(*key, found.clone(), bytes(&found), self.budget);
         Some(found)
     }
 
     fn put(&self, key: Key, value: V, bytes: usize) {
-        self.insert(&mut self.state.lock(), key, value, bytes);
+        self.turns.lock().insert(key, value, bytes, self.budget);
     }
+}
 
-    fn insert(&self, state: &mut (HashMap<Key, V>, usize, HashMap<Key, V>), key: Key, value: V, bytes: usize) {
-        let (young, young_bytes, old) = state;
+impl<V> Turns<V> {
+    fn insert(&mut self, key: Key, value: V, bytes: usize, budget: usize) {
         // 100 bytes for the key, the map's slot and the allocation.
-        *young_bytes += bytes + 100;
-        young.insert(key, value);
-        if *young_bytes > self.budget / 2 {
-            *old = std::mem::take(young);
-            *young_bytes = 0;
+        self.young_bytes += bytes + 100;
+        self.young.insert(key, value);
+        if self.young_bytes > budget / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
     }
 }
