@@ -133,7 +133,10 @@ impl GitRepositories {
         let secrets = self.secrets(spec).await?;
         let (include, included) = self.include(spec)?;
         let git = git_spec::lower(spec, &secrets, include)?;
-        let fetched = self.repositories.fetch(&git, SHARED_LISTING).await.map_err(|e| failure(spec, &e))?;
+        // Asked for by hand: somebody has just pushed and wants no older answer.
+        let handled = object.at(&["status", "lastHandledReconcileAt"]).and_then(Value::as_str).unwrap_or_default();
+        let max_age = if spec.meta.is_requested(handled) { Duration::ZERO } else { SHARED_LISTING };
+        let fetched = self.repositories.fetch(&git, max_age).await.map_err(|e| failure(spec, &e))?;
         report.fetched();
         match (&spec.verify, &fetched.verified) {
             (Some(verify), Some(good)) => told_verified(report, verify.mode, &fetched, good),
