@@ -323,9 +323,7 @@ impl<'a> Target<'a> {
         let resources = manifests.iter().map(|manifest| {
             let origin = Origin { path: file.clone(), document: manifest.document, line: manifest.line };
             let mut resource = Resource::new(manifest.value.clone(), Some(origin), &schemas);
-            resource.needs_hash = resource
-                .annotation("internal.config.kubernetes.io/needsHashSuffix")
-                .is_some_and(|value| value == "enabled");
+            resource.read_books();
             resource.provenance.origin = trace.clone();
             resource
         });

@@ -172,9 +172,6 @@ impl Finish {
         if let Some(name) = &self.managed_by {
             resource.value_mut().set(&["metadata", "labels", "app.kubernetes.io/managed-by"], name);
         }
-        if has_blank(resource.value()) {
-            settle(resource.value_mut());
-        }
         let annotations = resource.value().at(&["metadata", "annotations"]);
         if needs_annotations(annotations) || origin.is_some() || changes.is_some() {
             let map = annotations.and_then(Value::as_object).cloned().unwrap_or_default();
@@ -189,6 +186,9 @@ impl Finish {
                 true => drop(resource.value_mut().remove(&["metadata", "annotations"])),
                 false => resource.value_mut().set(&["metadata", "annotations"], map),
             }
+        }
+        if has_blank(resource.value()) {
+            settle(resource.value_mut());
         }
         Object::new(resource.take_value())
             .map_err(|_| Error::new(ErrorKind::Resource, "an object of the build is no map"))

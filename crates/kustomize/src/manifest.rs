@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use belay_object::{Map, Value};
+use belay_object::{Key, Map, Value};
 use belay_yaml::{Content, ErrorKind as YamlErrorKind, NodeId, NodeTree, Options, Style, parse_located, parse_nodes};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::scalar::{blank, is_empty, is_null, is_scalar, text};
+use crate::scalar::{blank, is_blank, is_empty, is_null, is_scalar, text};
 
 /// One object of a stream.
 #[derive(Clone, Debug)]
@@ -19,9 +19,25 @@ pub(crate) struct Manifest {
     pub(crate) line: usize,
 }
 
-/// Reads a stream. Lists are taken apart: a list alone in its stream in its place, any other at the
-/// end. An object without kind or name is an error.
+/// What a stream is read for. kustomize turns annotations into texts at some time; in a patch a
+/// null is not yet one, because it deletes.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Purpose {
+    Resources,
+    Patches,
+}
+
+/// The labels and annotations of an object as written, by field; of those that are not texts.
+pub(crate) type MetaTexts = Vec<(&'static str, Key, Box<str>)>;
+
+/// Reads a stream of resources.
 pub(crate) fn read(stream: &str) -> Result<Vec<Manifest>> {
+    Ok(read_for(stream, Purpose::Resources)?.into_iter().map(|(manifest, _)| manifest).collect())
+}
+
+/// Reads a stream, and what labels and annotations of patches read as text. Lists are taken apart: a list alone in its stream in its place, any other at the
+/// end. An object without kind or name is an error.
+pub(crate) fn read_for(stream: &str, purpose: Purpose) -> Result<Vec<(Manifest, MetaTexts)>> {
     let documents = parse_located(stream, &Options::v3()).map_err(|error| {
         let kind = match error.kind {
             YamlErrorKind::Limit => ErrorKind::Limit,
@@ -38,13 +54,14 @@ pub(crate) fn read(stream: &str) -> Result<Vec<Manifest>> {
     let mut queue = VecDeque::with_capacity(documents.len());
     let alone = documents.len() == 1 && documents[0].index == 0;
     for mut document in documents {
-        if needs_nodes(&document.value) {
+        let mut texts = MetaTexts::new();
+        if needs_nodes(&document.value, purpose) {
             let trees = match &trees {
                 Some(trees) => trees,
                 None => trees.insert(parse_nodes(stream, &Options::v3()).unwrap_or_default()),
             };
             if let Some(tree) = trees.get(document.index) {
-                touch_up(stream, tree, &mut document.value);
+                touch_up(stream, tree, &mut document.value, purpose, &mut texts);
             }
         }
         let (index, line) = (document.index, document.line);
@@ -52,10 +69,10 @@ pub(crate) fn read(stream: &str) -> Result<Vec<Manifest>> {
             Value::Object(map) if alone && is_plain_list(&map) => {
                 let items = map.into_iter().find(|(key, _)| key == "items").map(|(_, items)| items);
                 if let Some(Value::Array(items)) = items {
-                    queue.extend(items.into_iter().map(|item| (item, index, line)));
+                    queue.extend(items.into_iter().map(|item| (item, index, line, MetaTexts::new())));
                 }
             }
-            value => queue.push_back((value, index, line)),
+            value => queue.push_back((value, index, line, texts)),
         }
     }
     take_apart(queue)
@@ -67,9 +84,9 @@ fn is_plain_list(map: &Map) -> bool {
 }
 
 /// Checks each object and appends the items of lists to the end of the queue.
-fn take_apart(mut queue: VecDeque<(Value, usize, usize)>) -> Result<Vec<Manifest>> {
+fn take_apart(mut queue: VecDeque<(Value, usize, usize, MetaTexts)>) -> Result<Vec<(Manifest, MetaTexts)>> {
     let mut manifests = Vec::with_capacity(queue.len());
-    while let Some((value, document, line)) = queue.pop_front() {
+    while let Some((value, document, line, texts)) = queue.pop_front() {
         if is_empty(&value) {
             continue;
         }
@@ -77,11 +94,13 @@ fn take_apart(mut queue: VecDeque<(Value, usize, usize)>) -> Result<Vec<Manifest
         let kind = value.get("kind").map(text).unwrap_or_default();
         let is_list = kind.ends_with("List") && value.get("items").is_some();
         if !is_list {
-            manifests.push(Manifest { value: Arc::new(value), document, line });
+            manifests.push((Manifest { value: Arc::new(value), document, line }, texts));
             continue;
         }
         match value.get("items") {
-            Some(Value::Array(items)) => queue.extend(items.iter().map(|item| (item.clone(), document, line))),
+            Some(Value::Array(items)) => {
+                queue.extend(items.iter().map(|item| (item.clone(), document, line, MetaTexts::new())));
+            }
             Some(other) if !is_null(other) => {
                 return Err(Error::resource(format!(
                     "expected array in {kind}/items, but found {}",
@@ -131,11 +150,14 @@ fn is_nothing(value: &Value) -> bool {
     })
 }
 
-/// Whether the texts of a document's scalars are needed: there is a null, or an annotation that is
-/// no text.
-fn needs_nodes(value: &Value) -> bool {
-    let annotations = value.at(&["metadata", "annotations"]).and_then(Value::as_object);
-    annotations.is_some_and(|map| map.values().any(|v| v.as_str().is_none())) || has_null(value)
+/// Whether the texts of a document's scalars are needed: there is a null, or a label or annotation
+/// that is no text.
+fn needs_nodes(value: &Value, purpose: Purpose) -> bool {
+    let has_others = |field: &str| {
+        let map = value.at(&["metadata", field]).and_then(Value::as_object);
+        map.is_some_and(|map| map.values().any(|v| v.as_str().is_none()))
+    };
+    has_others("annotations") || (purpose == Purpose::Patches && has_others("labels")) || has_null(value)
 }
 
 fn has_null(value: &Value) -> bool {
@@ -147,19 +169,23 @@ fn has_null(value: &Value) -> bool {
 }
 
 /// Puts in what only the text tells: nulls written as nothing, and annotations as written.
-fn touch_up(stream: &str, tree: &NodeTree<'_>, value: &mut Value) {
+fn touch_up(stream: &str, tree: &NodeTree<'_>, value: &mut Value, purpose: Purpose, texts: &mut MetaTexts) {
     let Some(root) = tree.root() else { return };
     mark_blanks(stream, tree, root, value, false);
-    let annotations = tree.field(root, "metadata").and_then(|metadata| tree.field(metadata, "annotations"));
-    let Some(node) = annotations else { return };
-    let values = value.get_mut("metadata").and_then(|m| m.get_mut("annotations")).and_then(Value::as_object_mut);
-    for (name, value) in values.into_iter().flat_map(Map::iter_mut) {
-        if value.as_str().is_some() || !is_scalar(value) {
-            continue;
-        }
-        if let Some(Content::Scalar { text, .. }) = tree.field(node, name).map(|v| &tree.node(tree.resolve(v)).content)
-        {
-            *value = Value::from(&**text);
+    for field in ["labels", "annotations"] {
+        let written = tree.field(root, "metadata").and_then(|metadata| tree.field(metadata, field));
+        let values = value.get_mut("metadata").and_then(|m| m.get_mut(field)).and_then(Value::as_object_mut);
+        let (Some(written), Some(values)) = (written, values) else { continue };
+        for (name, value) in values.iter_mut().filter(|(_, value)| value.as_str().is_none()) {
+            let node = tree.field(written, name).map(|id| &tree.node(tree.resolve(id)).content);
+            let Some(Content::Scalar { text, .. }) = node else { continue };
+            if purpose == Purpose::Patches {
+                texts.push((field, name.clone(), Box::from(&**text)));
+            }
+            let is_kept = if purpose == Purpose::Patches { is_scalar(value) } else { !is_blank(value) };
+            if field == "annotations" && is_kept {
+                *value = Value::from(&**text);
+            }
         }
     }
 }

@@ -22,6 +22,18 @@ pub(crate) fn strategic_merge(target: Value, patch: Value, schemas: &Schemas) ->
     merge.both(Some(target), Some(patch), None)
 }
 
+/// A scalar in the place of another takes its style: what replaces a text in quotes is one too.
+/// Only texts that cannot do without quotes are known to have had them.
+fn in_the_style_of(old: &Value, new: Value) -> Value {
+    match (old, &new) {
+        (_, Value::Str(_)) => new,
+        (Value::Str(quoted), _) if belay_yaml::to_yaml(&Value::Str(quoted.clone())).starts_with(['"', '\'', '|']) => {
+            Value::from(&*text(&new))
+        }
+        _ => new,
+    }
+}
+
 struct Merge<'a> {
     schemas: &'a Schemas,
 }
@@ -163,7 +175,7 @@ impl Merge<'_> {
                     }
                 }
             }
-            (_, scalar) => Ok(Some(scalar)),
+            (target, scalar) => Ok(Some(in_the_style_of(&target, scalar))),
         }
     }
 

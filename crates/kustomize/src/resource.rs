@@ -85,6 +85,22 @@ impl Resource {
         resource
     }
 
+    /// Takes over what annotations of kustomize's own say: output of an earlier, unfinished build.
+    pub(crate) fn read_books(&mut self) {
+        let Some(annotations) = self.value.at(&["metadata", "annotations"]).and_then(Value::as_object) else { return };
+        let list = |name: &str| -> Vec<Box<str>> {
+            let found = annotations.get(&format!("internal.config.kubernetes.io/{name}")).and_then(Value::as_str);
+            found.into_iter().flat_map(|text| text.split(',')).map(Box::from).collect()
+        };
+        let (names, namespaces, kinds) = (list("previousNames"), list("previousNamespaces"), list("previousKinds"));
+        if names.len() == namespaces.len() && names.len() == kinds.len() {
+            let previous = names.into_iter().zip(namespaces).zip(kinds);
+            self.previous = previous.map(|((name, namespace), kind)| Previous { name, namespace, kind }).collect();
+        }
+        (self.prefixes, self.suffixes) = (list("prefixes"), list("suffixes"));
+        self.needs_hash = list("needsHashSuffix").first().is_some_and(|value| **value == *"enabled");
+    }
+
     pub(crate) fn value(&self) -> &Value {
         &self.value
     }

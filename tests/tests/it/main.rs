@@ -2,6 +2,7 @@
 
 mod cluster;
 mod flux_definitions;
+mod kustomize_corpus;
 mod schemas;
 mod transcripts;
 mod yaml;

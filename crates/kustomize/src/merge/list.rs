@@ -201,6 +201,17 @@ impl Lists {
         theirs: Option<Item>,
         known: Option<Known<'_>>,
     ) -> Result<Option<Item>> {
+        // A directive counts once: an item that is come across again has none.
+        let mut directive = Directive::Merge;
+        if let Some(Value::Object(map)) = theirs.map(|theirs| &mut self.items[theirs]) {
+            directive = match take_directive(map) {
+                Err(_) if ours.is_none() => Directive::Merge,
+                read => read?,
+            };
+        }
+        if directive == Directive::Delete {
+            return Ok(None);
+        }
         let (item, value) = match (ours, theirs) {
             (None, None) => return Ok(None),
             (Some(ours), None) => {
@@ -208,27 +219,18 @@ impl Lists {
                 let stays = merge.alone(&mut value, known)?;
                 (ours, stays.then_some(value))
             }
-            (None, Some(theirs)) => {
-                let value = std::mem::take(&mut self.items[theirs]);
-                (theirs, merge.along_itself(value, known, true)?)
-            }
-            (Some(ours), Some(theirs)) if ours == theirs => {
-                let value = std::mem::take(&mut self.items[ours]);
-                (ours, merge.along_itself(value, known, false)?)
-            }
-            (Some(ours), Some(theirs)) => {
+            (Some(ours), Some(theirs))
+                if ours != theirs
+                    && directive == Directive::Merge
+                    && matches!(self.items[theirs], Value::Object(_)) =>
+            {
                 let patch = self.items[theirs].clone();
-                let mut directive = Directive::Merge;
-                if let Value::Object(map) = &mut self.items[theirs] {
-                    directive = take_directive(map)?;
-                }
-                if directive == Directive::Replace || !matches!(patch, Value::Object(_)) {
-                    let value = std::mem::take(&mut self.items[theirs]);
-                    (theirs, merge.along_itself(value, known, false)?)
-                } else {
-                    let target = std::mem::take(&mut self.items[ours]);
-                    (ours, merge.both(Some(target), Some(patch), known)?)
-                }
+                let target = std::mem::take(&mut self.items[ours]);
+                (ours, merge.both(Some(target), Some(patch), known)?)
+            }
+            (_, Some(theirs)) => {
+                let value = std::mem::take(&mut self.items[theirs]);
+                (theirs, merge.along_itself(value, known, ours.is_none())?)
             }
         };
         Ok(value.map(|value| {

@@ -10,7 +10,7 @@ use crate::id::Id;
 use crate::json_patch;
 use crate::kustomization::{Patch, PatchOptions, Selector};
 use crate::load::Loader;
-use crate::manifest;
+use crate::manifest::{MetaTexts, Purpose, read_for};
 use crate::merge::strategic_merge;
 use crate::resource::{Resource, text_map};
 use crate::scalar::{has_blank, settle};
@@ -39,13 +39,15 @@ struct MergePatch {
     value: Arc<Value>,
     id: Id,
     line: usize,
+    /// Labels and annotations that are not texts, as written.
+    texts: MetaTexts,
 }
 
 impl MergePatch {
     fn read_all(text: &str, schemas: &Schemas) -> Result<Vec<MergePatch>> {
-        let patches = manifest::read(text)?.into_iter().map(|manifest| {
+        let patches = read_for(text, Purpose::Patches)?.into_iter().map(|(manifest, texts)| {
             let id = Resource::new(manifest.value.clone(), None, schemas).id();
-            MergePatch { value: manifest.value, id, line: manifest.line }
+            MergePatch { value: manifest.value, id, line: manifest.line, texts }
         });
         Ok(patches.collect())
     }
@@ -169,7 +171,9 @@ fn merge_selected(
     let mut template = (*patch.value).clone();
     for field in ["labels", "annotations"] {
         if template.at(&["metadata", field]).is_some() {
-            let texts = text_map(template.at(&["metadata", field]));
+            let mut texts = text_map(template.at(&["metadata", field]));
+            let written = patch.texts.iter().filter(|(of, ..)| *of == field);
+            written.for_each(|(_, name, text)| drop(texts.insert(name.clone(), text.clone())));
             match texts.is_empty() {
                 true => drop(template.remove(&["metadata", field])),
                 false => template.set(&["metadata", field], texts),
