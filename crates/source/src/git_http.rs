@@ -38,12 +38,14 @@ pub struct GitServerOptions {
     pub basic: Option<(String, String)>,
     /// Token that a request may show instead, as `Authorization: Bearer`.
     pub bearer: Option<String>,
+    /// Whether to answer as servers did before version 2 of the protocol.
+    pub old_protocol: bool,
 }
 
 impl GitServerOptions {
     /// Serves `root` to all, pushes included.
     pub fn open(root: impl Into<PathBuf>) -> GitServerOptions {
-        GitServerOptions { root: root.into(), push: true, basic: None, bearer: None }
+        GitServerOptions { root: root.into(), push: true, basic: None, bearer: None, old_protocol: false }
     }
 }
 

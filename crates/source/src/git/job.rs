@@ -272,12 +272,17 @@ impl Job {
             outcome = self.open()?.fetch(&own, &haves, store, depth, self.pack_bytes);
             wants = own;
         }
+        // An older server's refusal does not even come through as one. One of version 2 that gives no
+        // commit by id is rare, and all branches are much to fetch for a mistyped id.
         if let (Err(error), Reference::Commit { branch, .. }) = (&outcome, &self.spec.reference)
-            && error.kind() == ErrorKind::ReferenceNotFound
+            && (connection.is_old() || (branch.is_some() && error.kind() == ErrorKind::ReferenceNotFound))
         {
-            outcome = self.fetch_history(branch.as_deref(), store).map_err(|_| self.no_commit(&target.commit));
+            outcome = self.fetch_history(branch.as_deref(), store);
         }
-        outcome?;
+        outcome.map_err(|error| match (error.kind(), &self.spec.reference) {
+            (ErrorKind::ReferenceNotFound, Reference::Commit { .. }) => self.no_commit(&target.commit),
+            _ => error,
+        })?;
         store.fetched();
         if !target.wants().all(|id| store.objects().has(&id)) {
             return Err(self.no_commit(&target.commit));

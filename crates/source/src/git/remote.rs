@@ -92,6 +92,11 @@ impl Connection {
         self.hash
     }
 
+    /// Whether the remote speaks a protocol before version 2.
+    pub(crate) fn is_old(&self) -> bool {
+        self.handshake.server_protocol_version != Protocol::V2
+    }
+
     /// The refs whose names begin with one of `prefixes`.
     pub(crate) fn list(&mut self, prefixes: &[String]) -> Result<Vec<Advertised>, Error> {
         self.exchange.allow(LISTING_BYTES);

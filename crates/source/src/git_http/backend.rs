@@ -78,7 +78,8 @@ fn command(request: &Request<Incoming>, options: &GitServerOptions) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    if let Some(protocol) = request.headers().get("git-protocol").and_then(|value| value.to_str().ok()) {
+    let protocol = request.headers().get("git-protocol").filter(|_| !options.old_protocol);
+    if let Some(protocol) = protocol.and_then(|value| value.to_str().ok()) {
         command.env("GIT_PROTOCOL", protocol);
     }
     if let Some(length) = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()) {

@@ -145,3 +145,27 @@ async fn a_folder_is_read_where_it_is() {
     let none = GitSpec { url: RemoteUrl::parse("file:///nowhere/x").unwrap(), ..rig.spec(branch("main")) };
     assert_eq!(kind(rig.repositories.fetch(&none, NOW).await).0, ErrorKind::RepositoryNotFound);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_of_the_older_protocol_are_understood() {
+    let rig = Rig::with(|server| server.old_protocol = true).await;
+    assert_eq!(kind(rig.fetch(branch("main")).await).0, ErrorKind::EmptyRepository);
+    let first = rig.repo.commit("main", "first", &[("a", Some("1")), ("d/b", Some("1"))]).unwrap();
+    let fetched = rig.fetch(branch("main")).await.unwrap();
+    assert_eq!((fetched.revision, read(&*fetched.tree, "d/b")), (format!("main@sha1:{first}"), "1".to_owned()));
+    rig.repo.commit("main", "second", &[("a", Some("2"))]).unwrap();
+    let third = rig.repo.commit("main", "third", &[("a", Some("3"))]).unwrap();
+    rig.repo.annotated_tag("v1.0.0", &third, "release").unwrap();
+    assert_eq!(read(&*rig.fetch(branch("main")).await.unwrap().tree, "a"), "3");
+    assert_eq!(rig.fetch(Reference::SemVer("1".into())).await.unwrap().revision, format!("v1.0.0@sha1:{third}"));
+    // Such a server gives no commit that no ref points to; it is found in the branch's history.
+    let second = rig.repo.git(&["rev-parse", "main~1"]).unwrap();
+    for branch in [Some("main".to_owned()), None] {
+        let rig2 = Repositories::new(RepositoriesOptions::new(rig.folder.path().join("cache2"))).unwrap();
+        let spec = rig.spec(Reference::Commit { id: second.clone(), branch });
+        assert_eq!(read(&*rig2.fetch(&spec, NOW).await.unwrap().tree, "a"), "2");
+    }
+    let spec = Reference::Commit { id: "1".repeat(40), branch: None };
+    assert_eq!(kind(rig.fetch(spec).await).0, ErrorKind::ReferenceNotFound);
+    assert_eq!(kind(rig.fetch(branch("nope")).await).0, ErrorKind::ReferenceNotFound);
+}
