@@ -42,6 +42,8 @@ mod server;
 pub mod status;
 pub mod store;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod verbs;
 mod watch;
 

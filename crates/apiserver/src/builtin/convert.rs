@@ -2,9 +2,9 @@
 
 use belay_object::{Object, Value, object};
 
-/// An autoscaler between its versions.
-pub fn autoscaler(object: &mut Object, to_version: &str) {
-    if to_version == "v1" { autoscaler_to_v1(object) } else { autoscaler_to_v2(object) }
+/// An autoscaler between its versions; `to` is an apiVersion.
+pub fn autoscaler(object: &mut Object, to: &str) {
+    if to == "autoscaling/v1" { autoscaler_to_v1(object) } else { autoscaler_to_v2(object) }
 }
 
 const KEPT_METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";

@@ -1,6 +1,6 @@
 //! Which names a definition gets: those that no older definition of its group holds.
 
-use belay_object::{Object, Value};
+use belay_object::{Object, Value, object};
 
 use super::{GROUP, RESOURCE, condition_holds, set_condition};
 use crate::resource::texts;
@@ -16,17 +16,11 @@ pub(super) fn accept(store: &Store, definition: &mut Object) {
         .filter(|d| d.name() != definition.name() && d.str_at(&["spec", "group"]) == Some(&group))
         .filter_map(|d| d.at(&["status", "acceptedNames"]).cloned())
         .collect();
-    let conflict = first_conflict(&wanted, &others);
+    let (accepted, conflict) = settle(&wanted, definition.at(&["status", "acceptedNames"]), &others);
+    definition.set(&["status", "acceptedNames"], accepted);
     match &conflict {
-        None => {
-            definition.set(&["status", "acceptedNames"], wanted);
-            set_condition(definition, "NamesAccepted", true, "NoConflicts", "no conflicts found");
-        }
+        None => set_condition(definition, "NamesAccepted", true, "NoConflicts", "no conflicts found"),
         Some((reason, message)) => set_condition(definition, "NamesAccepted", false, reason, message),
-    }
-    if definition.at(&["status", "acceptedNames"]).is_none() {
-        definition.set(&["status", "acceptedNames", "kind"], "");
-        definition.set(&["status", "acceptedNames", "plural"], "");
     }
     // Once established always established: a later conflict takes no resource away.
     if condition_holds(definition, "Established") {
@@ -41,7 +35,8 @@ pub(super) fn accept(store: &Store, definition: &mut Object) {
     }
 }
 
-fn first_conflict(wanted: &Value, others: &[Value]) -> Option<(&'static str, String)> {
+/// The names that a definition gets, each on its own, and the last of what it does not get.
+fn settle(wanted: &Value, held: Option<&Value>, others: &[Value]) -> (Value, Option<(&'static str, String)>) {
     let text = |v: &Value, key: &str| v.str_at(&[key]).unwrap_or_default().to_owned();
     // Plural, singular and short names are one space of names; kinds and list kinds another.
     let resources: Vec<String> = others
@@ -50,22 +45,32 @@ fn first_conflict(wanted: &Value, others: &[Value]) -> Option<(&'static str, Str
         .collect();
     let kinds: Vec<String> = others.iter().flat_map(|o| [text(o, "kind"), text(o, "listKind")]).collect();
     let used = |taken: &[String], name: &str| !name.is_empty() && taken.iter().any(|t| t == name);
+    let mut accepted = held.cloned().unwrap_or_else(|| object! { "kind" => "", "plural" => "" });
+    let mut conflict = None;
+    let in_use = |name: &str| format!("{name:?} is already in use");
     for (key, reason) in [("plural", "PluralConflict"), ("singular", "SingularConflict")] {
-        let name = text(wanted, key);
-        if used(&resources, &name) {
-            return Some((reason, format!("{name:?} is already in use")));
+        match text(wanted, key) {
+            name if used(&resources, &name) => conflict = Some((reason, in_use(&name))),
+            name => accepted.set(&[key], name),
         }
     }
-    for name in texts(&wanted["shortNames"]) {
-        if used(&resources, &name) {
-            return Some(("ShortNamesConflict", format!("{name:?} is already in use")));
-        }
+    match texts(&wanted["shortNames"]).iter().find(|name| used(&resources, name)) {
+        Some(name) => conflict = Some(("ShortNamesConflict", in_use(name))),
+        None => carry(&mut accepted, wanted, "shortNames"),
     }
     for (key, reason) in [("kind", "KindConflict"), ("listKind", "ListKindConflict")] {
-        let name = text(wanted, key);
-        if used(&kinds, &name) {
-            return Some((reason, format!("{name:?} is already in use")));
+        match text(wanted, key) {
+            name if used(&kinds, &name) => conflict = Some((reason, in_use(&name))),
+            name => accepted.set(&[key], name),
         }
     }
-    None
+    carry(&mut accepted, wanted, "categories");
+    (accepted, conflict)
+}
+
+fn carry(accepted: &mut Value, wanted: &Value, key: &str) {
+    match wanted.get(key) {
+        Some(value) => accepted.set(&[key], value.clone()),
+        None => drop(accepted.remove(&[key])),
+    }
 }
