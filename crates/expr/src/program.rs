@@ -12,6 +12,8 @@ use crate::{Error, ErrorKind, Val, syntax};
 
 /// Four times the longest rule in any published definition we know.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// Addresses, not memory: a page is only used when it is reached.
+const PARSER_STACK_BYTES: usize = 64 << 20;
 /// Kept programs: 1,024 of a few KiB each.
 const MAX_KEPT: usize = 1_024;
 
@@ -39,6 +41,16 @@ pub struct Program {
     references: syntax::References,
 }
 
+/// Parses and checks; what is refused is dropped on the same large stack.
+fn parse(text: &str) -> Result<(IdedExpr, syntax::References), Error> {
+    let expression = Parser::new()
+        .enable_optional_syntax(true)
+        .parse(text)
+        .map_err(|e| Error::new(ErrorKind::Syntax, e.to_string().trim().to_owned()))?;
+    let references = syntax::check(&expression)?;
+    Ok((expression, references))
+}
+
 impl Program {
     /// Compiles an expression, or gives the program kept from an earlier time.
     pub fn compile(text: &str) -> Result<Arc<Program>, Error> {
@@ -63,11 +75,16 @@ impl Program {
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         syntax::check_text(text)?;
-        let expression = Parser::new()
-            .enable_optional_syntax(true)
-            .parse(text)
-            .map_err(|e| Error::new(ErrorKind::Syntax, e.to_string().trim().to_owned()))?;
-        let references = syntax::check(&expression)?;
+        // The parser is generated code with large frames, and a thread of a runtime has a small stack.
+        let parsed = std::thread::scope(|scope| {
+            let parser = std::thread::Builder::new().name("expression-parser".into()).stack_size(PARSER_STACK_BYTES);
+            parser.spawn_scoped(scope, || parse(text)).map(|thread| thread.join())
+        });
+        let (expression, references) = match parsed {
+            Ok(Ok(parsed)) => parsed?,
+            Ok(Err(_)) => return Err(Error::new(ErrorKind::Syntax, "the parser failed on the expression")),
+            Err(e) => return Err(Error::new(ErrorKind::Budget, format!("no thread to parse the expression on: {e}"))),
+        };
         Ok(Program { text: text.into(), expression, references })
     }
 

@@ -6,14 +6,18 @@ use kube_cel::cel::common::ast::{EntryExpr, Expr, IdedExpr};
 
 use crate::{Error, ErrorKind, foreign, functions};
 
-/// The evaluator goes as deep as the expression: 200 levels of a few hundred bytes each.
-const MAX_DEPTH: usize = 200;
-/// The parser goes as deep as a chain of operators is long, at about a kilobyte each.
+/// The evaluator goes as deep as the expression: in a debug build a level takes three kilobytes.
+const MAX_DEPTH: usize = 160;
+/// The parser goes as deep as a chain of operators is long, as brackets nest and as conditions follow on
+/// each other; it runs on a stack of its own that holds this many levels.
 const MAX_CHAIN: usize = 250;
+const MAX_NESTING: usize = 90;
+const MAX_CONDITIONS: usize = 100;
 
-/// Refuses text whose longest chain of operators or selections would take the parser too deep.
+/// Refuses text that would take the parser too deep.
 pub(crate) fn check_text(text: &str) -> Result<(), Error> {
-    let (mut chain, mut quote, mut escaped) = (0, None, false);
+    let (mut chain, mut nesting, mut conditions) = (0_usize, 0_usize, 0_usize);
+    let (mut quote, mut escaped) = (None, false);
     for c in text.chars() {
         match (quote, c) {
             (Some(_), _) if escaped => escaped = false,
@@ -21,12 +25,21 @@ pub(crate) fn check_text(text: &str) -> Result<(), Error> {
             (Some(q), c) if c == q => quote = None,
             (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),
-            (None, '+' | '-' | '*' | '/' | '%' | '.' | '[' | '(' | '{' | '<' | '>' | '=' | '!' | '?') => chain += 1,
+            (None, '(' | '[' | '{') => {
+                chain += 1;
+                nesting += 1;
+            }
+            (None, ')' | ']' | '}') => nesting = nesting.saturating_sub(1),
+            (None, '?') => {
+                chain += 1;
+                conditions += 1;
+            }
+            (None, '+' | '-' | '*' | '/' | '%' | '.' | '<' | '>' | '=' | '!') => chain += 1,
             (None, '&' | '|' | ',') => chain = 0,
             (None, _) => {}
         }
-        if chain > MAX_CHAIN {
-            return Err(Error::new(ErrorKind::TooLarge, "the expression chains too many operators"));
+        if chain > MAX_CHAIN || nesting > MAX_NESTING || conditions > MAX_CONDITIONS {
+            return Err(Error::new(ErrorKind::TooLarge, "the expression chains or nests too many operators"));
         }
     }
     Ok(())

@@ -170,3 +170,100 @@ fn names_that_are_no_identifiers_are_escaped() {
     assert_eq!(unescape_name("__namespace__"), "namespace");
     check("self.a__dash__b + self.__namespace__", r#"{"self":{"a-b":1,"namespace":2}}"#, "3");
 }
+
+#[test]
+fn garbage_is_refused_and_nothing_panics() {
+    const PIECES: [&str; 44] = [
+        "self",
+        ".a",
+        ".b",
+        "[0]",
+        "['x']",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "?",
+        "&&",
+        "||",
+        "!",
+        "-",
+        "+",
+        "*",
+        "/",
+        "%",
+        "==",
+        "<",
+        " in ",
+        "1",
+        "1u",
+        "0x1F",
+        "1.5e3",
+        "'t'",
+        "\"u\"",
+        "b'x'",
+        "r'\\d'",
+        "true",
+        "null",
+        "has(",
+        ".all(x, ",
+        ".map(y, ",
+        ".matches(",
+        ".?a",
+        "size(",
+        "duration('1s')",
+        "quantity(",
+        "\u{e9}\u{1F600}",
+    ];
+    let value = from_json_str(r#"{"a":{"b":[1,"x",null]},"b":2}"#).expect("JSON");
+    let mut seed: u64 = 0x5eed;
+    let mut roll = |sides: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % sides as u64) as usize
+    };
+    let mut compiled = 0;
+    for _ in 0..2_000 {
+        let count = 1 + roll(9);
+        let text: String = (0..count).map(|_| PIECES[roll(PIECES.len())]).collect();
+        if let Ok(program) = Program::compile(&text) {
+            compiled += 1;
+            let _ = program.evaluate(&[("self", &value)], &Limits { steps: 10_000, size: 100_000 });
+        }
+    }
+    assert!(compiled > 20, "{compiled}");
+}
+
+#[test]
+fn the_deepest_expressions_that_are_taken_do_not_overflow_the_stack() {
+    let nested =
+        |open: &str, middle: &str, close: &str, n: usize| format!("{}{middle}{}", open.repeat(n), close.repeat(n));
+    let longest = |make: &dyn Fn(usize) -> String| {
+        let texts: Vec<String> = [40, 90, 120, 190, 240].into_iter().map(make).collect();
+        for text in &texts {
+            if let Ok(program) = Program::compile(text) {
+                let _ = program.evaluate(&[("a", &Value::from(1))], &Limits::default());
+            }
+        }
+    };
+    longest(&|n| nested("(", "a", ")", n));
+    longest(&|n| nested("[", "a", "]", n));
+    longest(&|n| nested("{1: ", "a", "}", n));
+    longest(&|n| nested("!", "true", "", n));
+    longest(&|n| nested("- ", "a", "", n));
+    longest(&|n| nested("a + ", "a", "", n));
+    longest(&|n| nested("true ? a : ", "a", "", n));
+    longest(&|n| nested("[1].all(x, ", "true", ")", n));
+    longest(&|n| nested("a", "", ".b", n));
+    longest(&|n| nested("a && ", "a", "", n * 8));
+    longest(&|n| nested("a, ", "a", "", n * 8));
+    longest(&|n| nested("a ? b : ", "a", "", n * 8));
+    longest(&|n| nested("a : b ? ", "a", "", n * 8));
+    longest(&|n| nested("a && (", "a", ")", n * 8));
+    longest(&|n| nested("[a, [", "a", "]]", n * 8));
+}

@@ -147,7 +147,7 @@ fn items_of_associative_lists_have_owners_of_their_own() {
         )
     };
     let with_env = fields(r#""f:env":{"k:{\"name\":\"A\"}":{".":{},"f:name":{},"f:value":{}}},"#);
-    assert_eq!(s.owners(), [with_env.clone()]);
+    assert_eq!(s.owners(), std::slice::from_ref(&with_env));
     let two = r#""spec":{"template":{"spec":{"containers":[{"name":"c","env":[{"name":"B","value":"2"}]},{"name":"side","image":"s"}]}}}"#;
     s.write("two", two, "apply").expect("applied");
     let two = r#"two/Apply@={"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:env":{"k:{\"name\":\"B\"}":{".":{},"f:name":{},"f:value":{}}},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:image":{},"f:name":{}}}}}}}"#;
@@ -350,17 +350,14 @@ impl Dice {
             if self.roll(3) == 0 {
                 continue;
             }
-            let env: Vec<String> = ["X", "Y", "Z"]
-                .iter()
-                .filter_map(|n| (self.roll(2) == 0).then(|| format!(r#"{{"name":"{n}","value":"{}"}}"#, self.roll(3))))
-                .collect();
+            let chosen: Vec<&str> = ["X", "Y", "Z"].into_iter().filter(|_| self.roll(2) == 0).collect();
+            let env: Vec<String> =
+                chosen.iter().map(|n| format!(r#"{{"name":"{n}","value":"{}"}}"#, self.roll(3))).collect();
             let image = self.roll(3);
             containers.push(format!(r#"{{"name":"{name}","image":"i:{image}"{}}}"#, list("env", &env)));
         }
-        let labels: Vec<String> = ["l", "m"]
-            .iter()
-            .filter_map(|n| (self.roll(2) == 0).then(|| format!(r#""{n}":"{}""#, self.roll(3))))
-            .collect();
+        let chosen: Vec<&str> = ["l", "m"].into_iter().filter(|_| self.roll(2) == 0).collect();
+        let labels: Vec<String> = chosen.iter().map(|n| format!(r#""{n}":"{}""#, self.roll(3))).collect();
         let labels = if labels.is_empty() {
             String::new()
         } else {
