@@ -255,6 +255,7 @@ impl Planned {
 /// long enough to hold others up.
 async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, Failure> {
     let (post, policy) = (app.post.clone(), app.policy.clone());
+    let cluster_scoped = cluster_scoped(app, &rendered).await;
     let made = tokio::task::spawn_blocking(move || {
         let mut objects: Vec<Object> = Vec::with_capacity(rendered.objects.len());
         let mut origins = HashMap::new();
@@ -263,6 +264,9 @@ async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, Failure> {
             let origin = item.origin.as_ref().map(ToString::to_string).unwrap_or_default();
             if let Some(post) = &post {
                 object = (post.apply)(object).map_err(|why| in_place(why, &origin))?;
+            }
+            if !object.namespace().is_empty() && cluster_scoped.contains(&object.group_kind()) {
+                object.remove(&["metadata", "namespace"]);
             }
             if !origin.is_empty() {
                 origins.insert(object.key(), origin);
@@ -276,6 +280,23 @@ async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, Failure> {
         Ok(made) => made.map_err(|why: String| Failure::new(FailureKind::Render, why)),
         Err(e) => Err(Failure::new(FailureKind::Render, format!("planning stopped: {e}"))),
     }
+}
+
+/// The kinds among the rendered objects that have no namespaces. A namespace that a transformer gave
+/// to such an object would make two keys of one object: the manifest's and the server's.
+async fn cluster_scoped(app: &App, rendered: &Rendered) -> BTreeSet<GroupKind> {
+    let with_namespace = rendered.objects.iter().filter(|item| !item.object.namespace().is_empty());
+    let kinds: BTreeSet<GroupKind> = with_namespace.map(|item| item.object.group_kind()).collect();
+    let mut found = BTreeSet::new();
+    for kind in kinds {
+        // A kind whose definition comes with this very App is not known yet, and is left as it is.
+        if let Ok(resource) = app.target.cluster.resolve(&kind).await
+            && !resource.namespaced
+        {
+            found.insert(kind);
+        }
+    }
+    found
 }
 
 fn in_place(why: String, origin: &str) -> String {

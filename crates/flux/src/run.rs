@@ -78,8 +78,9 @@ impl Controllers {
         let artifacts = listener.local_addr().map_err(|e| failed(&e))?;
         let store = ArtifactStore::open(storage.join("artifacts"), RETENTION.0, RETENTION.1).map_err(|e| failed(&e))?;
         let store = Arc::new(store);
+        let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| failed(&e))?;
         let repositories =
-            Repositories::new(RepositoriesOptions { egress, ..RepositoriesOptions::new(storage.join("git")) })
+            Repositories::new(RepositoriesOptions { egress, proxy, ..RepositoriesOptions::new(storage.join("git")) })
                 .map_err(|e| failed(&e))?;
 
         let views = Views::of_whole_objects(cluster.clone(), Duration::from_secs(60));
