@@ -143,6 +143,9 @@ impl Resource {
     }
     /// An object of this version as it is stored.
     pub(crate) fn store_form(&self, mut object: Object) -> Object {
+        // Room for the version that the store writes, so that it need not grow what has just been shrunk.
+        object.set(&["metadata", "resourceVersion"], "");
+        object.value_mut().shrink();
         if self.api_version != self.storage_api_version {
             object.set(&["apiVersion"], self.storage_api_version.as_str());
             if let (None, Some(logic)) = (&self.custom, &self.logic) {

@@ -1,6 +1,7 @@
 //! One version of one object, and the events between them.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use belay_object::Object;
@@ -13,6 +14,8 @@ pub struct Stored {
     version: u64,
     behind_kind: usize,
     json: Mutex<Option<Bytes>>,
+    /// The digest of an apply request that leads to this very state; 0 for none.
+    applied: AtomicU64,
 }
 
 /// Writes kind and apiVersion first, as the real server does, so that what follows them is one run of
@@ -51,7 +54,7 @@ impl Stored {
         object.set(&["metadata", "resourceVersion"], itoa::Buffer::new().format(version));
         let mut json = Vec::with_capacity(1024);
         let behind_kind = write_json(&object, &mut json);
-        Stored { object, version, behind_kind, json: Mutex::new(Some(json.into())) }
+        Stored { object, version, behind_kind, json: Mutex::new(Some(json.into())), applied: AtomicU64::new(0) }
     }
     /// The object.
     pub fn object(&self) -> &Object {
@@ -73,6 +76,14 @@ impl Stored {
     /// The JSON behind kind and apiVersion: `"metadata":...}`.
     pub(crate) fn json_behind_kind(&self) -> Bytes {
         self.json().slice(self.behind_kind..)
+    }
+    /// Whether this apply request has been seen to lead here. A 64-bit digest under a key that is random
+    /// in every process: nobody can make two requests that meet in it.
+    pub(crate) fn is_applied(&self, digest: u64) -> bool {
+        self.applied.load(Ordering::Acquire) == digest
+    }
+    pub(crate) fn set_applied(&self, digest: u64) {
+        self.applied.store(digest, Ordering::Release);
     }
     pub(crate) fn forget_json(&self) {
         *self.json.lock() = None;

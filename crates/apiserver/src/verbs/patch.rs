@@ -1,10 +1,13 @@
 //! The four patches: JSON, merge, strategic merge, server-side apply.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+
 use belay_object::{Object, PatchError, Value, from_json, json_patch, merge_patch};
 use belay_schema::{ErrorKind, ssa, strategic};
 
 use super::update::{Wanted, change, check_names, put};
-use super::{Call, MAX_ROUNDS, Written, create, decode};
+use super::{Answer, Call, MAX_ROUNDS, Written, create, decode};
 use crate::negotiate::Text;
 use crate::status::{ApiError, Details, FieldError, Reason, Result};
 
@@ -134,13 +137,32 @@ pub(crate) fn apply_body(call: &Call<'_>, body: &[u8]) -> Result<Written> {
         let error = FieldError::required("fieldManager", "is required for apply patch");
         return Err(ApiError::invalid("meta.k8s.io", "PatchOptions", "", vec![error]));
     }
+    let digest = request_digest(call, body);
+    if let Some(live) = call.live().filter(|live| live.is_applied(digest)) {
+        // The same request led to this state: it changes nothing.
+        return Ok(Written::new(Answer::Stored(live), false));
+    }
     let json = body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     let value = match json.then(|| from_json(body)) {
         Some(Ok(value)) => value,
         _ => decode::parse(body, Text::Yaml).map_err(|e| ApiError::bad_request(format!("error decoding YAML: {e}")))?.0,
     };
     let applied = Object::new(value).map_err(|_| ApiError::bad_request("invalid object type: /, Kind="))?;
-    apply(call, &applied)
+    let written = apply(call, &applied)?;
+    if let Answer::Stored(stored) = &written.answer {
+        stored.set_applied(digest);
+    }
+    Ok(written)
+}
+
+/// Tells apply requests for one object apart: everything that decides what an apply makes of a state,
+/// the definition of a custom resource included.
+fn request_digest(call: &Call<'_>, body: &[u8]) -> u64 {
+    static KEY: OnceLock<RandomState> = OnceLock::new();
+    let definition = call.resource.custom.as_ref().map_or(0, |custom| custom.definition.version());
+    let parts =
+        (call.resource.api_version(), call.subresource, &call.options.manager, call.options.force, definition, body);
+    KEY.get_or_init(RandomState::new).hash_one(parts).max(1)
 }
 
 /// Server-side apply.
