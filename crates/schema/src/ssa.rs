@@ -230,17 +230,13 @@ fn merge_in(
         }
         Some(live) => {
             let merged = merge_objects(live, applied, schema);
-            let gone = given_up(&merged, &last, &own, &others, schema);
-            let (seen, result) = match gone.is_empty() {
-                true => (None, merged),
-                // Emptied maps and lists still stand while owners are settled, so that who owns one keeps it.
-                false => (
-                    Some(merge::remove(merged.value(), &gone, schema)),
-                    Object::new(merge::remove_whole(merged.value(), &gone, schema)).unwrap_or_default(),
-                ),
+            let result = match given_up(&merged, &last, &own, &others, schema) {
+                None => merged,
+                Some((gone, owned)) => {
+                    Object::new(merge::remove_whole(merged.value(), &gone, &owned, schema)).unwrap_or_default()
+                }
             };
-            let new = seen.as_ref().and_then(Value::as_object).unwrap_or(result.fields());
-            let written = compare(live.fields(), new, schema);
+            let written = compare(live.fields(), result.fields(), schema);
             if !written.changed.is_empty() || !written.removed.is_empty() {
                 own.time = manager.time.into();
                 settle(&mut others, written.without(target.reset), force)?;
@@ -276,10 +272,16 @@ fn merge_objects(live: &Object, applied: &Object, schema: &Schema) -> Object {
 }
 
 /// The fields of the merged object that this manager applied before and applies no more, where no
-/// other manager owns them.
-fn given_up(merged: &Object, last: &FieldSet, own: &Entry, others: &[Entry], schema: &Schema) -> FieldSet {
+/// other manager owns them; and what is owned by anybody. `None` where nothing is given up.
+fn given_up(
+    merged: &Object,
+    last: &FieldSet,
+    own: &Entry,
+    others: &[Entry],
+    schema: &Schema,
+) -> Option<(FieldSet, FieldSet)> {
     if last.is_subset(&own.set) {
-        return FieldSet::new();
+        return None;
     }
     let value = merged.value();
     let named = |set: &FieldSet| typed::with_named_fields(set, schema);
@@ -294,7 +296,8 @@ fn given_up(merged: &Object, last: &FieldSet, own: &Entry, others: &[Entry], sch
     let pruned = merge::remove(value, &all.difference(&kept), schema);
 
     // So does what went with its parent though this manager never applied it.
-    all.difference(&fields_of(&pruned)).intersection(&last)
+    let gone = all.difference(&fields_of(&pruned)).intersection(&last);
+    Some((gone, owned))
 }
 
 /// Takes from the other managers what was written; an error where one of them owns what has changed.

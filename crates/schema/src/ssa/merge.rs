@@ -157,16 +157,28 @@ fn merge_lists(a: &[Value], b: &[Value], node: &Node) -> Value {
 
 /// The value without these fields; `null` where nothing is left of a map or a list that had something.
 pub(crate) fn remove(value: &Value, set: &FieldSet, node: &Node) -> Value {
-    remove_node(value, set, node, true).unwrap_or_default()
+    remove_node(value, set, node, None, true).unwrap_or_default()
 }
 
-/// The value without these fields; without those too of which nothing is left.
-pub(crate) fn remove_whole(value: &Value, set: &FieldSet, node: &Node) -> Value {
-    remove_node(value, set, node, false).unwrap_or_default()
+/// The value without these fields, and without maps and lists of which nothing is left, but for maps
+/// that somebody owns as such: these stay, empty.
+pub(crate) fn remove_whole(value: &Value, set: &FieldSet, owned: &FieldSet, node: &Node) -> Value {
+    remove_node(value, set, node, Some((owned, false)), false).unwrap_or_default()
 }
 
-fn remove_node(value: &Value, set: &FieldSet, node: &Node, keep_emptied: bool) -> Option<Value> {
-    let emptied = || keep_emptied.then_some(Value::Null);
+/// `owned` is what is owned below this place, and whether the place itself is.
+fn remove_node(
+    value: &Value,
+    set: &FieldSet,
+    node: &Node,
+    owned: Option<(&FieldSet, bool)>,
+    null: bool,
+) -> Option<Value> {
+    let inside = |element: &str| owned.and_then(|(set, _)| set.get(element)).map(|e| (&e.below, e.member));
+    let emptied = || match owned {
+        Some((_, true)) if matches!(value, Value::Object(_)) => Some(Value::object()),
+        _ => null.then_some(Value::Null),
+    };
     match value {
         Value::Object(fields) if !fields.is_empty() && !node.atomic => {
             let mut out = Map::with_capacity(fields.len());
@@ -187,7 +199,8 @@ fn remove_node(value: &Value, set: &FieldSet, node: &Node, keep_emptied: bool) -
                     Some(entry) if entry.member => {}
                     Some(entry) => {
                         let schema = below(node, key).unwrap_or_else(Schema::any);
-                        if let Some(child) = remove_node(child, &entry.below, &schema, keep_emptied) {
+                        let owned = inside(&entry.element);
+                        if let Some(child) = remove_node(child, &entry.below, &schema, owned, null) {
                             out.insert(key.clone(), child);
                         }
                     }
@@ -204,7 +217,9 @@ fn remove_node(value: &Value, set: &FieldSet, node: &Node, keep_emptied: bool) -
                 match entry {
                     None => out.push(item.clone()),
                     Some(entry) if entry.member => {}
-                    Some(entry) => out.extend(remove_node(item, &entry.below, &schema, keep_emptied)),
+                    Some(entry) => {
+                        out.extend(remove_node(item, &entry.below, &schema, inside(&entry.element), null));
+                    }
                 }
             }
             if out.is_empty() { emptied() } else { Some(out.into_iter().collect()) }

@@ -110,7 +110,8 @@ fn managers_conflict_share_and_give_up() {
     s.write("two", r#""data":{}"#, "apply").expect("applied");
     s.check(&[one, r#"two/Apply@={"f:data":{}}"#], &["data"], r#"{"s":"same"}"#);
     s.write("one", r#""data":{}"#, "apply").expect("applied");
-    s.check(&[r#"one/Apply@={"f:data":{}}"#, r#"two/Apply@={"f:data":{}}"#], &["data"], "absent");
+    // Go's encoder leaves the empty map out.
+    s.check(&[r#"one/Apply@={"f:data":{}}"#, r#"two/Apply@={"f:data":{}}"#], &["data"], "{}");
 }
 
 #[test]
@@ -371,7 +372,7 @@ impl Dice {
 #[test]
 fn applying_twice_changes_nothing_and_giving_all_up_leaves_nothing() {
     let mut dice = Dice(0x5eed);
-    for round in 0..200 {
+    for round in 0..500 {
         let mut s = Store::new(DEPLOYMENT);
         s.write("base", &dice.pod(), "apply").expect("created");
         for _ in 0..3 {
