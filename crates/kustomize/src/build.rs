@@ -55,6 +55,7 @@ pub fn build(tree: &dyn Tree, dir: &TreePath, options: &BuildOptions) -> Result<
         session.warn(warning);
     }
     resources.retain(|resource| !is_local(resource));
+    check_ids(resources)?;
 
     let order = match &sort_options {
         Some(sort) => {
@@ -118,6 +119,21 @@ pub(crate) fn apply_overlay(kustomization: &mut Kustomization, overlay: &Overlay
 /// Whether an object is for local tools only.
 fn is_local(resource: &Resource) -> bool {
     resource.annotation("config.kubernetes.io/local-config").is_some_and(|value| value != "false")
+}
+
+/// Patches may have made two objects one: what comes out has each id once.
+fn check_ids(resources: &Resources) -> Result<()> {
+    for (i, resource) in resources.iter().enumerate() {
+        if !resources.is_alone(i) {
+            let message = format!("may not add resource with an already registered id: {}", resource.id());
+            let error = Error::resource(message);
+            return Err(match &resource.origin {
+                Some(origin) => error.at(&origin.path, (origin.line > 0).then_some(origin.line)),
+                None => error,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn sorted(resources: Resources, order: &Order) -> Vec<Resource> {

@@ -148,6 +148,19 @@ impl Resource {
     pub(crate) fn id(&self) -> Id {
         Id { gvk: self.gvk(), name: self.name().into(), namespace: self.namespace().into(), cluster: self.cluster }
     }
+    /// Whether it is called so; the same as comparing [`Resource::id`], without making one.
+    pub(crate) fn is_called(&self, id: &Id) -> bool {
+        let namespace = self.namespace();
+        let effective = match (self.cluster, namespace.is_empty()) {
+            (true, _) => crate::id::NOT_NAMESPACED,
+            (false, true) => crate::id::DEFAULT_NAMESPACE,
+            (false, false) => &*namespace,
+        };
+        *self.name() == *id.name
+            && effective == id.effective_namespace()
+            && *self.kind() == *id.gvk.kind
+            && self.gvk() == id.gvk
+    }
     /// What it was called, oldest first. These ids have the kind's scope in their namespace.
     pub(crate) fn previous_ids(&self) -> impl Iterator<Item = Id> {
         let api_version = match self.value.get("apiVersion") {

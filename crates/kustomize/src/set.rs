@@ -56,7 +56,7 @@ impl Resources {
 
     /// The positions of resources that are called so.
     pub(crate) fn with_current(&self, id: &Id) -> impl Iterator<Item = usize> {
-        self.named(&id.name).iter().copied().filter(|&i| self.list[i].id().equals(id))
+        self.named(&id.name).iter().copied().filter(|&i| self.list[i].is_called(id))
     }
 
     /// The positions of resources that are or were called by a name and fit.
