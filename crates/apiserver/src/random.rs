@@ -1,13 +1,13 @@
 //! Randomness: uids, generated names, tokens.
-
-use rustls::crypto::aws_lc_rs;
+//!
+//! It is the operating system's own. The TLS library's gathers entropy of its own for tens of
+//! milliseconds when it is first asked, which is longer than a server without a socket takes to start.
 
 /// Fills a buffer with what nobody can guess.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut out = [0; N];
-    // The operating system's source does not fail once it has been seeded; rustls would refuse to
-    // start without it.
-    aws_lc_rs::default_provider().secure_random.fill(&mut out).expect("the system has randomness");
+    // The operating system's source does not fail once it has been seeded.
+    getrandom::fill(&mut out).expect("the system has randomness");
     out
 }
 

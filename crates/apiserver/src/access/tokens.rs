@@ -40,11 +40,7 @@ pub struct Claims {
 impl Issuer {
     /// With a fresh key.
     pub fn new() -> Issuer {
-        let mut key = [0; 32];
-        let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
-        // Without randomness there is no TLS either; the server does not come up.
-        random.fill(&mut key).expect("the system gives random bytes");
-        Issuer { key }
+        Issuer { key: crate::random::bytes() }
     }
 
     fn sign(&self, claims: &Value) -> String {
@@ -166,11 +162,7 @@ impl Virtual for TokenRequests {
         if let Some(reference) = request.at(&["spec", "boundObjectRef"]).filter(|r| !r.is_null()) {
             bind(store, call.namespace, reference, &mut bound)?;
         }
-        let mut id = [0u8; 16];
-        rustls::crypto::aws_lc_rs::default_provider()
-            .secure_random
-            .fill(&mut id)
-            .map_err(|_| ApiError::internal("no random bytes"))?;
+        let id = crate::random::bytes::<16>();
         let id = id.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let claims = object! {
             "aud" => audiences.clone(), "exp" => expires.as_second(), "iat" => now.as_second(), "nbf" => now.as_second(),
