@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use belay_object::Key;
 use parking_lot::RwLock;
+use tokio::sync::Notify;
 
 mod list;
 mod stored;
@@ -54,13 +55,19 @@ impl Default for HistoryLimits {
 pub struct Store {
     tables: RwLock<HashMap<(Key, Key), Arc<Table>>>,
     version: Arc<AtomicU64>,
+    written: Arc<Notify>,
     limits: HistoryLimits,
 }
 
 impl Store {
     /// An empty one.
     pub fn new(limits: HistoryLimits) -> Store {
-        Store { tables: RwLock::default(), version: Arc::new(AtomicU64::new(FIRST_VERSION)), limits }
+        Store {
+            tables: RwLock::default(),
+            version: Arc::new(AtomicU64::new(FIRST_VERSION)),
+            written: Arc::default(),
+            limits,
+        }
     }
     /// The table of a resource, made where absent.
     pub(crate) fn table(&self, group: &str, resource: &str) -> Arc<Table> {
@@ -69,14 +76,21 @@ impl Store {
             return table.clone();
         }
         let mut tables = self.tables.write();
-        let made = || Arc::new(Table::new(key.0.clone(), key.1.clone(), self.version.clone(), self.limits));
+        let made = || {
+            Arc::new(Table::new(key.0.clone(), key.1.clone(), self.version.clone(), self.written.clone(), self.limits))
+        };
         tables.entry(key.clone()).or_insert_with(made).clone()
     }
     /// Forgets a table: the definition of its resource is gone.
     pub(crate) fn drop_table(&self, group: &str, resource: &str) {
         if let Some(table) = self.tables.write().remove(&(group.into(), resource.into())) {
             table.close();
+            self.written.notify_one();
         }
+    }
+    /// Told after every write to any table; one waiter is woken. Writes while nobody waits are told once.
+    pub(crate) fn written(&self) -> &Arc<Notify> {
+        &self.written
     }
     /// The newest version of all.
     pub fn version(&self) -> u64 {

@@ -173,7 +173,8 @@ impl KindLogic for Kind {
     }
     fn validate_update(&self, cx: &Context<'_>, object: &Object, old: &Object) -> Vec<FieldError> {
         let mut faults = Faults::default();
-        if cx.subresource == "status" {
+        // Binding sets what nothing else may.
+        if matches!(cx.subresource, "status" | "binding") {
             return faults.0;
         }
         let mut change = Faults::default();

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use belay_object::{Key, Object};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{Event, EventKind, FIRST_VERSION, HistoryLimits, Stored};
 
@@ -21,6 +21,7 @@ pub struct Table {
     pub(super) changed: watch::Sender<u64>,
     closed: AtomicBool,
     version: Arc<AtomicU64>,
+    written: Arc<Notify>,
     limits: HistoryLimits,
 }
 
@@ -49,11 +50,26 @@ pub enum InsertError {
 pub struct StaleError(pub Option<Arc<Stored>>);
 
 impl Table {
-    pub(super) fn new(group: Key, resource: Key, version: Arc<AtomicU64>, limits: HistoryLimits) -> Table {
+    pub(super) fn new(
+        group: Key,
+        resource: Key,
+        version: Arc<AtomicU64>,
+        written: Arc<Notify>,
+        limits: HistoryLimits,
+    ) -> Table {
         let floor = version.load(Ordering::Acquire).min(FIRST_VERSION);
         let state = State { objects: BTreeMap::new(), history: VecDeque::new(), history_bytes: 0, floor };
         let changed = watch::Sender::new(0);
-        Table { group, resource, state: RwLock::new(state), changed, closed: AtomicBool::new(false), version, limits }
+        Table {
+            group,
+            resource,
+            state: RwLock::new(state),
+            changed,
+            closed: AtomicBool::new(false),
+            version,
+            written,
+            limits,
+        }
     }
     /// Ends all watches: the resource is gone.
     pub(super) fn close(&self) {
@@ -106,7 +122,7 @@ impl Table {
         state.objects.insert(key.clone(), stored.clone());
         self.record(&mut state, EventKind::Added, key, stored.clone(), None);
         drop(state);
-        self.changed.send_modify(|v| *v = stored.version());
+        self.tell(stored.version());
         Ok(stored)
     }
 
@@ -118,7 +134,7 @@ impl Table {
         state.objects.insert(key.clone(), stored.clone());
         self.record(&mut state, EventKind::Modified, key, stored.clone(), Some(old));
         drop(state);
-        self.changed.send_modify(|v| *v = stored.version());
+        self.tell(stored.version());
         Ok(stored)
     }
 
@@ -132,8 +148,13 @@ impl Table {
         let stored = Arc::new(Stored::new(last, self.next_version()));
         self.record(&mut state, EventKind::Deleted, key, stored.clone(), Some(old));
         drop(state);
-        self.changed.send_modify(|v| *v = stored.version());
+        self.tell(stored.version());
         Ok(stored)
+    }
+
+    fn tell(&self, version: u64) {
+        self.changed.send_modify(|v| *v = version);
+        self.written.notify_one();
     }
 
     pub(super) fn version_counter(&self) -> &AtomicU64 {

@@ -130,7 +130,11 @@ fn finish(call: &Call<'_>, old: &Object, wanted: Wanted) -> Result<Object> {
         logic.prepare_update(&call.context(), &mut object, old);
     }
     if call.resource.counts_generation {
-        let changed = content_differs(&object, old, call.resource.has_status());
+        // A Deployment's annotations go on to its ReplicaSets.
+        let passes_on =
+            call.resource.kind == "Deployment" && call.resource.group == "apps" && call.subresource.is_empty();
+        let annotated = passes_on && object.annotations() != old.annotations();
+        let changed = annotated || content_differs(&object, old, call.resource.has_status());
         object.set(&["metadata", "generation"], old.generation() + i64::from(changed));
     }
     validate(call, &object, old)?;
@@ -172,6 +176,21 @@ fn restore(call: &Call<'_>, mut object: Object, old: &Object) -> Object {
                 None => drop(object.remove(&["status"])),
             }
             object
+        }
+        // A status write to a built-in kind may change its metadata, but for labels.
+        "status" if call.resource.custom.is_none() => {
+            let mut merged = old.clone();
+            for path in [&["status"][..], &["metadata"]] {
+                match object.remove(path) {
+                    Some(value) => merged.set(path, value),
+                    None => drop(merged.remove(path)),
+                }
+            }
+            match old.at(&["metadata", "labels"]) {
+                Some(labels) => merged.set(&["metadata", "labels"], labels.clone()),
+                None => drop(merged.remove(&["metadata", "labels"])),
+            }
+            merged
         }
         "status" => {
             let mut merged = old.clone();
