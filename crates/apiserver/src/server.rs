@@ -141,6 +141,14 @@ impl Server {
     pub(crate) fn untrusted(&self) -> Server {
         Server { inner: self.inner.clone(), trusted: false }
     }
+    /// Waits until the simulated controllers have done all that follows from what was written so far, but for what
+    /// waits for its time (pods becoming ready). At once where there are none.
+    pub async fn settled(&self) {
+        let simulates = !self.inner.controllers.lock().is_empty();
+        if simulates {
+            self.inner.store.settled().await;
+        }
+    }
     /// Answers one request.
     pub async fn answer<B>(&self, request: Request<B>) -> Response<Body>
     where

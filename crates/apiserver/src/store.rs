@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use belay_object::Key;
 use parking_lot::RwLock;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 mod list;
 mod stored;
@@ -56,6 +56,8 @@ pub struct Store {
     tables: RwLock<HashMap<(Key, Key), Arc<Table>>>,
     version: Arc<AtomicU64>,
     written: Arc<Notify>,
+    /// The version up to which the simulated controllers have done what follows from it.
+    settled: watch::Sender<u64>,
     limits: HistoryLimits,
 }
 
@@ -66,6 +68,7 @@ impl Store {
             tables: RwLock::default(),
             version: Arc::new(AtomicU64::new(FIRST_VERSION)),
             written: Arc::default(),
+            settled: watch::Sender::new(0),
             limits,
         }
     }
@@ -87,6 +90,16 @@ impl Store {
             table.close();
             self.written.notify_one();
         }
+    }
+    /// Notes that nothing more follows from what has been written up to a version.
+    pub(crate) fn settle(&self, version: u64) {
+        self.settled.send_modify(|v| *v = version);
+    }
+    /// Waits until nothing more follows from what has been written, but for what waits for its time.
+    pub(crate) async fn settled(&self) {
+        let mut settled = self.settled.subscribe();
+        // The sender lives as long as the store.
+        let _ = settled.wait_for(|version| *version >= self.version()).await;
     }
     /// Told after every write to any table; one waiter is woken. Writes while nobody waits are told once.
     pub(crate) fn written(&self) -> &Arc<Notify> {

@@ -82,6 +82,10 @@ impl Queue {
         }
         None
     }
+    /// Whether a key's time has come.
+    pub(super) fn has_due(&self) -> bool {
+        self.next_due().is_some_and(|at| at <= Instant::now())
+    }
     /// When the next key is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, ..))| *at)

@@ -135,6 +135,11 @@ impl World {
                 }
             }
             self.write_events();
+            self.observe();
+            if self.queue.has_due() {
+                continue;
+            }
+            self.handle.store().settle(self.seen_version);
             match self.queue.next_due() {
                 Some(at) => {
                     tokio::select! {
