@@ -186,6 +186,7 @@ impl Tour<'_> {
                 }
             })
             .await?;
+            self.applied(&commit).await?;
             Ok(format!("commit {} removed Service/{name} from the cluster", &commit[..7]))
         }
         .await;
