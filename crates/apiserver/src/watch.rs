@@ -58,8 +58,8 @@ pub(crate) fn watch(
     if from > table.current_version() {
         return Err(too_large(from, table.current_version()));
     }
-    let mut first = Vec::new();
-    let mut columns_due = true;
+    let mut items = Vec::new();
+    let mut end = None;
     let after = if from > 0 && !initial {
         from
     } else {
@@ -67,13 +67,10 @@ pub(crate) fn watch(
         let select = |stored: &Stored| wanted.selection.holds(&wanted.resource.present(stored.object()));
         let options = ListOptions { namespace, at: None, after: None, limit: 0, select: &select };
         let list = table.list(&options).map_err(too_old)?;
-        let skip = query.get("sendInitialEvents") == "false";
-        for stored in list.items.iter().filter(|_| !skip) {
-            first.push(wanted.line("ADDED", &wanted.resource.present(stored.object()), &mut columns_due));
+        if query.get("sendInitialEvents") != "false" {
+            items = list.items;
         }
-        if initial && wanted.bookmarks {
-            first.push(wanted.bookmark(list.version, true));
-        }
+        end = (initial && wanted.bookmarks).then(|| wanted.bookmark(list.version, true));
         list.version
     };
     let timeout = match query.number("timeoutSeconds")? {
@@ -85,8 +82,9 @@ pub(crate) fn watch(
             let state = State {
                 wanted,
                 watcher,
-                first,
-                columns_due,
+                initial: items.into_iter(),
+                end,
+                columns_due: true,
                 until: Instant::now() + timeout,
                 bookmark_at: Instant::now() + bookmark_every,
                 bookmark_every,
@@ -166,6 +164,14 @@ impl Wanted {
         })
     }
 
+    /// The line of an object that is there when the watch begins.
+    fn added(&self, stored: &Stored, columns_due: &mut bool) -> Bytes {
+        if self.shape == Shape::Object && stored.api_version() == self.resource.api_version() {
+            return line("ADDED", &stored.json());
+        }
+        self.line("ADDED", &self.resource.present(stored.object()), columns_due)
+    }
+
     /// What an event is to a selection: an object that comes to be selected is added, one that stops
     /// being so is deleted.
     fn transition(&self, event: &Event) -> Option<EventKind> {
@@ -220,8 +226,10 @@ impl Wanted {
 struct State {
     wanted: Wanted,
     watcher: Watcher,
-    /// The initial events, not sent yet.
-    first: Vec<Bytes>,
+    /// The initial objects that are not sent yet.
+    initial: std::vec::IntoIter<Arc<Stored>>,
+    /// The bookmark behind them.
+    end: Option<Bytes>,
     columns_due: bool,
     until: Instant,
     bookmark_at: Instant,
@@ -237,8 +245,7 @@ impl State {
         if self.ended {
             return None;
         }
-        if !self.first.is_empty() {
-            let chunk = joined(std::mem::take(&mut self.first));
+        if let Some(chunk) = self.initial_chunk() {
             return Some((Some(Ok(chunk)), self));
         }
         match self.watcher.poll() {
@@ -265,6 +272,27 @@ impl State {
         self.bookmark_at = Instant::now() + self.bookmark_every;
         let bookmark = self.wanted.bookmark(self.watcher.position(), false);
         Some((Some(Ok(bookmark)), self))
+    }
+}
+
+impl State {
+    /// The next of the initial events; they are written as they are sent, so that a slow client of a
+    /// large collection holds no copy of it.
+    fn initial_chunk(&mut self) -> Option<Bytes> {
+        const CHUNK_BYTES: usize = 64 << 10;
+        let mut lines = Vec::new();
+        let mut size = 0;
+        while size < CHUNK_BYTES
+            && let Some(stored) = self.initial.next()
+        {
+            let line = self.wanted.added(&stored, &mut self.columns_due);
+            size += line.len();
+            lines.push(line);
+        }
+        if self.initial.as_slice().is_empty() {
+            lines.extend(self.end.take());
+        }
+        (!lines.is_empty()).then(|| joined(lines))
     }
 }
 
