@@ -16,7 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Keeps Kubernetes clusters equal to what Git says.
 #[derive(Parser, Debug)]
-#[command(name = "belay", version, about, max_term_width = 110)]
+#[command(name = "belay", version, about = "Keeps Kubernetes clusters equal to what Git says", max_term_width = 110)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -40,12 +40,17 @@ pub enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = belay_cli::args::parse();
     // What needs no runtime answers at once.
     match &cli.command {
         Command::Kustomize(command) => return kustomize::run(command),
         Command::Cluster(ClusterCommand::Completion { shell }) => {
-            clap_complete::generate(*shell, &mut Cli::command(), "belay", &mut std::io::stdout());
+            clap_complete::generate(
+                *shell,
+                &mut belay_cli::args::readable(Cli::command()),
+                "belay",
+                &mut std::io::stdout(),
+            );
             return ExitCode::SUCCESS;
         }
         _ => {}

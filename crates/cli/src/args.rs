@@ -6,7 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps Kubernetes clusters equal to what Git says.
 #[derive(Parser, Debug)]
-#[command(name = "belay", version, about, disable_help_subcommand = true, max_term_width = 110)]
+#[command(
+    name = "belay",
+    version,
+    about = "Keeps Kubernetes clusters equal to what Git says",
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
 pub struct ClusterCli {
     #[command(flatten)]
     pub global: Global,
@@ -586,6 +592,34 @@ pub struct VersionArgs {
     pub output: Option<Format>,
 }
 
+/// Makes the help of a command and of all below it short: a flag that is on or off shows neither its
+/// values nor its default.
+pub fn readable(command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    let command = command.mut_args(|arg| match arg.get_num_args() {
+        Some(range) if range.min_values() == 0 && range.max_values() == 1 && arg.is_require_equals_set() => {
+            arg.hide_possible_values(true).hide_default_value(true).value_name("BOOL")
+        }
+        _ => arg,
+    });
+    names.iter().fold(command, |command, name| command.mut_subcommand(name, readable))
+}
+
+/// Parses the process's arguments. Wrong ones end it with exit status 1, as Flux's, and with 2 where
+/// 1 says something else (`diff`).
+pub fn parse<T: Parser>() -> T {
+    let parsed = readable(T::command()).try_get_matches().and_then(|matches| T::from_arg_matches(&matches));
+    parsed.unwrap_or_else(|e| {
+        let _ = e.print();
+        let is_diff = std::env::args().skip(1).find(|a| !a.starts_with('-')).is_some_and(|a| a == "diff");
+        std::process::exit(match (e.use_stderr(), is_diff) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => 2,
+        })
+    })
+}
+
 /// A form for scripts.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq)]
 pub enum Format {
@@ -599,3 +633,6 @@ pub enum Format {
 pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     belay_controller::duration::parse(text).map_err(|e| e.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,6 @@ pub fn masked(object: &Object) -> Object {
     }
     object
 }
+
+#[cfg(test)]
+mod tests;

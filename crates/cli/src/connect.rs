@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use belay_cluster::{Cluster, KubeconfigFlags, Resource};
+use belay_cluster::{Cluster, ErrorKind, KubeconfigFlags, Resource};
 use belay_object::Object;
 
 use crate::args::Global;
@@ -17,8 +17,19 @@ pub struct Session {
     pub namespace: String,
 }
 
-/// Reaches the cluster that the flags and the kubeconfig name.
+/// Reaches the cluster that the flags and the kubeconfig name, and asks it once for an answer: a
+/// server that is not there is told at once. What comes after has the usual retries.
 pub async fn connect(global: &Global) -> Result<Session> {
+    let session = reach(global).await?;
+    match session.cluster.without_retries().version().await {
+        Err(e) if e.kind() == ErrorKind::Network => Err(e).context("the cluster does not answer"),
+        // A refusal is an answer; what the command is refused says more than what this was.
+        _ => Ok(session),
+    }
+}
+
+/// Makes the client for the cluster that the flags and the kubeconfig name; sends nothing.
+pub async fn reach(global: &Global) -> Result<Session> {
     let text = |o: &Option<String>| o.clone().unwrap_or_default();
     let flags = KubeconfigFlags {
         kubeconfig: global.kubeconfig.clone(),
@@ -35,7 +46,10 @@ pub async fn connect(global: &Global) -> Result<Session> {
         insecure_skip_tls_verify: global.insecure_skip_tls_verify,
         ..KubeconfigFlags::default()
     };
-    let cluster = Cluster::from_kubeconfig(&flags).await.context("no cluster to talk to")?;
+    let cluster = Cluster::from_kubeconfig(&flags).await.with_context(|| match &global.kubeconfig {
+        Some(path) => format!("no cluster to talk to by {}", path.display()),
+        None => "no cluster to talk to".to_owned(),
+    })?;
     let namespace = match global.ns_follows_kube_context {
         true => cluster.default_namespace().to_owned(),
         false => global.namespace.clone(),

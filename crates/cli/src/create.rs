@@ -11,34 +11,62 @@ use belay_object::{Object, Value, object};
 use crate::args::{CreateCommand, CreateFlags, CreateGitArgs, CreateKustomizationArgs, CreateSourceCommand, Global};
 use crate::connect::{Session, connect};
 use crate::export::exported;
-use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, Kind};
-use crate::output::{action, generate, success, waiting};
+use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, Kind, finished, suspended};
+use crate::output::{action, generate, success, waiting, warning};
+use crate::reconcile::request;
 use crate::wait;
 
 pub async fn create(global: &Global, command: CreateCommand) -> Result<u8> {
     match command {
         CreateCommand::Source(CreateSourceCommand::Git(args)) => {
             let (object, secret) = git(global, &args)?;
-            put(global, &GIT_REPOSITORY, object, secret, args.create.export).await
+            if args.create.export {
+                return print(&[Some(object), secret]);
+            }
+            put(global, &connect(global).await?, &GIT_REPOSITORY, object, secret).await
         }
         CreateCommand::Kustomization(args) => {
             let object = kustomization(global, &args)?;
-            if let Some(namespace) = args.target_namespace.as_ref().filter(|_| !args.create.export) {
-                target_namespace(global, namespace).await?;
+            if args.create.export {
+                return print(&[Some(object)]);
             }
-            put(global, &KUSTOMIZATION, object, None, args.create.export).await
+            let session = connect(global).await?;
+            source_is_served(&session, &object).await?;
+            if let Some(namespace) = &args.target_namespace {
+                target_namespace(&session, namespace).await?;
+            }
+            put(global, &session, &KUSTOMIZATION, object, None).await
         }
     }
 }
 
-async fn put(global: &Global, kind: &Kind, object: Object, secret: Option<Object>, export: bool) -> Result<u8> {
-    if export {
-        for object in [Some(&object), secret.as_ref()].into_iter().flatten() {
-            print!("{}", exported(object));
-        }
-        return Ok(0);
+fn print(objects: &[Option<Object>]) -> Result<u8> {
+    objects.iter().flatten().for_each(|object| print!("{}", exported(object)));
+    Ok(0)
+}
+
+/// A source that nobody serves would be waited for until the time is up; one that is only missing may
+/// still come.
+async fn source_is_served(session: &Session, object: &Object) -> Result<()> {
+    let reference = |k: &str| object.str_at(&["spec", "sourceRef", k]).unwrap_or_default();
+    if reference("kind") != GIT_REPOSITORY.kind {
+        bail!(
+            "source kind {} is not served by this version: use a GitRepository, or --export to print the Kustomization",
+            reference("kind")
+        );
     }
-    let session = connect(global).await?;
+    let namespace = Some(reference("namespace")).filter(|n| !n.is_empty()).unwrap_or(object.namespace());
+    let found = session.cluster.find(&session.resource(&GIT_REPOSITORY), namespace, reference("name")).await?;
+    if found.is_none() {
+        warning(&format!(
+            "there is no GitRepository '{}' in {namespace} namespace: the Kustomization waits for it",
+            reference("name")
+        ));
+    }
+    Ok(())
+}
+
+async fn put(global: &Global, session: &Session, kind: &Kind, object: Object, secret: Option<Object>) -> Result<u8> {
     generate(&format!("generating {}", kind.kind));
     let options = ApplyOptions { field_manager: CLI_MANAGER.into(), force: true, ..ApplyOptions::default() };
     if let Some(secret) = secret {
@@ -49,12 +77,25 @@ async fn put(global: &Global, kind: &Kind, object: Object, secret: Option<Object
     }
     action(&format!("applying {}", kind.kind));
     let resource = session.resource(kind);
-    let existed = session.cluster.find(&resource, object.namespace(), object.name()).await?.is_some();
-    session.cluster.apply(&resource, &object, &options).await?;
-    success(&format!("{} {}", kind.kind, if existed { "updated" } else { "created" }));
+    let before = session.cluster.find(&resource, object.namespace(), object.name()).await?;
+    let applied = session.cluster.apply(&resource, &object, &options).await?;
+    success(&format!("{} {}", kind.kind, if before.is_some() { "updated" } else { "created" }));
+    if suspended(&applied) {
+        warning(&format!("{} {} is suspended: nothing happens until it is resumed", kind.kind, object.name()));
+        return Ok(0);
+    }
     waiting(&format!("waiting for {} reconciliation", kind.kind));
     let there = Session { cluster: session.cluster.clone(), namespace: object.namespace().to_owned() };
-    let ready = wait::ready(&there, kind, object.name(), global.timeout).await?;
+    let failed_unchanged =
+        before.is_some_and(|b| b.generation() == applied.generation()) && matches!(finished(&applied), Some(Err(_)));
+    let ready = if failed_unchanged {
+        // Its failure may be about what is no longer so: a new try says.
+        let handled = applied.str_at(&["status", "lastHandledReconcileAt"]).unwrap_or_default().to_owned();
+        request(&there, kind, object.name()).await?;
+        wait::handled(&there, kind, object.name(), &handled, global.timeout).await?
+    } else {
+        wait::ready(&there, kind, object.name(), global.timeout).await?
+    };
     success(&format!("{} {} reconciliation completed", kind.kind, object.name()));
     let revision = kind.whole_revision(&ready);
     match kind.source {
@@ -65,8 +106,7 @@ async fn put(global: &Global, kind: &Kind, object: Object, secret: Option<Object
 }
 
 /// Makes the namespace that everything goes to, where it is not there: a first try would fail without.
-async fn target_namespace(global: &Global, name: &str) -> Result<()> {
-    let session = connect(global).await?;
+async fn target_namespace(session: &Session, name: &str) -> Result<()> {
     let namespaces = Resource::known("", "v1", "Namespace", "namespaces", false);
     if session.cluster.find(&namespaces, "", name).await?.is_none() {
         action(&format!("creating namespace {name}"));
@@ -240,3 +280,6 @@ fn health_check(text: &str) -> Result<Value> {
     };
     Ok(object! { "apiVersion" => *api_version, "kind" => *kind, "name" => name, "namespace" => namespace })
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,7 +114,11 @@ fn last_seen(event: &Object) -> &str {
 
 /// Compat(flux 2.9): `2m5s (x3 over 10m)` where it happened more than once.
 fn seen(event: &Object) -> String {
-    let ago = |text: &str| text.parse::<Timestamp>().map(age).unwrap_or_else(|_| "<unknown>".into());
+    let ago = |text: &str| {
+        text.parse::<Timestamp>()
+            .map(|at| age(Timestamp::now().duration_since(at).as_secs()))
+            .unwrap_or_else(|_| "<unknown>".into())
+    };
     let count = event.get("count").and_then(Value::as_i64).unwrap_or(1);
     let last = ago(last_seen(event));
     match count > 1 {
@@ -124,8 +128,8 @@ fn seen(event: &Object) -> String {
 }
 
 /// An age as kubectl writes it: `45s`, `2m5s`, `3h12m`, `4d`.
-fn age(at: Timestamp) -> String {
-    let s = Timestamp::now().duration_since(at).as_secs().max(0);
+fn age(seconds: i64) -> String {
+    let s = seconds.max(0);
     let (m, h, d) = (s / 60, s / 3600, s / 86_400);
     match s {
         0..120 => format!("{s}s"),
@@ -136,3 +140,6 @@ fn age(at: Timestamp) -> String {
         _ => format!("{d}d"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use belay_object::Object;
 use crate::args::{ExportCommand, ExportSourceCommand, Global};
 use crate::connect::connect;
 use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION};
+use crate::output::failure;
 use crate::suspend::chosen;
 
 pub async fn export(global: &Global, command: ExportCommand) -> Result<u8> {
@@ -17,7 +18,11 @@ pub async fn export(global: &Global, command: ExportCommand) -> Result<u8> {
         }
         ExportCommand::Kustomization(which) => (&KUSTOMIZATION, which, false),
     };
-    for object in chosen(&session, kind, &which).await? {
+    let objects = chosen(&session, kind, &which).await?;
+    if objects.is_empty() {
+        failure(&format!("no objects found in {} namespace", session.namespace));
+    }
+    for object in objects {
         print!("{}", exported(&object));
         if credentials && let Some(name) = object.str_at(&["spec", "secretRef", "name"]) {
             let secrets = Resource::known("", "v1", "Secret", "secrets", true);

@@ -49,6 +49,9 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
         }
     }
     if let Some(format) = flags.output {
+        if all.is_empty() && flags.name.is_some() {
+            return nothing(&session, kinds, &flags);
+        }
         print!("{}", formatted(all, format, flags.name.is_some()));
         return Ok(0);
     }
@@ -62,9 +65,12 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
 fn nothing(session: &Session, kinds: &[&Kind], flags: &GetFlags) -> Result<u8> {
     match &flags.name {
         Some(name) => {
-            bail!("{} object '{name}' not found in \"{}\" namespace", kinds[0].kind, session.namespace)
+            let what = if kinds.len() > 1 { "" } else { kinds[0].kind };
+            let place = if flags.all_namespaces { "any" } else { &format!("\"{}\"", session.namespace) };
+            bail!("{}", format!("{what} object '{name}' not found in {place} namespace").trim_start())
         }
         None if flags.all_namespaces => failure("no objects found in all namespaces"),
+        None if kinds.len() > 1 => failure(&format!("no objects found in \"{}\" namespace", session.namespace)),
         None => failure(&format!("no {} objects found in \"{}\" namespace", kinds[0].kind, session.namespace)),
     }
     Ok(0)

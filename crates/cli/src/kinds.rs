@@ -148,3 +148,6 @@ pub fn finished(object: &Object) -> Option<Result<String, String>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

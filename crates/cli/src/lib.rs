@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 pub use args::{ClusterCommand, Global};
-pub use connect::connect;
+pub use connect::reach as connect;
 
 /// Carries out one command. A failure is printed here, with its chain.
 pub async fn run(global: Global, command: ClusterCommand) -> ExitCode {

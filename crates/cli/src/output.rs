@@ -4,7 +4,9 @@
 //! Colours only on a terminal, and never with `NO_COLOR`.
 
 use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
+use indicatif::ProgressBar;
 use owo_colors::OwoColorize;
 
 fn coloured() -> bool {
@@ -45,6 +47,61 @@ fn mark(sign: &str, text: &str, colour: impl Fn(&str) -> String) {
     let sign = if coloured() { colour(sign) } else { sign.to_owned() };
     // Compat(flux 2.9): a mark, a space, the text.
     let _ = writeln!(std::io::stderr(), "{sign} {}", clean(text));
+}
+
+/// What a long wait shows: a spinner on a terminal, elsewhere a line when there is news, and now and
+/// then when there is none, so that a log shows what a command hangs on.
+pub struct Progress {
+    what: String,
+    begun: Instant,
+    told: Instant,
+    last: String,
+    spinner: Option<ProgressBar>,
+}
+
+/// The first line comes after this: what ends sooner needs none.
+const FIRST_LINE: Duration = Duration::from_secs(3);
+/// The same news are told again after this.
+const AGAIN: Duration = Duration::from_secs(10);
+
+impl Progress {
+    /// Begins to wait for something.
+    pub fn begin(what: String) -> Progress {
+        let spinner = std::io::stderr().is_terminal().then(|| {
+            let spinner = ProgressBar::new_spinner();
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            spinner
+        });
+        let now = Instant::now();
+        Progress { what, begun: now, told: now, last: String::new(), spinner }
+    }
+
+    /// Shows what is waited for.
+    pub fn tell(&mut self, news: &str) {
+        let now = Instant::now();
+        let waited = now.duration_since(self.begun);
+        let news = clean(news).replace('\n', " ");
+        if let Some(spinner) = &self.spinner {
+            spinner.set_message(format!("{} ({}s): {news}", self.what, waited.as_secs()));
+        } else if is_due(waited, now.duration_since(self.told), news != self.last) {
+            waiting(&format!("still waiting for {} after {}s: {news}", self.what, waited.as_secs()));
+            self.told = now;
+            self.last = news;
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+/// Whether a line is due: the time waited, that since the last line, whether there is news.
+fn is_due(waited: Duration, since_last: Duration, is_new: bool) -> bool {
+    waited >= FIRST_LINE && since_last >= if is_new { FIRST_LINE } else { AGAIN }
 }
 
 /// Takes out control characters: what a cluster says must not steer the reader's terminal (INV-UI).
@@ -121,3 +178,6 @@ pub fn short_hex(text: &str) -> String {
 pub fn yes(value: bool) -> String {
     if value { "True".into() } else { "False".into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,3 +49,6 @@ fn size(bytes: i64) -> String {
     }
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
 }
+
+#[cfg(test)]
+mod tests;

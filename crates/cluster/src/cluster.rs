@@ -27,6 +27,8 @@ pub struct Cluster {
     pub(crate) identity: Option<Arc<Headers>>,
     pub(crate) timeout: Duration,
     pub(crate) urgent: bool,
+    /// How often a request is sent at most.
+    pub(crate) tries: u32,
     pub(crate) fence: Option<Arc<dyn Fence>>,
 }
 
@@ -78,7 +80,14 @@ impl Cluster {
             no_streaming_lists: AtomicBool::new(false),
             base_identity: base_identity.clone(),
         });
-        Ok(Cluster { shared, identity: base_identity, timeout, urgent: false, fence: None })
+        Ok(Cluster {
+            shared,
+            identity: base_identity,
+            timeout,
+            urgent: false,
+            tries: crate::send::MAX_TRIES,
+            fence: None,
+        })
     }
 
     /// The same server and connections as another user. It takes the place of whom the kubeconfig
@@ -91,6 +100,10 @@ impl Cluster {
     /// retries takes at most twice that.
     pub fn with_timeout(&self, timeout: Duration) -> Cluster {
         Cluster { timeout, ..self.clone() }
+    }
+    /// The same, whose requests are sent once: for a person who would rather hear that nobody answers.
+    pub fn without_retries(&self) -> Cluster {
+        Cluster { tries: 1, ..self.clone() }
     }
     /// The same, past the queue of the limit: for lease renewals alone.
     pub fn urgent(&self) -> Cluster {

@@ -17,7 +17,7 @@ use crate::limit::{Class, Outcome};
 use crate::{Body, Cluster, Error, ErrorKind, Result, Status, Verb};
 
 /// Tries of one request, the first included.
-const MAX_TRIES: u32 = 8;
+pub(crate) const MAX_TRIES: u32 = 8;
 /// How long a request may queue for its turn.
 const MAX_QUEUE: Duration = Duration::from_secs(300);
 /// What is read of the body of a refusal.
@@ -174,7 +174,7 @@ impl Cluster {
             permit.finish(failed.outcome, class);
             let error = failed.error.at(&call.action(), &shared.host);
             let pause = backoff.next_pause().max(failed.retry_after.unwrap_or_default());
-            let over = backoff.failures() >= MAX_TRIES || Instant::now() + pause >= overall;
+            let over = backoff.failures() >= self.tries || Instant::now() + pause >= overall;
             if !failed.again || over {
                 return Err(error);
             }

@@ -1,0 +1,54 @@
+use clap::CommandFactory;
+
+use super::*;
+
+#[test]
+fn the_grammar_is_sound() {
+    readable(ClusterCli::command()).debug_assert();
+}
+
+#[test]
+fn flags_that_are_on_or_off_are_taken_as_gos_commands_take_them() {
+    let verbose = |line: &str| ClusterCli::try_parse_from(line.split(' ')).map(|cli| cli.global.verbose).ok();
+    assert_eq!(verbose("belay check --verbose"), Some(true));
+    assert_eq!(verbose("belay check --verbose=true"), Some(true));
+    assert_eq!(verbose("belay check --verbose=false"), Some(false));
+    assert_eq!(verbose("belay check"), Some(false));
+    assert_eq!(verbose("belay check --verbose=maybe"), None);
+}
+
+#[test]
+fn help_shows_no_values_of_flags_that_are_on_or_off() {
+    let mut command = readable(ClusterCli::command());
+    let get = command.find_subcommand_mut("get").unwrap().find_subcommand_mut("kustomizations").unwrap();
+    let help = get.render_help().to_string();
+    assert!(help.contains("--no-header[=<BOOL>]"), "{help}");
+    assert!(!help.contains("possible values: true"), "{help}");
+}
+
+#[test]
+fn words_of_flux_name_the_same_commands() {
+    for line in [
+        "belay get ks",
+        "belay get kustomization shop",
+        "belay get sources git -A",
+        "belay get source git",
+        "belay get sources all",
+        "belay reconcile ks shop --with-source",
+        "belay suspend source git --all",
+        "belay resume ks a b --wait",
+        "belay delete ks shop -s",
+        "belay tree ks shop --compact -o json",
+        "belay trace deployment web",
+        "belay trace web --kind Deployment --api-version apps/v1",
+        "belay events --for Kustomization/shop -A -w",
+        "belay diff ks shop --path=./deploy",
+        "belay build ks shop --path=./deploy --dry-run --kustomization-file=./ks.yaml",
+        "belay logs --kind=Kustomization --level=error --since=1m -f",
+        "belay version --client -o yaml",
+    ] {
+        if let Err(e) = ClusterCli::try_parse_from(line.split(' ')) {
+            panic!("{line}: {e}");
+        }
+    }
+}
