@@ -32,10 +32,10 @@ pub struct BuildArgs {
     /// Label every object with app.kubernetes.io/managed-by
     #[arg(long)]
     enable_managedby_label: bool,
-    /// Render Helm charts
-    #[arg(long)]
+    /// Taken for compatibility: a kustomization with Helm charts is refused
+    #[arg(long, hide = true)]
     enable_helm: bool,
-    /// The helm command; taken for compatibility, charts are rendered without it
+    /// Taken for compatibility
     #[arg(long, default_value = "helm", hide = true)]
     helm_command: String,
     /// Plugins run programs; they are refused

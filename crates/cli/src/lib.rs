@@ -73,3 +73,6 @@ async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
