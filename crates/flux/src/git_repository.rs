@@ -39,7 +39,7 @@ impl GitRepositories {
         if !shared.leadership.is_valid() {
             return Next::Done;
         }
-        let Some(object) = shared.repositories.object(&name.namespace, &name.name) else {
+        let Some(object) = shared.repository(&name) else {
             shared.fetched.remove(&name);
             return Next::Done;
         };

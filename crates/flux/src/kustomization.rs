@@ -41,7 +41,7 @@ impl Kustomizations {
         if !self.shared.leadership.is_valid() {
             return Next::Done;
         }
-        let Some(object) = self.shared.kustomizations.object(&name.namespace, &name.name) else {
+        let Some(object) = self.shared.kustomization(&name) else {
             self.engine.forget(&key(&name));
             return Next::Done;
         };
@@ -212,7 +212,7 @@ impl Run<'_> {
             ))));
         }
         let name = Name::new(&source.namespace, &source.name);
-        let Some(repository) = shared.repositories.object(&source.namespace, &source.name) else {
+        let Some(repository) = shared.repository(&name) else {
             return Err(stop(report::Verdict::SourceNotFound(format!(
                 "gitrepositories.source.toolkit.fluxcd.io \"{}\" not found",
                 source.name
@@ -226,7 +226,7 @@ impl Run<'_> {
             return Err(Stop::Quietly(Next::After(shared.settings.requeue_dependency)));
         };
         report.lock().of_revision(revision, "");
-        dependencies::check(&self.object, spec, revision, |d| shared.kustomizations.object(&d.namespace, &d.name))
+        dependencies::check(&self.object, spec, revision, |d| shared.kustomization(&Name::new(&d.namespace, &d.name)))
             .map_err(|held| match held {
                 dependencies::Held::NotReady(why) => stop(report::Verdict::DependencyNotReady(why)),
                 dependencies::Held::Expression(why) => stop(report::Verdict::InvalidExpression(why)),
@@ -320,7 +320,8 @@ impl Run<'_> {
         let ready = Condition::find(&self.object, "Ready")
             .is_some_and(|c| c.status == ConditionStatus::True && c.observed_generation == self.object.generation());
         let health = Condition::find(&self.object, "Healthy").is_none_or(|c| c.status == ConditionStatus::True);
-        let revision = self.shared().repositories.object(&self.spec.source.namespace, &self.spec.source.name);
+        let source = Name::new(&self.spec.source.namespace, &self.spec.source.name);
+        let revision = self.shared().repository(&source);
         let revision = revision.as_ref().and_then(|r| r.str_at(&["status", "artifact", "revision"]));
         ready
             && health

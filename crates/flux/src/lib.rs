@@ -25,6 +25,7 @@ pub mod spec;
 pub mod substitute;
 mod target;
 mod variables;
+mod written;
 
 pub use run::{Controllers, Options, StartError};
 pub use shared::Settings;

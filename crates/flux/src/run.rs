@@ -19,6 +19,7 @@ use crate::lower::owner_label;
 use crate::names::{GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, REQUESTED_AT};
 use crate::shared::{FetchedSources, Name, References, Settings, Shared};
 use crate::target::Targets;
+use crate::written::Written;
 
 /// What the controllers are started with.
 pub struct Options {
@@ -97,6 +98,8 @@ impl Controllers {
             cluster,
             settings,
             leadership,
+            written_repositories: Written::default(),
+            written_kustomizations: Written::default(),
             fetched: FetchedSources::default(),
             kustomization_queue: WorkQueue::new(QueueOptions::default()),
             source_queue: WorkQueue::new(QueueOptions::default()),
@@ -231,6 +234,7 @@ fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
         || differs(&["metadata", "deletionTimestamp"])
         || differs(&["metadata", "uid"]);
     if *change.key.kind.kind == *KUSTOMIZATION.kind {
+        shared.written_kustomizations.shown(&name, after.as_deref());
         if asked {
             shared.references.set_kustomization(&name, after.as_deref());
             shared.kustomization_queue.release(&name);
@@ -241,6 +245,7 @@ fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
         }
         return;
     }
+    shared.written_repositories.shown(&name, after.as_deref());
     if asked {
         shared.references.set_repository(&name, after.as_deref());
         shared.source_queue.release(&name);

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use crate::duration::GoDuration;
 use crate::names::{self, Kind};
 use crate::report::{Event, Severity};
+use crate::written::Written;
 
 /// Names one resource of a kind that is known from the context.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -93,6 +94,8 @@ pub(crate) struct Shared {
     pub views: Views<CrSummary>,
     pub repositories: CrView,
     pub kustomizations: CrView,
+    pub written_repositories: Written,
+    pub written_kustomizations: Written,
     pub fetched: FetchedSources,
     pub kustomization_queue: WorkQueue<Name>,
     pub source_queue: WorkQueue<Name>,
@@ -239,8 +242,25 @@ impl Shared {
         let (namespace, name, patch) = (object.namespace(), object.name(), Patch::Merge(patch));
         match self.cluster.patch_status(resource, namespace, name, &patch, &options).await {
             Err(e) if e.is_not_found() => Ok(()),
-            other => other.map(drop),
+            Ok(written) => {
+                let of = if *resource.kind == *names::KUSTOMIZATION.kind {
+                    &self.written_kustomizations
+                } else {
+                    &self.written_repositories
+                };
+                of.put(written);
+                Ok(())
+            }
+            Err(e) => Err(e),
         }
+    }
+    /// A Kustomization, at least as new as our last write.
+    pub fn kustomization(&self, name: &Name) -> Option<Arc<Object>> {
+        self.written_kustomizations.newer(name, self.kustomizations.object(&name.namespace, &name.name))
+    }
+    /// A GitRepository, at least as new as our last write.
+    pub fn repository(&self, name: &Name) -> Option<Arc<Object>> {
+        self.written_repositories.newer(name, self.repositories.object(&name.namespace, &name.name))
     }
     /// An interval with jitter, so that a thousand resources made at once are not due at once.
     pub fn jittered(&self, interval: GoDuration) -> Duration {
