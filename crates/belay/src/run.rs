@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,6 +12,7 @@ use belay_cli::{Global, args::duration, connect};
 use belay_cluster::Cluster;
 use belay_controller::{Candidate, ElectionOptions, Leadership};
 use belay_flux::{Controllers, Options, Settings, names};
+use belay_render::Memo;
 use clap::Args;
 use tokio::net::TcpListener;
 
@@ -87,8 +88,10 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
         false => connect(global).await?.cluster,
     };
     let face = Arc::new(Face::default());
-    let counted = cluster.clone();
-    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || crate::run::metrics(&counted));
+    let (counted, memo) = (cluster.clone(), Arc::new(OnceLock::<Memo>::new()));
+    let remembered = memo.clone();
+    let metrics: Arc<dyn Fn() -> String + Send + Sync> =
+        Arc::new(move || crate::run::metrics(&counted, remembered.get()));
     for address in [&args.health_addr, &args.metrics_addr].into_iter().flatten() {
         let listener =
             TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
@@ -108,6 +111,7 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
         egress: belay_net::Egress::default(),
     })
     .await?;
+    let _ = memo.set(controllers.memo().clone());
     face.ready.store(true, Ordering::Relaxed);
     tracing::info!(artifacts = %controllers.artifacts, "the controllers run");
     let lost = tokio::select! {
@@ -184,7 +188,7 @@ fn settings(global: &Global, args: &RunArgs) -> Settings {
 }
 
 /// The process's metrics in Prometheus' text form.
-fn metrics(cluster: &Cluster) -> String {
+fn metrics(cluster: &Cluster, memo: Option<&Memo>) -> String {
     let mut text = String::from(
         "# HELP rest_client_requests_total Number of HTTP requests, partitioned by status code and method.\n# TYPE rest_client_requests_total counter\n",
     );
@@ -196,6 +200,13 @@ fn metrics(cluster: &Cluster) -> String {
             count.resource,
             count.count
         ));
+    }
+    let renders = memo.map(Memo::counts).unwrap_or_default();
+    for (name, help, count) in [
+        ("belay_renders_total", "Number of renders made, failed ones included.", renders.renders),
+        ("belay_render_hits_total", "Number of renders remembered, or known to give what they gave.", renders.hits),
+    ] {
+        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}\n"));
     }
     text
 }

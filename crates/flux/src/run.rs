@@ -140,9 +140,9 @@ impl Controllers {
         Ok(Controllers { tasks, shared, engine, artifacts })
     }
 
-    /// Renders made and remembered so far.
-    pub fn renders(&self) -> belay_render::MemoCounts {
-        self.engine.memo().counts()
+    /// The memo of renders: its counts are of interest to metrics.
+    pub fn memo(&self) -> &Memo {
+        self.engine.memo()
     }
 
     /// Waits until a controller ends by itself, which none does unless the queues are closed.
