@@ -49,7 +49,8 @@ impl Stage {
         let server = ApiServer::start(true, Some(&kubeconfig))?;
         let flags = KubeconfigFlags { kubeconfig: Some(kubeconfig.clone()), ..KubeconfigFlags::default() };
         let cluster = Cluster::from_kubeconfig(&flags).await?;
-        let installed = Command::new(belay()?).arg("--kubeconfig").arg(&kubeconfig).args(["install", "--crds-only"]).output()?;
+        let installed =
+            Command::new(belay()?).arg("--kubeconfig").arg(&kubeconfig).args(["install", "--crds-only"]).output()?;
         if !installed.status.success() {
             bail!("belay install: {}", String::from_utf8_lossy(&installed.stderr));
         }
