@@ -4,8 +4,6 @@
 //! in what was left out, [`validate`] says what is wrong, [`prepare`] does what strategies and admission plugins do.
 //! [`Kind`](kind::Kind) puts these together for one kind; [`install`] is the list of all.
 
-use belay_object::Object;
-
 use crate::plugin::Plugins;
 
 mod convert;
@@ -32,14 +30,6 @@ mod tests;
 use kind::Kind;
 use names::{dns1123_label, path_segment};
 use validate::{config, network, pod, policy, rbac, storage, workload};
-
-/// Brings an object of a built-in kind into Go's normal form. Gives the paths of the fields that no struct has
-/// (`spec.bogus`), which are dropped; `None` where the kind is no built-in one. The error is the decoder's, to be
-/// put behind `Deployment in version "v1" cannot be handled as a Deployment: `.
-pub fn decode(object: &mut Object) -> Option<Result<Vec<String>, String>> {
-    let id = go_types::GoTypes::get().kind(object.api_version(), object.kind())?;
-    Some(normal_form::normalise(object.value_mut(), id))
-}
 
 /// Plugs them in.
 pub(crate) fn install(plugins: &mut Plugins) {

@@ -57,12 +57,15 @@ struct Grant {
     role: Box<str>,
 }
 
+/// The rules of aggregated roles, as of a count of changes.
+type Aggregated = (u64, HashMap<Box<str>, Arc<Vec<Value>>>);
+
 #[derive(Default)]
 struct Index {
     grants: RwLock<HashMap<Subject, BTreeSet<Grant>>>,
     /// Counts changes of ClusterRoles.
     roles: AtomicU64,
-    aggregated: Mutex<(u64, HashMap<Box<str>, Arc<Vec<Value>>>)>,
+    aggregated: Mutex<Aggregated>,
 }
 
 /// The grants of a binding.
@@ -126,7 +129,7 @@ impl Index {
         };
         let Some(role) = role else { return false };
         if grant.of_cluster && role.get("aggregationRule").is_some() {
-            return self.aggregated(store, &role).iter().any(|rule| test(rule));
+            return self.aggregated(store, &role).iter().any(&mut *test);
         }
         role.get("rules").map_or(&[][..], Value::items).iter().any(test)
     }

@@ -10,6 +10,7 @@ use crate::plugin::{Column, Plugins, TableColumns};
 mod age;
 mod cells;
 mod kinds;
+mod more_cells;
 mod pods;
 
 #[cfg(test)]

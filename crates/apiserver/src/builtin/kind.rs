@@ -14,6 +14,7 @@ type Prepare = fn(&Context<'_>, &mut Object);
 type PrepareChange = fn(&Context<'_>, &mut Object, &Object);
 type Admit = fn(&Context<'_>, &mut Object, Option<&Object>) -> Result<()>;
 type Convert = fn(&mut Object, &str);
+type Grace = fn(&Object, Option<i64>) -> Option<i64>;
 
 /// A kind that keeps no state of its own.
 pub struct Kind {
@@ -30,7 +31,7 @@ pub struct Kind {
     convert: Option<Convert>,
     name: Option<fn(&str) -> Vec<String>>,
     selectable: &'static [&'static str],
-    grace: Option<fn(&Object, Option<i64>) -> Option<i64>>,
+    grace: Option<Grace>,
 }
 
 impl Kind {
@@ -104,7 +105,7 @@ impl Kind {
         self
     }
     /// How long a deleted one stays.
-    pub fn grace(mut self, grace: fn(&Object, Option<i64>) -> Option<i64>) -> Kind {
+    pub fn grace(mut self, grace: Grace) -> Kind {
         self.grace = Some(grace);
         self
     }

@@ -351,7 +351,7 @@ fn base64_fault(text: &str) -> Option<usize> {
         }
         i += 1;
     }
-    (seen % 4 != 0).then_some(bytes.len() - seen % 4)
+    (!seen.is_multiple_of(4)).then_some(bytes.len() - seen % 4)
 }
 
 fn padding_fault(bytes: &[u8], at: usize, seen: usize) -> Option<usize> {

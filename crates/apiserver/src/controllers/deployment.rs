@@ -58,7 +58,7 @@ pub(super) fn sync(world: &mut World, namespace: &str, name: &str) -> Result<()>
 
 /// Tells the ReplicaSet of the present template from the others, the oldest first.
 fn split(deployment: Object, mut sets: Vec<Arc<Stored>>) -> Rollout {
-    sets.sort_by(|a, b| rollout::age_order(a).cmp(&rollout::age_order(b)));
+    sets.sort_by_key(|set| rollout::age_order(set));
     let template = deployment.value()["spec"]["template"].clone();
     let at = sets.iter().position(|set| template_of(set) == template);
     let new = at.map(|i| sets.remove(i));

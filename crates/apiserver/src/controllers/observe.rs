@@ -15,6 +15,8 @@ use crate::store::{EventKind, ListOptions, Stored, Watcher};
 pub(super) struct Tracked {
     resource: Arc<Resource>,
     watcher: Option<Watcher>,
+    /// The newest write that has been read.
+    seen: u64,
     /// The objects whose changes matter beyond the moment, for when history is lost: what had owners.
     known: HashSet<Place>,
 }
@@ -79,12 +81,18 @@ impl World {
             if !seen.insert(table) || self.tracked.iter().any(|t| Arc::ptr_eq(&t.resource.table, &resource.table)) {
                 continue;
             }
-            self.tracked.push(Tracked { resource: resource.clone(), watcher: None, known: HashSet::new() });
+            self.tracked.push(Tracked { resource: resource.clone(), watcher: None, seen: 0, known: HashSet::new() });
         }
         self.tracked.retain(|t| !t.resource.table.is_closed());
     }
 
     fn read(&mut self, tracked: &mut Tracked) {
+        // A write is told of after it is in the history: what is read now holds all up to here.
+        let newest = tracked.resource.table.newest();
+        if tracked.watcher.is_some() && newest == tracked.seen {
+            return;
+        }
+        tracked.seen = newest;
         loop {
             let Some(watcher) = &mut tracked.watcher else {
                 self.resync(tracked);
@@ -125,11 +133,10 @@ impl World {
 
     fn changed(&mut self, tracked: &mut Tracked, old: Option<&Stored>, new: &Arc<Stored>) {
         let resource = tracked.resource.clone();
-        let place = place(tracked, new);
         let old = old.map(|s| s.object());
-        self.follow_owners(tracked, &place, old, Some(new));
+        self.follow_owners(tracked, old, Some(new));
         if new.is_deleting() && new.finalizers().any(|f| matches!(f, "foregroundDeletion" | "orphan")) {
-            self.queue.add(Key::Owner(place.clone()));
+            self.queue.add(Key::Owner(place(tracked, new)));
         }
         if let Some(role) = role_of(&resource.group, &resource.plural) {
             self.queue.add(Key::of(role, new.namespace(), new.name()));
@@ -150,8 +157,7 @@ impl World {
 
     fn gone(&mut self, tracked: &mut Tracked, last: &Arc<Stored>) {
         let resource = tracked.resource.clone();
-        let place = place(tracked, last);
-        self.follow_owners(tracked, &place, Some(last), None);
+        self.follow_owners(tracked, Some(last), None);
         for dependent in self.dependents.of(last.uid()) {
             self.queue.add(Key::Owned(dependent));
         }
@@ -187,11 +193,10 @@ impl World {
     }
 
     /// Keeps the index of dependents, and wakes owners.
-    fn follow_owners(&mut self, tracked: &mut Tracked, place: &Place, old: Option<&Object>, new: Option<&Object>) {
+    fn follow_owners(&mut self, tracked: &mut Tracked, old: Option<&Object>, new: Option<&Object>) {
         let (before, after) = (old.map(owners).unwrap_or_default(), new.map(owners).unwrap_or_default());
-        if before.is_empty() && after.is_empty() {
-            return;
-        }
+        let Some(object) = new.or(old).filter(|_| !before.is_empty() || !after.is_empty()) else { return };
+        let place = &place_of(tracked, object);
         self.dependents.replace(place, &before, &after);
         match new {
             Some(_) if !after.is_empty() => drop(tracked.known.insert(place.clone())),
@@ -256,6 +261,10 @@ impl World {
 }
 
 fn place(tracked: &Tracked, stored: &Stored) -> Place {
+    place_of(tracked, stored.object())
+}
+
+fn place_of(tracked: &Tracked, stored: &Object) -> Place {
     Place {
         group: tracked.resource.table.group.clone(),
         resource: tracked.resource.table.resource.clone(),

@@ -207,7 +207,7 @@ fn upsert(world: &World, resource: &str, group: &str, wanted: Object, fields: &[
     let is_none = |v: Option<&Value>| v.is_none_or(|v| v.is_null() || (v.as_array().is_some() && v.items().is_empty()));
     let differs = |live: &Object| {
         let field = |f: &&str| live.get(f) != wanted.get(f) && !(is_none(live.get(f)) && is_none(wanted.get(f)));
-        fields.iter().any(|f| field(f)) || live.labels() != wanted.labels()
+        fields.iter().any(field) || live.labels() != wanted.labels()
     };
     if !differs(&live) {
         return Ok(());

@@ -23,6 +23,9 @@ use crate::store::Stored;
 
 /// How many keys are worked on before others on this thread get a turn.
 const BATCH: usize = 16;
+/// In a burst of writes that no controller cares for, the task sleeps between looks instead of being woken by each.
+const MAX_IDLE_WAKES: u32 = 20;
+const BURST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Everything a controller may touch.
 pub(super) struct World {
@@ -123,6 +126,8 @@ impl World {
         node::create(&self);
         claim::create_class(&self);
         let written = self.handle.store().written().clone();
+        // How often in a row and in quick succession a wake found nothing to do.
+        let mut idle_wakes = 0;
         loop {
             let mut worked = 0;
             self.observe();
@@ -140,6 +145,11 @@ impl World {
                 continue;
             }
             self.handle.store().settle(self.seen_version);
+            idle_wakes = if worked == 0 { idle_wakes + 1 } else { 0 };
+            if idle_wakes > MAX_IDLE_WAKES {
+                tokio::time::sleep(BURST_PAUSE).await;
+            }
+            let before = Instant::now();
             match self.queue.next_due() {
                 Some(at) => {
                     tokio::select! {
@@ -148,6 +158,9 @@ impl World {
                     }
                 }
                 None => written.notified().await,
+            }
+            if before.elapsed() > BURST_PAUSE * 5 {
+                idle_wakes = 0;
             }
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Operation {
     group: String,
     version: String,
     kind: String,
+    /// Whether it is on a custom resource.
+    custom: bool,
 }
 
 /// All paths of a group version.
@@ -45,6 +47,7 @@ fn of_resource(resource: &Resource) -> Vec<Path> {
             group: kind[0].into(),
             version: kind[1].into(),
             kind: kind[2].into(),
+            custom: resource.custom.is_some(),
         };
         let operations: Vec<Operation> = served.map(operation).collect();
         if !operations.is_empty() {
@@ -92,6 +95,10 @@ impl Operation {
     }
     fn media_types(&self) -> &'static [&'static str] {
         match self.action {
+            // kubectl chooses the patch it sends by this list.
+            "patch" if self.custom => {
+                &["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
+            }
             "patch" => &[
                 "application/json-patch+json",
                 "application/merge-patch+json",

@@ -82,3 +82,21 @@ fn there_is_no_document_of_what_is_not_served() {
         assert!(document(&server.registry(), path, "", "").is_none(), "{path}");
     }
 }
+
+#[test]
+fn a_custom_resource_takes_no_strategic_merge_patch() {
+    let server = Server::new(Options::default());
+    let definition = r#"{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+        "metadata":{"name":"widgets.test.dev"},"spec":{"group":"test.dev","scope":"Namespaced",
+        "names":{"kind":"Widget","plural":"widgets"},"versions":[{"name":"v1","served":true,"storage":true,
+        "schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object"}}}}}]}}"#;
+    let definition = belay_object::from_json_str(definition).expect("JSON");
+    server.handle("tester").create(belay_object::Object::new(definition).expect("an object")).expect("created");
+    let found = document(&server.registry(), "/openapi/v3/apis/test.dev/v1", "", "").expect("there");
+    let found = from_json(&found.body).expect("JSON");
+    let at = ["paths", "/apis/test.dev/v1/namespaces/{namespace}/widgets/{name}", "patch", "requestBody", "content"];
+    let content = found.at(&at).and_then(Value::as_object).expect("media types");
+    assert!(content.contains_key("application/merge-patch+json"));
+    assert!(!content.contains_key("application/strategic-merge-patch+json"));
+    check(&found, &["components", "schemas", "dev.test.v1.Widget", "properties", "spec"], r#"{"type":"object"}"#);
+}

@@ -20,6 +20,8 @@ pub struct Table {
     pub(super) state: RwLock<State>,
     pub(super) changed: watch::Sender<u64>,
     closed: AtomicBool,
+    /// The version of the last write to this table.
+    newest: AtomicU64,
     version: Arc<AtomicU64>,
     written: Arc<Notify>,
     limits: HistoryLimits,
@@ -66,6 +68,7 @@ impl Table {
             state: RwLock::new(state),
             changed,
             closed: AtomicBool::new(false),
+            newest: AtomicU64::new(0),
             version,
             written,
             limits,
@@ -75,6 +78,10 @@ impl Table {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.send_modify(|_| {});
+    }
+    /// The version of the last write; 0 where none has been told of yet.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest.load(Ordering::Acquire)
     }
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
@@ -153,6 +160,7 @@ impl Table {
     }
 
     fn tell(&self, version: u64) {
+        self.newest.fetch_max(version, Ordering::AcqRel);
         self.changed.send_modify(|v| *v = version);
         self.written.notify_one();
     }

@@ -1,7 +1,7 @@
 //! The columns of every built-in kind.
 
-use super::cells::{self as c};
 use super::{Cell, Spec, pods};
+use super::{cells as c, more_cells as m};
 
 const NAME: Spec = Spec::new("Name", "string", Cell::Name);
 const AGE: Spec = Spec::new("Age", "string", Cell::Age);
@@ -106,7 +106,7 @@ fn core() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
         ("", "Namespace", vec![NAME, text("Status", &["status", "phase"]), AGE]),
         ("", "Secret", vec![NAME, text("Type", &["type"]), Spec::new("Data", "string", Cell::Of(c::data_count)), AGE]),
         ("", "ConfigMap", vec![NAME, of("Data", c::data_count).described(data), AGE]),
-        ("", "ServiceAccount", vec![NAME, of("Secrets", c::secrets), AGE]),
+        ("", "ServiceAccount", vec![NAME, of("Secrets", m::secrets), AGE]),
         (
             "",
             "PersistentVolume",
@@ -139,8 +139,8 @@ fn core() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
                 of("VolumeMode", c::volume_mode).wide(),
             ],
         ),
-        ("", "ResourceQuota", vec![NAME, of("Request", c::quota_requests), of("Limit", c::quota_limits), AGE]),
-        ("", "LimitRange", vec![NAME, Spec::new("Created At", "date", Cell::Of(c::created_at))]),
+        ("", "ResourceQuota", vec![NAME, of("Request", m::quota_requests), of("Limit", m::quota_limits), AGE]),
+        ("", "LimitRange", vec![NAME, Spec::new("Created At", "date", Cell::Of(m::created_at))]),
     ]
 }
 
@@ -214,7 +214,7 @@ fn workloads() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
             "ControllerRevision",
             vec![
                 NAME,
-                of("Controller", c::revision_owner),
+                of("Controller", m::revision_owner),
                 Spec::new("Revision", "string", Cell::Count(&["revision"])),
                 AGE,
             ],
@@ -254,9 +254,9 @@ fn workloads() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
             "HorizontalPodAutoscaler",
             vec![
                 NAME,
-                of("Reference", c::scale_target),
-                of("Targets", c::scale_metrics),
-                of("MinPods", c::min_pods),
+                of("Reference", m::scale_target),
+                of("Targets", m::scale_metrics),
+                of("MinPods", m::min_pods),
                 Spec::new("MaxPods", "string", Cell::Count(&["spec", "maxReplicas"])),
                 Spec::new("Replicas", "string", Cell::Count(&["status", "currentReplicas"])),
                 AGE,
@@ -267,8 +267,8 @@ fn workloads() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
             "PodDisruptionBudget",
             vec![
                 NAME,
-                of("Min Available", c::min_available),
-                of("Max Unavailable", c::max_unavailable),
+                of("Min Available", m::min_available),
+                of("Max Unavailable", m::max_unavailable),
                 count("Allowed Disruptions", &["status", "disruptionsAllowed"]),
                 AGE,
             ],
@@ -278,18 +278,18 @@ fn workloads() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
 
 fn others() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
     const RBAC: &str = "rbac.authorization.k8s.io";
-    let created = Spec::new("Created At", "date", Cell::Of(c::created_at));
+    let created = Spec::new("Created At", "date", Cell::Of(m::created_at));
     let binding = || {
         vec![
             NAME,
-            of("Role", c::role_of_binding),
+            of("Role", m::role_of_binding),
             AGE,
-            of("Users", c::users).wide(),
-            of("Groups", c::groups).wide(),
-            of("ServiceAccounts", c::accounts).wide(),
+            of("Users", m::users).wide(),
+            of("Groups", m::groups).wide(),
+            of("ServiceAccounts", m::accounts).wide(),
         ]
     };
-    let hooks = || vec![NAME, Spec::new("Webhooks", "integer", Cell::Of(c::webhooks)), AGE];
+    let hooks = || vec![NAME, Spec::new("Webhooks", "integer", Cell::Of(m::webhooks)), AGE];
     vec![
         (
             "networking.k8s.io",
@@ -348,7 +348,7 @@ fn others() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
             vec![
                 NAME,
                 count("Value", &["value"]),
-                Spec::new("Global-Default", "boolean", Cell::Of(c::global_default)),
+                Spec::new("Global-Default", "boolean", Cell::Of(m::global_default)),
                 AGE,
                 text("PreemptionPolicy", &["preemptionPolicy"]),
             ],
@@ -364,14 +364,14 @@ fn others() -> Vec<(&'static str, &'static str, Vec<Spec>)> {
                 AGE,
                 text("SignerName", &["spec", "signerName"]),
                 text("Requestor", &["spec", "username"]),
-                of("RequestedDuration", c::csr_duration),
-                of("Condition", c::csr_condition),
+                of("RequestedDuration", m::csr_duration),
+                of("Condition", m::csr_condition),
             ],
         ),
         (
             "apiregistration.k8s.io",
             "APIService",
-            vec![NAME, of("Service", c::service_of_api), of("Available", c::api_available), AGE],
+            vec![NAME, of("Service", m::service_of_api), of("Available", m::api_available), AGE],
         ),
         ("apiextensions.k8s.io", "CustomResourceDefinition", vec![NAME, created]),
     ]

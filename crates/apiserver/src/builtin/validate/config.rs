@@ -69,7 +69,7 @@ fn json_field(faults: &mut Faults, object: &Object, key: &str) {
         return;
     };
     let parsed = STANDARD.decode(text).ok().and_then(|bytes| belay_object::from_json(&bytes).ok());
-    if !parsed.is_some_and(|v| v.as_object().is_some()) {
+    if parsed.is_none_or(|v| v.as_object().is_none()) {
         faults.invalid(field, &Value::from("<secret contents redacted>"), "unexpected end of JSON input");
     }
 }

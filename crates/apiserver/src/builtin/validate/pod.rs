@@ -109,7 +109,8 @@ pub fn spec(faults: &mut Faults, at: &str, spec: &Value) {
 }
 
 fn single_names(faults: &mut Faults, at: &str, spec: &Value) {
-    let fields: [(&str, fn(&str) -> Vec<String>); 5] = [
+    type Syntax = fn(&str) -> Vec<String>;
+    let fields: [(&str, Syntax); 5] = [
         ("serviceAccountName", names::dns1123_subdomain),
         ("nodeName", names::dns1123_subdomain),
         ("hostname", names::dns1123_label),
