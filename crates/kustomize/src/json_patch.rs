@@ -209,3 +209,6 @@ fn remove(parent: &mut Value, key: &str) -> Result<Value, String> {
             .ok_or_else(|| format!("unable to remove nonexistent key: {key}: missing value")),
     }
 }
+
+#[cfg(test)]
+mod tests;

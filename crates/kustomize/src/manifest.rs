@@ -155,9 +155,15 @@ fn is_nothing(value: &Value) -> bool {
 fn needs_nodes(value: &Value, purpose: Purpose) -> bool {
     let has_others = |field: &str| {
         let map = value.at(&["metadata", field]).and_then(Value::as_object);
-        map.is_some_and(|map| map.values().any(|v| v.as_str().is_none()))
+        map.is_some_and(|map| map.values().any(|v| v.as_str().is_none_or(may_be_read_time)))
     };
     has_others("annotations") || (purpose == Purpose::Patches && has_others("labels")) || has_null(value)
+}
+
+/// Whether a text may have been read from a plain date, which the reader writes out.
+fn may_be_read_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 20 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[10] == b'T'
 }
 
 fn has_null(value: &Value) -> bool {
@@ -176,7 +182,7 @@ fn touch_up(stream: &str, tree: &NodeTree<'_>, value: &mut Value, purpose: Purpo
         let written = tree.field(root, "metadata").and_then(|metadata| tree.field(metadata, field));
         let values = value.get_mut("metadata").and_then(|m| m.get_mut(field)).and_then(Value::as_object_mut);
         let (Some(written), Some(values)) = (written, values) else { continue };
-        for (name, value) in values.iter_mut().filter(|(_, value)| value.as_str().is_none()) {
+        for (name, value) in values.iter_mut().filter(|(_, value)| value.as_str().is_none_or(may_be_read_time)) {
             let node = tree.field(written, name).map(|id| &tree.node(tree.resolve(id)).content);
             let Some(Content::Scalar { text, .. }) = node else { continue };
             if purpose == Purpose::Patches {

@@ -271,3 +271,6 @@ impl Merge<'_> {
         Ok(walked)
     }
 }
+
+#[cfg(test)]
+mod tests;

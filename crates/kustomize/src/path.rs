@@ -268,3 +268,6 @@ fn walk_list(value: &mut Value, part: &str, rest: &[String], make: Make, visit: 
         Part::Name(_) | Part::Last => Ok(0),
     }
 }
+
+#[cfg(test)]
+mod tests;

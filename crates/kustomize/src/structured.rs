@@ -1,10 +1,12 @@
 //! Texts that hold JSON or YAML: a replacement can change a field in them.
 //!
 //! JSON is written anew, as Go does: keys sorted, compact, or indented where the text was. YAML is
-//! changed in place, so that comments and order stay; where a field has to be made, or a list or map
-//! to be put in, it is written anew.
+//! laid out anew with its comments, order and styles ([`write`]); where a field has to be made, or a
+//! list or map to be put in, its keys are sorted and comments are lost.
 
-use std::ops::Range;
+mod write;
+
+use std::collections::HashMap;
 
 use belay_object::Value;
 use belay_yaml::{Content, NodeId, NodeTree, Options, Style, parse_nodes, parse_value, to_yaml};
@@ -51,7 +53,7 @@ fn replaced(old: &str, path: &[String], value: &Value, make: Make) -> Option<Str
         let is_indented = old.contains('\n') && old.contains("  ");
         return Some(if is_indented { indented_json(&parsed) } else { go_json(&parsed) });
     }
-    if is_plain_change && let Some(edited) = edited_in_place(old, &before, &parsed) {
+    if is_plain_change && let Some(edited) = edited(old, &before, &parsed) {
         return Some(edited.trim().to_owned());
     }
     Some(to_yaml(&parsed).trim().to_owned())
@@ -64,18 +66,13 @@ fn indented_json(value: &Value) -> String {
     pretty.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
-/// The text with the scalars that differ written in the place of the old ones.
-fn edited_in_place(old: &str, before: &Value, after: &Value) -> Option<String> {
+/// The text with the scalars that differ replaced.
+fn edited(old: &str, before: &Value, after: &Value) -> Option<String> {
     let trees = parse_nodes(old, &Options::v3()).ok()?;
     let tree = trees.first()?;
-    let mut edits = Vec::new();
+    let mut edits = HashMap::new();
     collect_edits(tree, tree.root()?, before, after, &mut edits)?;
-    edits.sort_by_key(|(span, _): &(Range<usize>, String)| std::cmp::Reverse(span.start));
-    let mut text = old.to_owned();
-    for (span, new) in edits {
-        text.replace_range(span, &new);
-    }
-    Some(text)
+    write::write(old, tree, &edits)
 }
 
 /// Recursion is bounded by the depth that the reader allows.
@@ -84,7 +81,7 @@ fn collect_edits(
     id: NodeId,
     before: &Value,
     after: &Value,
-    edits: &mut Vec<(Range<usize>, String)>,
+    edits: &mut HashMap<NodeId, String>,
 ) -> Option<()> {
     if before == after {
         return Some(());
@@ -92,41 +89,28 @@ fn collect_edits(
     match (before, after) {
         (Value::Object(a), Value::Object(b)) => {
             for (key, before) in a.iter() {
-                let after = b.get(key)?;
-                if before != after {
-                    collect_edits(tree, tree.field(id, key)?, before, after, edits)?;
-                }
+                collect_edits(tree, tree.field(id, key)?, before, b.get(key)?, edits)?;
             }
-            Some(())
         }
         (Value::Array(a), Value::Array(b)) => {
             for (i, (before, after)) in a.iter().zip(b).enumerate() {
                 collect_edits(tree, tree.item(id, i)?, before, after, edits)?;
             }
-            Some(())
         }
         (_, after) => {
-            let node = tree.node(id);
-            let Content::Scalar { style, .. } = &node.content else { return None };
-            edits.push((node.span.clone(), written(after, *style)?));
-            Some(())
+            let Content::Scalar { style, .. } = &tree.node(id).content else { return None };
+            edits.insert(id, written(after, *style)?);
         }
     }
+    Some(())
 }
 
-/// A scalar as yaml.v3 writes it in the style of the one before it.
+/// A scalar in the style of the one before it; a plain text that would mean something else is quoted.
 fn written(value: &Value, style: Style) -> Option<String> {
-    let content = text(value);
-    if content.contains('\n') {
-        return None;
-    }
     match (style, value) {
-        (Style::SingleQuoted, _) => Some(format!("'{}'", content.replace('\'', "''"))),
-        (Style::DoubleQuoted, _) => Some(Value::from(&*content).to_json()),
         (Style::Plain, Value::Str(_)) => {
-            Some(to_yaml(value).trim_end_matches('\n').to_owned()).filter(|t| !t.contains('\n'))
+            Some(to_yaml(value).trim_end_matches('\n').to_owned()).filter(|text| !text.contains('\n'))
         }
-        (Style::Plain, _) => Some(content.into_owned()),
-        (Style::Literal | Style::Folded, _) => None,
+        _ => write::scalar(&text(value), style),
     }
 }

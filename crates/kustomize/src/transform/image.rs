@@ -230,3 +230,6 @@ pub(crate) fn split(image: &str) -> (&str, &str, &str) {
         (Some(colon), None) => (&image[..colon], &image[colon + 1..], ""),
     }
 }
+
+#[cfg(test)]
+mod tests;
