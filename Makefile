@@ -26,8 +26,9 @@ test-cluster:
 	BELAY_TEST_KUBECONFIG=$${KUBECONFIG:?names no cluster} $(CARGO) test --locked -p belay-tests -- cluster_scenarios
 
 ## The figures of this machine.
-bench: build
-	$(CARGO) build --release --locked -p belay-bench -j $(JOBS)
+bench:
+	# One command: features resolve once, so that nothing is compiled twice.
+	$(CARGO) build --release --locked -p belay -p belay-bench -j $(JOBS)
 	target/release/belay-bench
 
 ## Formatting, lints and the shape of the tree.
