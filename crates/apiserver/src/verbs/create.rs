@@ -56,7 +56,7 @@ pub(crate) fn create(call: &Call<'_>, mut object: Object, tracked: bool) -> Resu
 /// A new object has the status that its type begins with, whatever was sent.
 fn reset_status(resource: &Resource, object: &mut Object) {
     object.remove(&["status"]);
-    let Some(field) = resource.schema.field("status").filter(|_| resource.custom.is_none()) else { return };
+    let Some(field) = resource.schema.field("status") else { return };
     if let Some(default) = &field.node.default {
         let mut status = default.clone();
         belay_schema::default_values(&mut status, &field.node);
