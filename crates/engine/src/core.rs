@@ -3,17 +3,19 @@
 //! The watches' callbacks end here: a change is compared with what the engine remembers, and an App
 //! is woken only where there is something to do. Everything is a look into maps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{Change, Entry, Uid};
 use belay_object::ObjectKey;
+use belay_tree::Digest;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::app::{App, HealthScope};
 use crate::apply::Outcome;
+use crate::claims::Claims;
 use crate::live::{Summary, TargetLive, version_number};
 use crate::memory::{Applied, KnownState, Memory};
 
@@ -46,11 +48,13 @@ pub(crate) struct Core {
     wake: Wake,
     apps: Mutex<HashMap<ObjectKey, Arc<AppState>>>,
     interest: Mutex<HashMap<Arc<str>, Interest>>,
+    /// What each App renders.
+    pub claims: Claims,
 }
 
 impl Core {
     pub fn new(wake: Wake) -> Core {
-        Core { wake, apps: Mutex::default(), interest: Mutex::default() }
+        Core { wake, apps: Mutex::default(), interest: Mutex::default(), claims: Claims::default() }
     }
 
     /// The state of an App; a new one where the resource was made anew under the same name.
@@ -139,6 +143,9 @@ impl Core {
             memory.running = false;
             let touched = std::mem::take(&mut memory.touched);
             for key in touched {
+                if memory.moving.contains(&key) {
+                    pause.get_or_insert(Duration::ZERO);
+                }
                 if drifted(&memory, &key, live.entry(&key).as_ref()) && memory.mark_dirty(&key) {
                     pause = Some(memory.pace.pause(Instant::now()));
                 }
@@ -164,8 +171,23 @@ impl Core {
         }
     }
 
+    /// The objects of an App, where they were planned from exactly these inputs.
+    pub fn known_keys(&self, app: &ObjectKey, inputs: &Digest) -> Option<HashSet<ObjectKey>> {
+        let state = self.apps.lock().get(app).cloned()?;
+        let memory = state.memory.lock();
+        (memory.inputs.as_ref() == Some(inputs)).then(|| memory.known.keys().cloned().collect())
+    }
+
+    /// Notes which objects wait for another App to take them over: a change of one wakes the App.
+    pub fn moving(&self, app: &App, state: &AppState, keys: impl Iterator<Item = ObjectKey>) {
+        let keys: HashSet<ObjectKey> = keys.collect();
+        self.register(app, keys.iter());
+        state.memory.lock().moving = keys;
+    }
+
     /// Forgets an App.
     pub fn forget(&self, app: &ObjectKey) {
+        self.claims.forget(app);
         self.apps.lock().remove(app);
         for interest in self.interest.lock().values_mut() {
             interest.retain(|_, apps| {
@@ -186,6 +208,8 @@ fn judge(memory: &mut Memory, change: &Change<Summary>) -> Option<(WakeReason, D
     }
     if memory.running {
         memory.touched.insert(change.key.clone());
+    } else if memory.moving.contains(&change.key) {
+        return Some((WakeReason::Drift, Duration::ZERO));
     } else if drifted(memory, &change.key, now) && memory.mark_dirty(&change.key) {
         return Some((WakeReason::Drift, memory.pace.pause(Instant::now())));
     }

@@ -13,6 +13,7 @@
 //! - [`app`] holds what goes in, [`verdict`] what comes out.
 //! - [`journal`] is how intent reaches disk before act: the inventory is written ahead of every apply
 //!   and shrinks only behind confirmed deletions.
+//! - [`claims`] hands objects over from one App to another.
 //! - `live` is what the watches say about the objects that we applied, `memory` what is remembered of
 //!   them, `core` what a change of one means.
 //! - `apply`, [`prune`] and `settle` are the stages that touch a cluster.
@@ -22,6 +23,7 @@
 
 pub mod app;
 mod apply;
+pub mod claims;
 mod core;
 pub mod journal;
 mod live;
@@ -32,6 +34,7 @@ mod settle;
 pub mod verdict;
 
 pub use app::{App, HealthPolicy, HealthScope, PostRender, Target};
+pub use claims::{IsKnown, Other, Others, Stamp};
 pub use core::{Wake, WakeReason};
 pub use journal::{Journal, JournalError, Progress};
 pub use pipeline::Engine;

@@ -36,6 +36,8 @@ pub(crate) struct Memory {
     pub wait: Option<Wait>,
     /// Objects outside the App whose health it looks at.
     pub listed: HashSet<ObjectKey>,
+    /// Objects that left the render and wait for another App to take them over.
+    pub moving: HashSet<ObjectKey>,
     /// How often repairs were needed of late.
     pub pace: RepairPace,
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use belay_health::Health;
 use belay_object::{GroupKind, Object, ObjectKey};
-use belay_plan::{Applied as AppliedSteps, Held, Inventory, Plan, PruneSet, STAGE_WAIT_S, Stage};
+use belay_plan::{Applied as AppliedSteps, Held, Inventory, Plan, PruneSet, STAGE_WAIT_S, Stage, Step};
 use belay_render::{Known, Memo, Rendered};
 use belay_tree::Digest;
 use tokio::time::Instant;
 
 use crate::app::{App, Target};
 use crate::apply::{self, Item};
+use crate::claims::{self, Others};
 use crate::core::{AppState, Core, Wake};
 use crate::journal::{Journal, Progress};
 use crate::live::{Live, TargetLive};
@@ -27,7 +28,7 @@ use crate::verdict::{Done, Failure, FailureKind, Verdict};
 pub struct Engine {
     memo: Memo,
     live: Live,
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl Engine {
@@ -54,14 +55,21 @@ impl Engine {
     }
 
     /// Brings an App forward as far as it can be now. `recorded` is the inventory as it is written
-    /// down; everything in it that is not rendered any more is a candidate for deletion.
-    pub async fn advance(&self, app: &App, recorded: &Inventory, journal: &dyn Journal) -> (Done, Verdict) {
+    /// down; everything in it that is not rendered any more is a candidate for deletion, unless one of
+    /// the `others` is about to take it over.
+    pub async fn advance(
+        &self,
+        app: &App,
+        recorded: &Inventory,
+        journal: &dyn Journal,
+        others: &dyn Others,
+    ) -> (Done, Verdict) {
         let state = self.core.state(app);
         let _one_at_a_time = state.run.lock().await;
         state.memory.lock().running = true;
         let mut done = Done { inventory: recorded.clone(), ..Done::default() };
         let deadline = Instant::now() + app.timeout;
-        let run = self.run(app, &state, recorded, journal, &mut done);
+        let run = self.run(app, &state, recorded, journal, others, &mut done);
         let end = match tokio::time::timeout_at(deadline, run).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(failure)) => Verdict::Failed(failure),
@@ -74,9 +82,18 @@ impl Engine {
         (done, end)
     }
 
-    /// Deletes everything that a deleted App owned.
-    pub async fn delete_all(&self, target: &Target, inventory: &Inventory, policy: &belay_plan::Policy) -> Pruned {
-        prune::prune(target, &PruneSet::of_deleted_app(inventory), inventory, policy).await
+    /// Deletes everything that a deleted App owned, except what another App is about to take over.
+    pub async fn delete_all(
+        &self,
+        app: &ObjectKey,
+        target: &Target,
+        inventory: &Inventory,
+        policy: &belay_plan::Policy,
+        others: &dyn Others,
+    ) -> Pruned {
+        let set = PruneSet::of_deleted_app(inventory);
+        let claimed = self.claimed(app, target, set.candidates(), others).await;
+        prune::prune(target, &set, inventory, policy, &claimed).await
     }
 
     /// Forgets an App that is gone.
@@ -90,6 +107,7 @@ impl Engine {
         state: &AppState,
         recorded: &Inventory,
         journal: &dyn Journal,
+        others: &dyn Others,
         done: &mut Done,
     ) -> Result<Verdict, Failure> {
         let live = self.live.of(&app.target);
@@ -99,6 +117,7 @@ impl Engine {
             if state.memory.lock().needs_nothing(&inputs, recorded) {
                 done.digest = format!("sha256:{}", known.digest.hex());
                 done.warnings = known.warnings;
+                self.core.claims.set(app, || state.memory.lock().known.keys().cloned().collect());
                 return self.settle(app, state, &live, &inputs).await;
             }
         }
@@ -110,19 +129,57 @@ impl Engine {
             let planned = plan(app, rendered).await?;
             done.warnings.extend(planned.plan.warnings().iter().cloned());
             let steps = self.apply(app, state, &live, &planned, &inputs, recorded, journal, done).await?;
-            prune_stale(app, &planned.plan, &steps, recorded, journal, done).await?;
+            let stale = Stale { plan: &planned.plan, steps: &steps, recorded };
+            self.prune_stale(app, state, stale, journal, others, done).await?;
         }
         self.settle(app, state, &live, &inputs).await
     }
 
+    /// Deletes what left the render. On the way out `done.inventory` is what is left: ours after the
+    /// apply, and what could not be deleted.
+    async fn prune_stale(
+        &self,
+        app: &App,
+        state: &AppState,
+        stale: Stale<'_>,
+        journal: &dyn Journal,
+        others: &dyn Others,
+        done: &mut Done,
+    ) -> Result<(), Failure> {
+        self.core.moving(app, state, std::iter::empty());
+        let Some(set) = stale.set()? else {
+            done.inventory = stale.steps.inventory();
+            return Ok(());
+        };
+        // The stale objects are still listed: a crash from here on leaves none of them untracked.
+        let intent = Progress::Pruning { inventory: done.inventory.clone() };
+        journal.record(intent).await.map_err(|e| Failure::new(FailureKind::Journal, e.to_string()))?;
+        let claimed = self.claimed(&app.key, &app.target, set.candidates(), others).await;
+        // Registered first: a change from here on wakes the App again.
+        self.core.moving(app, state, claimed.keys().cloned());
+        let pruned = prune::prune(&app.target, &set, stale.recorded, &app.policy, &claimed).await;
+        done.inventory = stale.steps.inventory();
+        for entry in &pruned.left {
+            done.inventory.add(entry.clone());
+        }
+        self.core.moving(app, state, pruned.moving.iter().map(|(key, _)| key.clone()));
+        done.pruned = pruned.changes;
+        done.kept = pruned.kept;
+        done.moving = pruned.moving;
+        if pruned.errors.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(FailureKind::Prune, belay_plan::delete_failures(&pruned.errors)))
+    }
+
     /// What is known of a render that need not be made, looked up on a thread of its own.
-    async fn known(&self, app: &App) -> Option<Known> {
+    pub(crate) async fn known(&self, app: &App) -> Option<Known> {
         let (memo, spec, tree) = (self.memo.clone(), app.render.clone(), app.tree.clone());
         tokio::task::spawn_blocking(move || memo.known(&spec, &tree)).await.ok().flatten()
     }
 
     /// Renders on a thread of its own: a tree may be large, and reading it may touch the disk.
-    async fn render(&self, app: &App) -> Result<Arc<Rendered>, Failure> {
+    pub(crate) async fn render(&self, app: &App) -> Result<Arc<Rendered>, Failure> {
         let (memo, spec, tree) = (self.memo.clone(), app.render.clone(), app.tree.clone());
         let rendered = tokio::task::spawn_blocking(move || memo.render(&spec, &tree)).await;
         match rendered {
@@ -148,9 +205,9 @@ impl Engine {
         done: &mut Done,
     ) -> Result<AppliedSteps, Failure> {
         let plan = &planned.plan;
-        live.watch(&app.target, kinds(plan)).await;
         let mut steps = AppliedSteps::new();
         let known = state.memory.lock().renew(inputs, plan);
+        self.core.claims.set(app, || claims::keys_of(plan));
         self.core.register(app, plan.steps().iter().map(|s| s.key()));
         let union = recorded.union(&plan.inventory());
         done.inventory = union.clone();
@@ -160,6 +217,8 @@ impl Engine {
             journal.record(intent).await.map_err(|e| Failure::new(FailureKind::Journal, e.to_string()))?;
         }
         for (stage, of_stage) in plan.stages() {
+            // Stage by stage: a kind may be served only since the stage before defined it.
+            live.watch(&app.target, kinds(of_stage)).await;
             let mut items = Vec::new();
             for step in of_stage {
                 if known.contains(step.key()) {
@@ -240,8 +299,8 @@ impl Engine {
 }
 
 /// A plan with the places that its manifests came from.
-struct Planned {
-    plan: Plan,
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
     origins: HashMap<ObjectKey, String>,
 }
 
@@ -253,7 +312,7 @@ impl Planned {
 
 /// Makes the plan on a thread of its own: post-rendering and ordering thousands of objects takes
 /// long enough to hold others up.
-async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, Failure> {
+pub(crate) async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, Failure> {
     let (post, policy) = (app.post.clone(), app.policy.clone());
     let cluster_scoped = cluster_scoped(app, &rendered).await;
     let made = tokio::task::spawn_blocking(move || {
@@ -303,50 +362,31 @@ fn in_place(why: String, origin: &str) -> String {
     if origin.is_empty() { why } else { format!("{why} (in {origin})") }
 }
 
-fn kinds(plan: &Plan) -> BTreeSet<GroupKind> {
-    plan.steps().iter().map(|s| s.key().kind.clone()).collect()
+fn kinds(steps: &[Step]) -> BTreeSet<GroupKind> {
+    steps.iter().map(|s| s.key().kind.clone()).collect()
 }
 
-/// Deletes what left the render. On the way out `done.inventory` is what is left: ours after the
-/// apply, and what could not be deleted.
-async fn prune_stale(
-    app: &App,
-    plan: &Plan,
-    steps: &AppliedSteps,
-    recorded: &Inventory,
-    journal: &dyn Journal,
-    done: &mut Done,
-) -> Result<(), Failure> {
-    let set = match PruneSet::after(plan, steps, recorded) {
-        Ok(set) if set.is_empty() => {
-            done.inventory = steps.inventory();
-            return Ok(());
+/// What may have to be deleted after an apply.
+struct Stale<'a> {
+    plan: &'a Plan,
+    steps: &'a AppliedSteps,
+    recorded: &'a Inventory,
+}
+
+impl Stale<'_> {
+    /// What is to be deleted; `None` for nothing.
+    fn set(&self) -> Result<Option<PruneSet>, Failure> {
+        match PruneSet::after(self.plan, self.steps, self.recorded) {
+            Ok(set) if set.is_empty() => Ok(None),
+            Ok(set) => Ok(Some(set)),
+            Err(Held::NotWanted) => Ok(None),
+            Err(held) => {
+                let message = format!(
+                    "{held}: the {} objects of the inventory stay; if they are to go, delete them, or the resource that owns them",
+                    self.recorded.len()
+                );
+                Err(Failure::new(FailureKind::Prune, message))
+            }
         }
-        Ok(set) => set,
-        Err(Held::NotWanted) => {
-            done.inventory = steps.inventory();
-            return Ok(());
-        }
-        Err(held) => {
-            let message = format!(
-                "{held}: the {} objects of the inventory stay; if they are to go, delete them, or the resource that owns them",
-                recorded.len()
-            );
-            return Err(Failure::new(FailureKind::Prune, message));
-        }
-    };
-    // The stale objects are still listed: a crash from here on leaves none of them untracked.
-    let intent = Progress::Pruning { inventory: done.inventory.clone() };
-    journal.record(intent).await.map_err(|e| Failure::new(FailureKind::Journal, e.to_string()))?;
-    let pruned = prune::prune(&app.target, &set, recorded, &app.policy).await;
-    done.inventory = steps.inventory();
-    for entry in &pruned.left {
-        done.inventory.add(entry.clone());
     }
-    done.pruned = pruned.changes;
-    done.kept = pruned.kept;
-    if pruned.errors.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(FailureKind::Prune, belay_plan::delete_failures(&pruned.errors)))
 }

@@ -3,6 +3,7 @@
 //! *Invariant* (ACT-1, ACT-2, ACT-6): this runs last, only after every apply of the run went well;
 //! each DELETE is preceded by a read of the live object in this run and carries its uid.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use belay_cluster::{Cluster, DeleteOptions, Error, ErrorKind, List, ListOptions, Propagation, Resource};
@@ -27,22 +28,34 @@ pub struct Pruned {
     pub left: Vec<InventoryEntry>,
     /// What was deleted, or is on its way: to be waited for where that is asked for.
     pub deleted: Vec<InventoryEntry>,
+    /// What another App is about to take over: stays in the inventory until it has.
+    pub moving: Vec<(ObjectKey, ObjectKey)>,
     /// What was left alone, and why, a sentence each.
     pub kept: Vec<String>,
     /// What failed, a sentence each.
     pub errors: Vec<String>,
 }
 
-/// Deletes the candidates in their order.
-pub async fn prune(target: &Target, set: &PruneSet, inventory: &Inventory, policy: &Policy) -> Pruned {
+/// Deletes the candidates in their order, except those that are `claimed` by another App.
+pub(crate) async fn prune(
+    target: &Target,
+    set: &PruneSet,
+    inventory: &Inventory,
+    policy: &Policy,
+    claimed: &HashMap<ObjectKey, ObjectKey>,
+) -> Pruned {
     let mut pruned = Pruned::default();
     for entry in set.candidates() {
-        match delete_one(target, set, entry, inventory, policy).await {
+        match delete_one(target, set, entry, inventory, policy, claimed).await {
             Ok(End::Deleted) => {
                 pruned.changes.push(Change::new(entry.clone(), ChangeKind::Deleted));
                 pruned.deleted.push(entry.clone());
             }
             Ok(End::Gone) => pruned.changes.push(Change::new(entry.clone(), ChangeKind::Deleted)),
+            Ok(End::Moving(to)) => {
+                pruned.moving.push((entry.key.clone(), to));
+                pruned.left.push(entry.clone());
+            }
             Ok(End::Kept(why)) => {
                 pruned.changes.push(Change::new(entry.clone(), ChangeKind::Skipped));
                 pruned.kept.push(format!("{} is left alone: {why}", entry.key));
@@ -59,6 +72,7 @@ pub async fn prune(target: &Target, set: &PruneSet, inventory: &Inventory, polic
 enum End {
     Gone,
     Deleted,
+    Moving(ObjectKey),
     Kept(String),
 }
 
@@ -68,6 +82,7 @@ async fn delete_one(
     entry: &InventoryEntry,
     inventory: &Inventory,
     policy: &Policy,
+    claimed: &HashMap<ObjectKey, ObjectKey>,
 ) -> Result<End, String> {
     let key = &entry.key;
     let failed = |e: Error| refusal(&e).query_message(key);
@@ -86,6 +101,9 @@ async fn delete_one(
         Fate::Gone => Ok(End::Gone),
         Fate::Leaving => Ok(End::Deleted),
         Fate::Kept(why) => Ok(End::Kept(why.to_string())),
+        Fate::Delete(certificate) if claimed.contains_key(&certificate.entry().key) => {
+            Ok(End::Moving(claimed[key].clone()))
+        }
         Fate::Delete(certificate) => delete(target, &resource, certificate).await,
     }
 }

@@ -19,6 +19,8 @@ pub struct Done {
     pub pruned: ChangeSet,
     /// What would have been deleted and was left alone, and why, a sentence each.
     pub kept: Vec<String>,
+    /// What left the render and stays ours until another App has taken it over: the object and the App.
+    pub moving: Vec<(ObjectKey, ObjectKey)>,
     /// What is, or may be, ours in the cluster.
     pub inventory: Inventory,
     /// `sha256:...` of the rendered objects; empty where nothing was rendered.

@@ -13,6 +13,7 @@ use belay_controller::{Next, finalizer};
 use belay_engine::{App, Done, Engine, FailureKind, Journal, JournalError, PostRender, Progress, Verdict};
 use belay_object::{Condition, ConditionStatus, Object};
 use belay_plan::Inventory;
+use belay_source::Fetched;
 use belay_tree::DigestBuilder;
 use parking_lot::Mutex;
 
@@ -45,6 +46,7 @@ impl Kustomizations {
             self.engine.forget(&key(&name));
             return Next::Done;
         };
+        let object = self.shared.written.newest(object);
         let spec = match Kustomization::read(&object) {
             Ok(spec) => spec,
             Err(e) => {
@@ -115,7 +117,7 @@ impl Kustomizations {
         };
         let target = self.targets.of(spec).await.map_err(refuse)?;
         let policy = lower::policy(spec, &self.shared.settings).map_err(|e| refuse(format!("{e:?}")))?;
-        let pruned = self.engine.delete_all(&target, inventory, &policy).await;
+        let pruned = self.engine.delete_all(&lower::key(object), &target, inventory, &policy, self).await;
         if !pruned.errors.is_empty() {
             return Err(refuse(pruned.errors.join("; ")));
         }
@@ -157,16 +159,16 @@ fn key(name: &Name) -> belay_object::ObjectKey {
 }
 
 /// One run over one Kustomization.
-struct Run<'a> {
-    controller: &'a Kustomizations,
-    object: Arc<Object>,
-    spec: Kustomization,
-    status: KustomizationStatus,
-    started: Instant,
+pub(crate) struct Run<'a> {
+    pub controller: &'a Kustomizations,
+    pub object: Arc<Object>,
+    pub spec: Kustomization,
+    pub status: KustomizationStatus,
+    pub started: Instant,
 }
 
 /// Something stands before the engine: how the run ends.
-enum Stop {
+pub(crate) enum Stop {
     /// Reported as this.
     Verdict(report::Verdict),
     /// Not reported: come back when woken.
@@ -186,7 +188,8 @@ impl Run<'_> {
         match self.prepare(&report).await {
             Ok(app) => {
                 let journal = StatusJournal { run: &self, report: &report };
-                let (done, verdict) = self.controller.engine.advance(&app, &self.status.inventory, &journal).await;
+                let (done, verdict) =
+                    self.controller.engine.advance(&app, &self.status.inventory, &journal, self.controller).await;
                 self.conclude(report, done, verdict).await
             }
             Err(Stop::Verdict(verdict)) => self.end(report, verdict, true).await,
@@ -231,6 +234,12 @@ impl Run<'_> {
                 dependencies::Held::NotReady(why) => stop(report::Verdict::DependencyNotReady(why)),
                 dependencies::Held::Expression(why) => stop(report::Verdict::InvalidExpression(why)),
             })?;
+        self.lower(&fetched).await
+    }
+
+    /// The App, from what the source has.
+    pub async fn lower(&self, fetched: &Fetched) -> Result<App, Stop> {
+        let (spec, shared) = (&self.spec, self.shared());
         if spec.decryption {
             return Err(self.failed(
                 FailureStage::Build,
@@ -239,10 +248,10 @@ impl Run<'_> {
         }
         let post = self.post_render().await?;
         let target = self.controller.targets.of(spec).await.map_err(|why| self.failed(FailureStage::Apply, why))?;
-        lower::app(&self.object, spec, &fetched, target, post, &shared.settings).map_err(|e| match e {
+        lower::app(&self.object, spec, fetched, target, post, &shared.settings).map_err(|e| match e {
             LowerError::Path(why) => self.failed(FailureStage::Artifact, why),
             LowerError::Build(why) => self.failed(FailureStage::Build, why),
-            LowerError::Expression(why) => stop(report::Verdict::InvalidExpression(why)),
+            LowerError::Expression(why) => Stop::Verdict(report::Verdict::InvalidExpression(why)),
         })
     }
 
@@ -274,6 +283,9 @@ impl Run<'_> {
     /// Turns what the engine says into the status and events.
     async fn conclude(&self, report: Mutex<KustomizationReport>, done: Done, verdict: Verdict) -> Next {
         let changed = done.applied.has_changes() || !done.pruned.is_empty();
+        for (object, to) in &done.moving {
+            tracing::info!(kustomization = %self.spec.owner().name, "{object} stays until {to} has taken it over");
+        }
         for kept in &done.kept {
             tracing::info!(kustomization = %self.spec.owner().name, "{kept}");
         }
@@ -290,7 +302,10 @@ impl Run<'_> {
                 report.applied(&done.applied);
             }
             report.pruned(&done.pruned);
-            report.set_inventory(&done.inventory);
+            // A build that failed changed nothing: where there was no inventory there is none.
+            if !matches!(&verdict, Verdict::Failed(f) if f.kind == FailureKind::Render) {
+                report.set_inventory(&done.inventory);
+            }
         }
         let verdict = match verdict {
             Verdict::Settled { waited } => {

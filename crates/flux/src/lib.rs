@@ -13,6 +13,7 @@ mod dependencies;
 pub mod duration;
 mod git_repository;
 mod git_spec;
+mod handover;
 pub mod install;
 mod kustomization;
 mod lower;

@@ -11,7 +11,7 @@ use belay_object::{GroupKind, Object, ObjectKey, Value, object};
 use belay_plan::{IgnoreRules, Manager, Marks, Policy, Protection, Takeover};
 use belay_render::{Image, Patch, RenderSpec};
 use belay_source::Fetched;
-use belay_tree::{DigestBuilder, TreePath};
+use belay_tree::{Digest, DigestBuilder, TreePath};
 
 use crate::names;
 use crate::shared::Settings;
@@ -48,10 +48,8 @@ pub(crate) fn app(
     } else {
         HealthScope::Listed(spec.health_checks.clone())
     };
-    let mut rules = DigestBuilder::new("belay flux rules 1");
-    rules.part(object.get("spec").unwrap_or(&Value::Null).to_json());
     Ok(App {
-        key: ObjectKey::new(names::KUSTOMIZE_GROUP, "Kustomization", object.namespace(), object.name()),
+        key: key(object),
         uid: object.uid().into(),
         revision: fetched.revision.clone(),
         tree: fetched.tree.clone(),
@@ -59,10 +57,22 @@ pub(crate) fn app(
         post,
         target,
         policy: Arc::new(policy(spec, settings)?),
-        rules: rules.finish(),
+        rules: rules(object),
         health: HealthPolicy { scope, exprs: Arc::new(exprs), fail_fast: true },
         timeout: spec.timeout.to_std(),
     })
+}
+
+/// The key of a Kustomization.
+pub(crate) fn key(object: &Object) -> ObjectKey {
+    ObjectKey::new(names::KUSTOMIZE_GROUP, "Kustomization", object.namespace(), object.name())
+}
+
+/// Digest of all of a spec.
+pub(crate) fn rules(object: &Object) -> Digest {
+    let mut rules = DigestBuilder::new("belay flux rules 1");
+    rules.part(object.get("spec").unwrap_or(&Value::Null).to_json());
+    rules.finish()
 }
 
 pub(crate) fn render(spec: &Kustomization, dir: TreePath) -> RenderSpec {

@@ -40,6 +40,17 @@ impl Targets {
         }
     }
 
+    /// Whether a Kustomization goes to the cluster of a target.
+    pub fn is_same(spec: &Kustomization, target: &Target) -> bool {
+        match &spec.kube_config {
+            None => target.id.is_empty(),
+            Some(KubeConfigRef::ConfigMap { .. }) => false,
+            Some(KubeConfigRef::Secret { name, key }) => {
+                target.id.strip_prefix(&*format!("{}/{name}/{key}@", spec.meta.namespace)).is_some()
+            }
+        }
+    }
+
     /// The target of a Kustomization. An error is the sentence about it.
     pub async fn of(&self, spec: &Kustomization) -> Result<Target, String> {
         let namespace = &spec.meta.namespace;
