@@ -2,3 +2,4 @@
 #![warn(missing_docs)]
 
 pub mod git_server;
+pub mod wire;

@@ -1,6 +1,7 @@
 //! One integration binary: corpora, recordings, scenarios and fault sweeps, a module each.
 
 mod cluster;
+mod flux;
 mod flux_definitions;
 mod kustomize_corpus;
 mod schemas;
