@@ -133,10 +133,7 @@ impl GitRepositories {
         let secrets = self.secrets(spec).await?;
         let (include, included) = self.include(spec)?;
         let git = git_spec::lower(spec, &secrets, include)?;
-        // Asked for by hand: somebody has just pushed and wants no older answer.
-        let handled = object.at(&["status", "lastHandledReconcileAt"]).and_then(Value::as_str).unwrap_or_default();
-        let max_age = if spec.meta.is_requested(handled) { Duration::ZERO } else { SHARED_LISTING };
-        let fetched = self.repositories.fetch(&git, max_age).await.map_err(|e| failure(spec, &e))?;
+        let fetched = self.repositories.fetch(&git, max_age(object, spec)).await.map_err(|e| failure(spec, &e))?;
         report.fetched();
         match (&spec.verify, &fetched.verified) {
             (Some(verify), Some(good)) => told_verified(report, verify.mode, &fetched, good),
@@ -228,6 +225,17 @@ impl GitRepositories {
         }
         Ok((trees, artifacts))
     }
+}
+
+/// How old a listing of refs may be. Who asks for a look has just pushed, and who changed an object
+/// that was looked at before (resumed it, say) wants no older answer either: the next look is an
+/// interval away.
+fn max_age(object: &Object, spec: &GitRepository) -> Duration {
+    let status = |field: &str| object.at(&["status", field]);
+    let handled = status("lastHandledReconcileAt").and_then(Value::as_str).unwrap_or_default();
+    let observed = status("observedGeneration").and_then(Value::as_i64).unwrap_or_default();
+    let changed = observed > 0 && observed != object.generation();
+    if changed || spec.meta.is_requested(handled) { Duration::ZERO } else { SHARED_LISTING }
 }
 
 fn retry(name: &Name, doing: &str, error: &belay_cluster::Error) -> Next {
