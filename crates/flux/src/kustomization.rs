@@ -46,7 +46,6 @@ impl Kustomizations {
             self.engine.forget(&key(&name));
             return Next::Done;
         };
-        let object = self.shared.written.newest(object);
         let spec = match Kustomization::read(&object) {
             Ok(spec) => spec,
             Err(e) => {

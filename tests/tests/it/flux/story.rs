@@ -162,7 +162,8 @@ async fn a_restart_changes_nothing_and_writes_nothing() {
     for _ in 0..2 {
         w.stop().await;
         w.start().await;
-        w.until("all is looked at again", || (w.controllers.as_ref()?.renders().renders >= 2).then_some(())).await;
+        w.until("all is looked at again", || (w.controllers.as_ref()?.memo().counts().renders >= 2).then_some(()))
+            .await;
         w.quiet().await;
         let writes: Vec<_> =
             w.wire.log(0).into_iter().filter(|r| !r.starts_with("GET") && !r.contains("dryRun=All")).collect();
@@ -183,7 +184,7 @@ async fn a_steady_cluster_costs_no_request() {
         w.until("the last map", || w.get(MAPS, "apps", &format!("a-{n}"))).await;
     }
     w.quiet().await;
-    let (sent, renders) = (w.wire.count(), w.controllers.as_ref().unwrap().renders().renders);
+    let (sent, renders) = (w.wire.count(), w.controllers.as_ref().unwrap().memo().counts().renders);
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(w.wire.log(sent), Vec::<String>::new());
 
@@ -193,7 +194,7 @@ async fn a_steady_cluster_costs_no_request() {
         w.ready(&format!("app-{n}"), &revision).await;
     }
     w.quiet().await;
-    assert_eq!(w.controllers.as_ref().unwrap().renders().renders, renders + 1);
+    assert_eq!(w.controllers.as_ref().unwrap().memo().counts().renders, renders + 1);
     let applied: Vec<_> = w.wire.log(sent).into_iter().filter(|r| r.contains("/configmaps/")).collect();
     assert!(!applied.is_empty() && applied.iter().all(|r| r.contains("/a-3")), "{applied:?}");
 }
