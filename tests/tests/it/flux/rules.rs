@@ -53,7 +53,7 @@ async fn a_dependency_s_own_expression_replaces_the_check() {
 #[tokio::test]
 async fn a_rollout_is_waited_for_and_a_broken_image_fails_and_heals() {
     let w = World::with_files(&[("app/web.yaml", &deployment("web", "shop/web:1"))]).await;
-    // The time is that of the wait for health: short enough to end within the test.
+    // The time is that of the wait for health; Flux gives no run less than 30 s, whatever is written.
     w.apply(&kustomization("apps", "app", "wait: true\ntimeout: 2s\nretryInterval: 1h"));
     let first = w
         .until("a revision", || Some(w.the(REPOSITORY, "repo").str_at(&["status", "artifact", "revision"])?.to_owned()))
