@@ -19,7 +19,7 @@ use regex::Regex;
 use tokio::time::Instant;
 
 /// How long anything may take before a test fails.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 /// How long no request makes quiet.
 const CALM: Duration = Duration::from_millis(150);
 
