@@ -165,10 +165,23 @@ async fn lead(cluster: &Cluster, global: &Global, args: &RunArgs) -> (Vec<Candid
         options.lease_duration = args.leader_election_lease_duration;
         let mut candidate = Candidate::start(cluster.clone(), options);
         tracing::info!(lease, namespace, "waiting to lead");
-        leadership = candidate.elected().await;
+        leadership = elected(cluster, &mut candidate, lease).await;
         candidates.push(candidate);
     }
     (candidates, leadership)
+}
+
+/// Waits for a Lease, and says every ten seconds why it is still waited for.
+async fn elected(cluster: &Cluster, candidate: &mut Candidate, lease: &str) -> Leadership {
+    loop {
+        if let Ok(leadership) = tokio::time::timeout(Duration::from_secs(10), candidate.elected()).await {
+            return leadership;
+        }
+        match cluster.without_retries().version().await {
+            Ok(_) => tracing::info!(lease, "another process holds the Lease; waiting for it to end"),
+            Err(e) => tracing::error!(lease, error = %e, "the cluster does not answer; waiting for it"),
+        }
+    }
 }
 
 fn settings(global: &Global, args: &RunArgs) -> Settings {

@@ -217,6 +217,12 @@ impl Shared {
     pub fn tell(&self, object: &Object, component: &str, events: Vec<Event>) {
         for event in events {
             let kind = if event.severity.event_type() == "Warning" { EventKind::Warning } else { EventKind::Normal };
+            // Compat(flux 2.9): the keys by which `logs` filters.
+            let (namespace, name, message) = (object.namespace(), object.name(), event.message.as_str());
+            match kind {
+                EventKind::Warning => tracing::error!(controllerKind = object.kind(), namespace, name, "{message}"),
+                EventKind::Normal => tracing::info!(controllerKind = object.kind(), namespace, name, "{message}"),
+            }
             self.recorder.record(RecordedEvent {
                 involved: Involved::of(object),
                 kind,
