@@ -19,7 +19,6 @@ mod filtered;
 pub mod git;
 pub mod git_http;
 pub mod ignore;
-pub mod semver;
 mod sparse;
 
 pub use artifact::{Artifact, ArtifactStore};

@@ -2,8 +2,8 @@
 
 use super::remote::Advertised;
 use super::spec::Reference;
-use crate::semver::{Range, Version};
 use crate::{Error, ErrorKind};
+use belay_semver::{Constraints, Version};
 use gix::hash::ObjectId;
 
 /// The commit that a reference means at this time.
@@ -52,7 +52,7 @@ pub(crate) fn prefix(reference: &Reference) -> Option<String> {
 pub(crate) fn check(reference: &Reference) -> Result<(), Error> {
     let name = match reference {
         Reference::SemVer(range) => {
-            return Range::parse(range)
+            return Constraints::parse(range)
                 .map(|_| ())
                 .map_err(|error| Error::new(ErrorKind::Spec, format!("semver parse error: {error}")));
         }
@@ -97,9 +97,9 @@ pub(crate) fn resolve(reference: &Reference, refs: &[Advertised]) -> Result<Targ
             .map(|r| target(r, name))
             .ok_or_else(|| not_found(format!("unable to resolve ref '{name}' to a specific commit"))),
         Reference::SemVer(range) => {
-            let parsed = Range::parse(range)
+            let parsed = Constraints::parse(range)
                 .map_err(|error| Error::new(ErrorKind::Spec, format!("semver parse error: {error}")))?;
-            let tags = refs.iter().filter_map(|r| Version::parse(r.name.strip_prefix("refs/tags/")?));
+            let tags = refs.iter().filter_map(|r| Version::tag(r.name.strip_prefix("refs/tags/")?).ok());
             // Flux breaks ties of build metadata by the commits' times, which are not known
             // before they are fetched; the metadata's own order is as good.
             let best = parsed
