@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const ROWS: &[&[&str]] = &[
     &["object", "tree", "net", "semver"],
     &["yaml", "expr"],
-    &["schema", "health"],
+    &["schema", "health", "gotemplate"],
     &["kustomize", "plan", "source", "cluster", "apiserver"],
     &["render", "controller"],
     &["engine"],

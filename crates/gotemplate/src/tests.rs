@@ -1,0 +1,1 @@
+//! Tests of the crate; each module has one `check`.
