@@ -39,7 +39,7 @@ lint:
 
 ## The guide: every crate's documentation.
 doc:
-	$(CARGO) doc --locked --workspace --no-deps
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
 
 clean:
 	$(CARGO) clean

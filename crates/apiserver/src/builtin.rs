@@ -1,8 +1,8 @@
 //! What built-in kinds mean: defaults, validation, allocation of addresses and ports.
 //!
 //! Objects stay plain values. [`normal_form`] reads them as Go's structs would and writes them back, [`defaults`] fills
-//! in what was left out, [`validate`] says what is wrong, [`prepare`] does what strategies and admission plugins do.
-//! [`Kind`](kind::Kind) puts these together for one kind; [`install`] is the list of all.
+//! in what was left out, [`validate`] says what is wrong, `prepare` does what strategies and admission plugins do.
+//! [`Kind`] puts these together for one kind; `install` is the list of all.
 
 use crate::plugin::Plugins;
 

@@ -1,10 +1,10 @@
 //! Controllers that simulate a cluster: workloads become pods, pods become ready, owners are followed.
 //!
 //! One task does it all. It is woken by writes, reads every table's history up to the present, and from each change
-//! derives keys of objects to look at ([`observe`]); a key stands in the queue once. Looking at an object means: read
-//! what is stored, decide, write ([`sync`]). Nothing polls, and a change costs what hangs on it, not what is stored.
+//! derives keys of objects to look at (`observe`); a key stands in the queue once. Looking at an object means: read
+//! what is stored, decide, write (`sync`). Nothing polls, and a change costs what hangs on it, not what is stored.
 //!
-//! *Invariant*: before a key is worked on, the indexes ([`index`]) hold everything that had been written by then, so that
+//! *Invariant*: before a key is worked on, the indexes (`index`) hold everything that had been written by then, so that
 //! no controller makes twice what it has just made.
 
 use std::time::Duration;

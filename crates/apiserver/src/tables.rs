@@ -1,6 +1,6 @@
 //! The columns in which objects are printed: server-side printing, as `kubectl get` asks for it.
 //!
-//! Built-in kinds stand in one table of columns ([`kinds`]). A custom resource's columns are its definition's matter,
+//! Built-in kinds stand in one table of columns (`kinds`). A custom resource's columns are its definition's matter,
 //! what a Table looks like on the wire the HTTP face's.
 
 use belay_object::{Object, Value};

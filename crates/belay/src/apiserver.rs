@@ -17,7 +17,7 @@ pub struct ApiserverArgs {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Simulate controllers and a node: Deployments become Pods that run
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     controllers: bool,
     /// Milliseconds from a Pod's start until it is ready
     #[arg(long, default_value_t = 500)]

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Command::Cluster(ClusterCommand::Completion { shell }) => {
             clap_complete::generate(
                 *shell,
-                &mut belay_cli::args::readable(Cli::command()),
+                &mut belay_cli::args::with_go_flags(Cli::command()),
                 "belay",
                 &mut std::io::stdout(),
             );

@@ -52,7 +52,7 @@ pub struct RunArgs {
     #[arg(long)]
     override_manager: Vec<String>,
     /// Only this namespace instead of all
-    #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     watch_all_namespaces: bool,
     /// Only resources with these labels
     #[arg(long, default_value = "")]
@@ -67,7 +67,7 @@ pub struct RunArgs {
     #[arg(long)]
     insecure_kubeconfig_tls: bool,
     /// Take the controllers' Leases before anything is written
-    #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     enable_leader_election: bool,
     /// How long a Lease is valid
     #[arg(long, default_value = "35s", value_parser = duration)]

@@ -1,8 +1,9 @@
 //! The command line's grammar: Flux's verbs, flags and defaults for the kinds that Belay serves.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps Kubernetes clusters equal to what Git says.
 #[derive(Parser, Debug)]
@@ -27,13 +28,13 @@ pub struct Global {
     #[arg(short = 'n', long, global = true, env = "FLUX_SYSTEM_NAMESPACE", default_value = "flux-system")]
     pub namespace: String,
     /// Use the namespace of the kubeconfig's context
-    #[arg(long, global = true, env = "FLUX_NS_FOLLOWS_KUBE_CONTEXT", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long, global = true, env = "FLUX_NS_FOLLOWS_KUBE_CONTEXT")]
     pub ns_follows_kube_context: bool,
     /// How long to wait for what the command started
     #[arg(long, global = true, default_value = "5m0s", value_parser = duration)]
     pub timeout: std::time::Duration,
     /// Say more
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long, global = true)]
     pub verbose: bool,
     /// Path of the kubeconfig file
     #[arg(long, global = true, value_name = "FILE")]
@@ -66,7 +67,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub certificate_authority: Option<PathBuf>,
     /// Do not verify the API server's certificate
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long, global = true)]
     pub insecure_skip_tls_verify: bool,
     /// Server name for certificate validation
     #[arg(long, global = true)]
@@ -132,7 +133,7 @@ pub enum ClusterCommand {
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Check only what is needed before an installation
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub pre: bool,
     /// How often to look while waiting
     #[arg(long, default_value = "5s", value_parser = duration)]
@@ -142,29 +143,29 @@ pub struct CheckArgs {
 #[derive(Args, Debug)]
 pub struct InstallArgs {
     /// Print the manifests instead of applying them
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub export: bool,
     /// The image of the controllers
     #[arg(long, default_value_t = format!("ghcr.io/belay-gitops/belay:v{}", env!("CARGO_PKG_VERSION")))]
     pub image: String,
     /// Install the definitions only: the controllers run elsewhere, with `belay run`
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub crds_only: bool,
     /// Install over an installation that a GitOps tool manages
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub force: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct UninstallArgs {
     /// Leave the namespace
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub keep_namespace: bool,
     /// Say what would be deleted
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub dry_run: bool,
     /// Do not ask
-    #[arg(short = 's', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 's', long)]
     pub silent: bool,
 }
 
@@ -175,7 +176,7 @@ pub struct CreateFlags {
     #[arg(long, default_value = "1m0s", value_parser = duration)]
     pub interval: std::time::Duration,
     /// Print YAML instead of applying
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub export: bool,
     /// Labels (key=value); may be repeated or comma separated
     #[arg(long, value_delimiter = ',')]
@@ -252,7 +253,7 @@ pub struct CreateGitArgs {
     #[arg(long)]
     pub sparse_checkout_paths: Vec<String>,
     /// Fetch submodules
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub recurse_submodules: bool,
 }
 
@@ -268,13 +269,13 @@ pub struct CreateKustomizationArgs {
     #[arg(long, default_value = "./")]
     pub path: String,
     /// Delete what left the source
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub prune: bool,
     /// Wait for everything to become healthy
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub wait: bool,
     /// Recreate on immutable field changes
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub force: bool,
     /// Namespace for all objects
     #[arg(long)]
@@ -311,13 +312,13 @@ pub struct GetFlags {
     /// Only this one
     pub name: Option<String>,
     /// In all namespaces
-    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Leave the column names out
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub no_header: bool,
     /// Watch for changes
-    #[arg(short = 'w', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 'w', long)]
     pub watch: bool,
     /// Only those whose condition has a status: type=status or type!=status
     #[arg(long)]
@@ -341,7 +342,7 @@ pub enum GetCommand {
         #[command(flatten)]
         flags: GetFlags,
         /// Show the source
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+        #[arg(long)]
         show_source: bool,
     },
     /// Everything
@@ -362,7 +363,7 @@ pub struct Which {
     /// Names
     pub names: Vec<String>,
     /// All of the namespace
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub all: bool,
 }
 
@@ -383,7 +384,7 @@ pub enum ExportSourceCommand {
         #[command(flatten)]
         which: Which,
         /// With the Secret that it names
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+        #[arg(long)]
         with_credentials: bool,
     },
 }
@@ -398,7 +399,7 @@ pub enum ReconcileCommand {
     Kustomization {
         name: String,
         /// Its source first
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+        #[arg(long)]
         with_source: bool,
     },
 }
@@ -414,7 +415,7 @@ pub struct SuspendFlags {
     #[command(flatten)]
     pub which: Which,
     /// Wait until each is ready (resume)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub wait: bool,
 }
 
@@ -444,7 +445,7 @@ pub enum DeleteCommand {
     Kustomization {
         name: String,
         /// Do not ask
-        #[arg(short = 's', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+        #[arg(short = 's', long)]
         silent: bool,
     },
 }
@@ -455,7 +456,7 @@ pub enum DeleteSourceCommand {
     Git {
         name: String,
         /// Do not ask
-        #[arg(short = 's', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+        #[arg(short = 's', long)]
         silent: bool,
     },
 }
@@ -467,7 +468,7 @@ pub enum TreeCommand {
     Kustomization {
         name: String,
         /// Only Flux's own kinds
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+        #[arg(long)]
         compact: bool,
         /// json or yaml instead of a drawing
         #[arg(short = 'o', long)]
@@ -493,16 +494,16 @@ pub struct EventsArgs {
     #[arg(long = "for", value_name = "KIND/NAME")]
     pub of: Option<String>,
     /// In all namespaces
-    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Go on as they come
-    #[arg(short = 'w', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 'w', long)]
     pub watch: bool,
     /// Normal, Warning
     #[arg(long, value_delimiter = ',')]
     pub types: Vec<String>,
     /// Leave the column names out
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub no_header: bool,
 }
 
@@ -524,10 +525,10 @@ pub struct LogsArgs {
     #[arg(long, default_value_t = -1)]
     pub tail: i64,
     /// Go on as they come
-    #[arg(short = 'f', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 'f', long)]
     pub follow: bool,
     /// About objects in all namespaces
-    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Where the controllers run
     #[arg(long, default_value = "flux-system")]
@@ -548,7 +549,7 @@ pub struct BuildFlags {
     #[arg(long, value_delimiter = ',')]
     pub ignore_paths: Vec<String>,
     /// Undefined variables are errors
-    #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, default_value_t = true, action = ArgAction::Set)]
     pub strict_substitute: bool,
 }
 
@@ -560,7 +561,7 @@ pub enum BuildCommand {
         #[command(flatten)]
         flags: BuildFlags,
         /// Touch no cluster: variables from the cluster stay unresolved
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+        #[arg(long)]
         dry_run: bool,
     },
 }
@@ -578,38 +579,51 @@ pub enum DiffCommand {
 #[derive(Args, Debug)]
 pub struct StatsArgs {
     /// In all namespaces
-    #[arg(short = 'A', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(short = 'A', long)]
     pub all_namespaces: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct VersionArgs {
     /// Only the command's own version
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    #[arg(long)]
     pub client: bool,
     /// json or yaml
     #[arg(short = 'o', long)]
     pub output: Option<Format>,
 }
 
-/// Makes the help of a command and of all below it short: a flag that is on or off shows neither its
-/// values nor its default.
-pub fn readable(command: clap::Command) -> clap::Command {
+/// Gives a command and all below it Go's habits for flags that are on or off: `--wait`,
+/// `--wait=true` and `--wait=false`. The help shows neither their values nor their defaults.
+pub fn with_go_flags(command: clap::Command) -> clap::Command {
     let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
-    let command = command.mut_args(|arg| match arg.get_num_args() {
-        Some(range) if range.min_values() == 0 && range.max_values() == 1 && arg.is_require_equals_set() => {
-            arg.hide_possible_values(true).hide_default_value(true).value_name("BOOL")
-        }
+    let command = command.mut_args(|arg| match arg.get_action() {
+        ArgAction::SetTrue => on_or_off(arg).action(ArgAction::Set).default_value("false"),
+        ArgAction::Set if arg.get_default_values() == ["true"] => on_or_off(arg),
         _ => arg,
     });
-    names.iter().fold(command, |command, name| command.mut_subcommand(name, readable))
+    names.iter().fold(command, |command, name| command.mut_subcommand(name, with_go_flags))
+}
+
+fn on_or_off(arg: clap::Arg) -> clap::Arg {
+    arg.num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_parser(clap::value_parser!(bool))
+        .value_name("BOOL")
+        .hide_possible_values(true)
+        .hide_default_value(true)
+}
+
+/// Parses these arguments, the program's name first.
+pub fn parse_from<T: Parser, A: Into<OsString> + Clone>(line: impl IntoIterator<Item = A>) -> Result<T, clap::Error> {
+    with_go_flags(T::command()).try_get_matches_from(line).and_then(|matches| T::from_arg_matches(&matches))
 }
 
 /// Parses the process's arguments. Wrong ones end it with exit status 1, as Flux's, and with 2 where
 /// 1 says something else (`diff`).
 pub fn parse<T: Parser>() -> T {
-    let parsed = readable(T::command()).try_get_matches().and_then(|matches| T::from_arg_matches(&matches));
-    parsed.unwrap_or_else(|e| {
+    parse_from(std::env::args_os()).unwrap_or_else(|e| {
         let _ = e.print();
         let is_diff = std::env::args().skip(1).find(|a| !a.starts_with('-')).is_some_and(|a| a == "diff");
         std::process::exit(match (e.use_stderr(), is_diff) {

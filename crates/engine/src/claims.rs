@@ -34,7 +34,7 @@ pub struct Stamp {
 impl Stamp {
     /// The stamp of an App as it is.
     pub fn of(app: &App) -> Stamp {
-        Stamp { uid: app.uid.clone(), revision: app.revision.clone(), rules: app.rules.clone() }
+        Stamp { uid: app.uid.clone(), revision: app.revision.clone(), rules: app.rules }
     }
 }
 

@@ -141,7 +141,7 @@ impl Memory {
             }
             self.known.insert(step.key().clone(), Known { desired, state });
         }
-        self.inputs = Some(inputs.clone());
+        self.inputs = Some(*inputs);
         unchanged
     }
     /// Marks an object to be looked at by the next run; gives whether it is one of ours.

@@ -110,7 +110,7 @@ pub(crate) fn judge(app: &App, memory: &mut Memory, inputs: &Digest, pending: Ve
         memory.wait = None;
         return failed(pending, after, true);
     }
-    memory.wait = Some(Wait { inputs: inputs.clone(), since });
+    memory.wait = Some(Wait { inputs: *inputs, since });
     let mut left = app.timeout - after;
     // An object whose health changes by time alone is looked at again then.
     let wall = jiff::Timestamp::now();

@@ -1,7 +1,7 @@
 //! The custom resource definitions of Flux's kinds.
 //!
-//! The facts stand in the `.crd` files beside this one, a line for each field; [`source`] reads
-//! them and [`definition`] makes objects of them. They are what Flux v2.9 installs, field for
+//! The facts stand in the `.crd` files beside this one, a line for each field; `source` reads
+//! them and `definition` makes objects of them. They are what Flux v2.9 installs, field for
 //! field: types, defaults, patterns, rules, columns. The words are our own.
 
 mod definition;

@@ -1,5 +1,8 @@
 //! One integration binary: corpora, recordings, scenarios and fault sweeps, a module each.
 
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
 mod cluster;
 mod flux;
 mod flux_definitions;

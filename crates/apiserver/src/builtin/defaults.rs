@@ -1,7 +1,7 @@
 //! What the server fills in where a client left something out.
 //!
 //! Defaults belong to Go's structs, wherever one stands: a probe has the same in a Pod and in a CronJob's template. One
-//! walk over the object applies the table [`FIELDS`] and the functions of [`special_of`], parents first. What belongs to
+//! walk over the object applies the table `FIELDS` and the functions of `special_of`, parents first. What belongs to
 //! an object as a whole (and not to a template of it) is keyed by the kind's own struct.
 //!
 //! *Invariant*: applying twice changes nothing more, and only the object is looked at.

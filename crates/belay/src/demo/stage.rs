@@ -10,7 +10,6 @@ use belay_cluster::Cluster;
 use belay_controller::Leadership;
 use belay_flux::{Controllers, Options, Settings};
 use belay_source::git_http::{GitServer, GitServerOptions};
-use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
@@ -111,7 +110,7 @@ impl Stage {
         let words = words.split_whitespace();
         let kubeconfig = self.kubeconfig.display().to_string();
         let line = ["belay", "--kubeconfig", &kubeconfig].into_iter().chain(words);
-        let cli = crate::Cli::try_parse_from(line)?;
+        let cli = belay_cli::args::parse_from::<crate::Cli, _>(line)?;
         let crate::Command::Cluster(command) = cli.command else { bail!("no command for a cluster") };
         self.carry_out(cli.global, command).await
     }

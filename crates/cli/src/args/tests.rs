@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn the_grammar_is_sound() {
-    readable(ClusterCli::command()).debug_assert();
+    with_go_flags(ClusterCli::command()).debug_assert();
 }
 
 #[test]
 fn flags_that_are_on_or_off_are_taken_as_gos_commands_take_them() {
-    let verbose = |line: &str| ClusterCli::try_parse_from(line.split(' ')).map(|cli| cli.global.verbose).ok();
+    let verbose = |line: &str| parse_from(line.split(' ')).map(|cli: ClusterCli| cli.global.verbose).ok();
     assert_eq!(verbose("belay check --verbose"), Some(true));
     assert_eq!(verbose("belay check --verbose=true"), Some(true));
     assert_eq!(verbose("belay check --verbose=false"), Some(false));
@@ -19,7 +19,7 @@ fn flags_that_are_on_or_off_are_taken_as_gos_commands_take_them() {
 
 #[test]
 fn help_shows_no_values_of_flags_that_are_on_or_off() {
-    let mut command = readable(ClusterCli::command());
+    let mut command = with_go_flags(ClusterCli::command());
     let get = command.find_subcommand_mut("get").unwrap().find_subcommand_mut("kustomizations").unwrap();
     let help = get.render_help().to_string();
     assert!(help.contains("--no-header[=<BOOL>]"), "{help}");
@@ -47,7 +47,7 @@ fn words_of_flux_name_the_same_commands() {
         "belay logs --kind=Kustomization --level=error --since=1m -f",
         "belay version --client -o yaml",
     ] {
-        if let Err(e) = ClusterCli::try_parse_from(line.split(' ')) {
+        if let Err(e) = parse_from::<ClusterCli, _>(line.split(' ')) {
             panic!("{line}: {e}");
         }
     }

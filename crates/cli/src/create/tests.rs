@@ -1,11 +1,9 @@
-use clap::Parser;
-
 use super::*;
 use crate::args::{ClusterCli, ClusterCommand};
 
 fn made(line: &str) -> String {
     let arguments = std::iter::once("belay").chain(line.split(' '));
-    let cli = ClusterCli::try_parse_from(arguments).unwrap();
+    let cli = crate::args::parse_from::<ClusterCli, _>(arguments).unwrap();
     let ClusterCommand::Create(command) = cli.command else { panic!("{line} creates nothing") };
     let object = match command {
         CreateCommand::Source(CreateSourceCommand::Git(args)) => git(&cli.global, &args).map(|(object, _)| object),
