@@ -78,7 +78,7 @@ async fn what_is_not_there_is_told_in_words_that_users_know() {
     check(branch("mai"), missing, "couldn't find remote ref \"refs/heads/mai\"").await;
     check(Reference::Tag("v2".into()), missing, "couldn't find remote ref \"refs/tags/v2\"").await;
     check(Reference::SemVer(">=2".into()), missing, "no match found for semver: >=2").await;
-    check(Reference::SemVer("nonsense".into()), ErrorKind::Spec, "improper constraint: nonsense").await;
+    check(Reference::SemVer("nonsense".into()), ErrorKind::Spec, "improper constraint: \"nonsense\"").await;
     check(Reference::Name("refs/x/y".into()), missing, "unable to resolve ref 'refs/x/y' to a specific commit").await;
     check(branch("a..b"), ErrorKind::Spec, "is no name of a Git reference").await;
     check(branch("a b\nc"), ErrorKind::Spec, "is no name of a Git reference").await;
