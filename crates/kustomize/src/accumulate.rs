@@ -1,8 +1,8 @@
 //! Accumulation: one kustomization after the other, depth first, to resources, field specs and
 //! variables.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+mod generators;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,112 +12,18 @@ use crate::configuration;
 use crate::decode::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Config;
-use crate::generate::{self, absorb};
-use crate::helm;
 use crate::kustomization::{COMPONENT, FILE_NAMES, Kustomization};
 use crate::load::Loader;
-use crate::manifest::{self, Manifest};
+use crate::manifest;
 use crate::metadata::Trace;
-use crate::options::{BuildOptions, Overlay};
+use crate::options::Overlay;
 use crate::plugin;
 use crate::resource::{Origin, Resource};
 use crate::schema::Schemas;
+use crate::session::Session;
 use crate::set::Resources;
 use crate::transform::Transformer;
-use crate::transform::patch::in_file;
 use crate::transform::vars::{self, Vars};
-
-/// What holds for a whole build.
-pub(crate) struct Session<'a> {
-    options: &'a BuildOptions,
-    schemas: RefCell<Arc<Schemas>>,
-    /// Whether a kustomization chose the schema: the first to do so is the only one.
-    schema_is_set: Cell<bool>,
-    /// Files that were read, so that a base used twice shares its objects.
-    manifests: RefCell<HashMap<TreePath, Rc<Vec<Manifest>>>>,
-    /// Whether an object was looked at.
-    has_objects: Cell<bool>,
-    transformers: Cell<usize>,
-    warnings: RefCell<Vec<String>>,
-}
-
-impl<'a> Session<'a> {
-    pub(crate) fn new(options: &'a BuildOptions) -> Session<'a> {
-        Session {
-            options,
-            schemas: RefCell::new(Schemas::built_in()),
-            schema_is_set: Cell::new(false),
-            manifests: RefCell::default(),
-            has_objects: Cell::new(false),
-            transformers: Cell::new(0),
-            warnings: RefCell::default(),
-        }
-    }
-    pub(crate) fn schemas(&self) -> Arc<Schemas> {
-        self.schemas.borrow().clone()
-    }
-    pub(crate) fn warn(&self, warning: impl Into<String>) {
-        self.warnings.borrow_mut().push(warning.into());
-    }
-    pub(crate) fn into_warnings(self) -> Vec<String> {
-        self.warnings.into_inner()
-    }
-
-    /// Sets the schema that a kustomization asks for, if none is set yet.
-    pub(crate) fn set_schema(&self, target: &Target<'_>, is_root: bool) -> Result<()> {
-        let openapi = &target.kustomization.openapi;
-        let custom = openapi.get("path").map(|path| target.loader.load(path)).transpose()?;
-        if self.schema_is_set.get() && !is_root {
-            return Ok(());
-        }
-        match (custom, openapi.get("version").map(String::as_str)) {
-            (Some(_), Some(_)) => {
-                return Err(Error::kustomization("builtin version and custom schema provided, cannot use both"));
-            }
-            (Some(custom), None) => {
-                let schemas = Schemas::read(&custom.text(), self.has_objects.get())
-                    .map_err(|error| error.at(&custom.path, None))?;
-                *self.schemas.borrow_mut() = Arc::new(schemas);
-                self.schema_is_set.set(true);
-            }
-            (None, Some("v1.21.2")) => self.schema_is_set.set(true),
-            (None, None | Some("")) => {}
-            (None, Some(_)) => return Err(Error::kustomization("the specified OpenAPI version is not built in")),
-        }
-        Ok(())
-    }
-
-    /// Reads the manifests of a file.
-    fn manifests(&self, loader: &Loader<'_>, path: &str) -> Result<(Rc<Vec<Manifest>>, TreePath)> {
-        let loaded = loader.load(path)?;
-        let cached = loader.is_given().then(|| self.manifests.borrow().get(&loaded.path).cloned()).flatten();
-        if let Some(manifests) = cached {
-            return Ok((manifests, loaded.path));
-        }
-        let manifests = Rc::new(manifest::read(&loaded.text()).map_err(|error| in_file(error, path, &loaded.path))?);
-        if loader.is_given() {
-            self.manifests.borrow_mut().insert(loaded.path.clone(), manifests.clone());
-        }
-        Ok((manifests, loaded.path))
-    }
-
-    fn count_transformers(&self, more: usize) -> Result<()> {
-        self.transformers.set(self.transformers.get() + more);
-        let most = self.options.limits.transformers;
-        if self.transformers.get() > most {
-            return Err(Error::limit(format!("the build has more than {most} patches and other transformers")));
-        }
-        Ok(())
-    }
-
-    fn check_objects(&self, resources: &Resources) -> Result<()> {
-        let most = self.options.limits.objects;
-        if resources.len() > most {
-            return Err(Error::limit(format!("the build has more than {most} objects")));
-        }
-        Ok(())
-    }
-}
 
 /// What a kustomization gives its parent.
 #[derive(Default)]
@@ -317,7 +223,7 @@ impl<'a> Target<'a> {
     fn accumulate_file(&mut self, into: &mut Accumulated, path: &str) -> Result<()> {
         let from = |error: Error| error.wrap(format_args!("accumulating resources from '{path}'"));
         let (manifests, file) = self.session.manifests(&self.loader, path).map_err(from)?;
-        self.session.has_objects.set(true);
+        self.session.look_at_objects();
         let schemas = self.session.schemas();
         let trace = self.trace.as_ref().map(|trace| Rc::new(trace.append(path)));
         let resources = manifests.iter().map(|manifest| {
@@ -386,131 +292,6 @@ impl<'a> Target<'a> {
         Ok(into)
     }
 
-    fn run_generators(&mut self, into: &mut Accumulated) -> Result<()> {
-        let options = self.kustomization.generator_options.take();
-        let origin = self.generator_origin();
-        let mut config_maps = std::mem::take(&mut self.kustomization.config_map_generator);
-        for args in &mut config_maps {
-            args.options = generate::with_global(args.options.take(), options.as_ref());
-        }
-        let mut secrets = std::mem::take(&mut self.kustomization.secret_generator);
-        for args in &mut secrets {
-            args.common.options = generate::with_global(args.common.options.take(), options.as_ref());
-        }
-        let charts = self.complete_charts()?;
-        let external = self
-            .external(&self.kustomization.generators.clone(), "configuring external generator")
-            .map_err(|error| error.wrap("loading generator plugins"))?;
-        let generators: Vec<(plugin::Generator, Option<Rc<Trace>>)> = external
-            .iter()
-            .map(|config| self.external_generator(config))
-            .collect::<Result<_>>()
-            .map_err(|error| error.wrap("failed to load generator").wrap("loading generator plugins"))?;
-        let built_in = |kind: &str| self.trace.as_ref().map(|trace| Rc::new(trace.built_in(&self.file_name, kind)));
-        let here = |error: Error| error.at(&self.file, None);
-
-        let trace = built_in("ConfigMapGenerator");
-        for args in &config_maps {
-            let made = generate::config_map(args, &self.loader, &origin).map_err(here)?;
-            self.absorb(into, vec![made], trace.clone(), &format!("ConfigMapGenerator {}", args.name))?;
-        }
-        let trace = built_in("SecretGenerator");
-        for args in &secrets {
-            let made = generate::secret(args, &self.loader, &origin).map_err(here)?;
-            self.absorb(into, vec![made], trace.clone(), &format!("SecretGenerator {}", args.common.name))?;
-        }
-        let trace = built_in("HelmChartInflationGenerator");
-        for (chart, home) in &charts {
-            let made = self.inflate(chart, home).map_err(here)?;
-            self.absorb(into, made, trace.clone(), &format!("HelmChartInflationGenerator {}", chart.name))?;
-        }
-        for (generator, trace) in generators {
-            let made = generator.generate(self).map_err(here)?;
-            self.absorb(into, made, trace, "external generator")?;
-        }
-        Ok(())
-    }
-
-    fn absorb(
-        &self,
-        into: &mut Accumulated,
-        mut made: Vec<Resource>,
-        trace: Option<Rc<Trace>>,
-        generator: &str,
-    ) -> Result<()> {
-        for resource in &mut made {
-            resource.provenance.origin = resource.provenance.origin.take().or_else(|| trace.clone());
-        }
-        absorb(&mut into.resources, made)
-            .map_err(|error| error.wrap(format_args!("merging from generator {generator}")).at(&self.file, None))?;
-        self.session.check_objects(&into.resources)
-    }
-
-    /// The charts with their defaults, and where each stands.
-    fn complete_charts(&mut self) -> Result<Vec<(helm::HelmChart, String)>> {
-        let globals = self.kustomization.helm_globals.clone().unwrap_or_default();
-        let mut charts = std::mem::take(&mut self.kustomization.helm_charts);
-        for chart in &mut charts {
-            if chart.namespace.is_empty() {
-                let own = &self.kustomization.namespace;
-                chart.namespace = if own.is_empty() { self.inherited_namespace.clone() } else { own.clone() };
-            }
-        }
-        charts
-            .into_iter()
-            .map(|mut chart| {
-                let config = helm::config_yaml(&chart);
-                self.complete_chart(&mut chart, &globals).map(|home| (chart, home)).map_err(|error| {
-                    error
-                        .wrap(format_args!(
-                            "trouble configuring builtin HelmChartInflationGenerator with config: `\n{config}`"
-                        ))
-                        .at(&self.file, None)
-                })
-            })
-            .collect()
-    }
-
-    pub(crate) fn complete_chart(&self, chart: &mut helm::HelmChart, globals: &helm::HelmGlobals) -> Result<String> {
-        if self.loader.options().helm.is_none() {
-            return Err(Error::new(ErrorKind::Unsupported, "must specify --enable-helm"));
-        }
-        let home = helm::complete(chart, globals)?;
-        for file in &chart.additional_values_files {
-            self.loader.load(file).map_err(|error| error.wrap("could not load additionalValuesFile"))?;
-        }
-        Ok(home)
-    }
-
-    /// Renders a chart through the caller.
-    pub(crate) fn inflate(&self, chart: &helm::HelmChart, home: &str) -> Result<Vec<Resource>> {
-        let Some(renderer) = &self.loader.options().helm else {
-            return Err(Error::new(ErrorKind::Unsupported, "must specify --enable-helm"));
-        };
-        let mut values_files = vec![chart.values_file.clone()];
-        values_files.extend(chart.additional_values_files.iter().cloned());
-        let request = helm::HelmRequest {
-            chart,
-            tree: self.loader.tree(),
-            dir: self.loader.dir(),
-            chart_home: home,
-            values_files: &values_files,
-            values: chart.values_inline(),
-        };
-        let rendered = renderer.render(&request).map_err(Error::transform)?;
-        let schemas = self.schemas();
-        let manifests = manifest::read(&rendered)
-            .map_err(|error| Error::new(error.kind(), error.message()).wrap("error reading helm output"))?;
-        Ok(manifests
-            .into_iter()
-            .map(|manifest| {
-                let mut resource = Resource::new(manifest.value, Some(self.generator_origin()), &schemas);
-                resource.from_helm = true;
-                resource
-            })
-            .collect())
-    }
-
     /// The objects that configure generators or transformers: inline, in files, or what a
     /// kustomization makes.
     fn external(&mut self, entries: &[String], doing: &str) -> Result<Resources> {
@@ -532,11 +313,6 @@ impl<'a> Target<'a> {
         }
         self.accumulate_resources(&mut configs, &paths)?;
         Ok(configs.resources)
-    }
-
-    fn external_generator(&self, config: &Resource) -> Result<(plugin::Generator, Option<Rc<Trace>>)> {
-        let generator = plugin::generator(config, self)?;
-        Ok((generator, self.plugin_trace(config)))
     }
 
     /// Where the configuration of a plug-in comes from.

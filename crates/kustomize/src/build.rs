@@ -5,7 +5,7 @@ use std::rc::Rc;
 use belay_object::{Map, Object, Value};
 use belay_tree::{Tree, TreePath};
 
-use crate::accumulate::{Session, Target};
+use crate::accumulate::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kustomization::Kustomization;
 use crate::load::{Budget, Loader};
@@ -13,6 +13,7 @@ use crate::metadata::{ORIGIN, TRANSFORMATIONS, to_yaml_list};
 use crate::options::{BuildOptions, Overlay, Reorder};
 use crate::resource::{Origin, Resource};
 use crate::scalar::{has_blank, is_empty, settle, text};
+use crate::session::Session;
 use crate::set::Resources;
 use crate::sort::{Order, SortKey};
 use crate::transform::{Transformer, reference, vars};

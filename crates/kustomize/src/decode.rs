@@ -22,15 +22,29 @@ pub(crate) struct Decoder {
     /// The struct at hand, as the error text names it.
     owner: &'static str,
     path: Vec<&'static str>,
-    error: Option<String>,
+    error: Option<Failure>,
+}
+
+/// What went wrong first.
+pub(crate) struct Failure {
+    /// Go's text, from `json: ` on.
+    pub(crate) message: String,
+    /// The JSON pointer of the field; completed on the way out, so that a value without mistakes
+    /// costs nothing.
+    pub(crate) pointer: String,
 }
 
 /// Decodes a value; the error text is Go's, from `json: ` on.
 pub(crate) fn decode<T: Decode>(value: &Value, rules: Rules) -> Result<T, String> {
+    decode_located(value, rules).map_err(|failure| failure.message)
+}
+
+/// As [`decode`]; the error says where in the value it is.
+pub(crate) fn decode_located<T: Decode>(value: &Value, rules: Rules) -> Result<T, Failure> {
     let mut decoder = Decoder { rules, owner: "", path: Vec::new(), error: None };
     let decoded = T::decode(value, &mut decoder);
     match decoder.error {
-        Some(error) => Err(error),
+        Some(failure) => Err(failure),
         None => Ok(decoded),
     }
 }
@@ -43,8 +57,19 @@ pub(crate) trait Decode: Default {
 }
 
 impl Decoder {
-    fn save(&mut self, error: String) {
-        self.error.get_or_insert(error);
+    fn save(&mut self, message: String) {
+        self.error.get_or_insert(Failure { message, pointer: String::new() });
+    }
+
+    /// Decodes what stands below a name or position; an error that is found there is placed below it.
+    fn below<T>(&mut self, token: impl std::fmt::Display, decode: impl FnOnce(&mut Decoder) -> T) -> T {
+        let had_failed = self.error.is_some();
+        let decoded = decode(self);
+        if let Some(failure) = self.error.as_mut().filter(|_| !had_failed) {
+            let token = token.to_string().replace('~', "~0").replace('/', "~1");
+            failure.pointer.insert_str(0, &format!("/{token}"));
+        }
+        decoded
     }
 
     /// Notes that a value of another type was found.
@@ -72,10 +97,10 @@ impl Decoder {
     }
 
     /// Decodes one field of a struct.
-    pub(crate) fn field<T: Decode>(&mut self, owner: &'static str, name: &'static str, value: &Value) -> T {
+    pub(crate) fn field<T: Decode>(&mut self, owner: &'static str, path: &'static str, name: &str, value: &Value) -> T {
         let before = std::mem::replace(&mut self.owner, owner);
-        self.path.push(name);
-        let decoded = T::decode(value, self);
+        self.path.push(path);
+        let decoded = self.below(name, |decoder| T::decode(value, decoder));
         self.path.pop();
         self.owner = before;
         decoded
@@ -84,7 +109,7 @@ impl Decoder {
     /// Notes a field that the struct has not.
     pub(crate) fn unknown(&mut self, name: &str) {
         if self.rules != Rules::Yaml {
-            self.save(format!("json: unknown field {name:?}"));
+            self.below(name, |decoder| decoder.save(format!("json: unknown field {name:?}")));
         }
     }
 }
@@ -147,7 +172,10 @@ impl<T: Decode> Decode for Vec<T> {
     }
     fn decode(value: &Value, decoder: &mut Decoder) -> Vec<T> {
         match value {
-            Value::Array(items) => items.iter().map(|item| T::decode(item, decoder)).collect(),
+            Value::Array(items) => {
+                let decode = |(i, item)| decoder.below(i, |decoder| T::decode(item, decoder));
+                items.iter().enumerate().map(decode).collect()
+            }
             other => decoder.mismatch(other),
         }
     }
@@ -169,7 +197,9 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
     }
     fn decode(value: &Value, decoder: &mut Decoder) -> BTreeMap<String, T> {
         match value {
-            Value::Object(map) => map.iter().map(|(k, v)| (k.to_string(), T::decode(v, decoder))).collect(),
+            Value::Object(map) => {
+                map.iter().map(|(k, v)| (k.to_string(), decoder.below(k, |decoder| T::decode(v, decoder)))).collect()
+            }
             other => decoder.mismatch(other),
         }
     }
@@ -192,7 +222,7 @@ macro_rules! decode_struct {
                         let mut path = $name;
                         $(path = concat!($path, ".", $name);)?
                         if !value.is_null() {
-                            decoded.$field = decoder.field($owner, path, value);
+                            decoded.$field = decoder.field($owner, path, name, value);
                         }
                         continue;
                     })*

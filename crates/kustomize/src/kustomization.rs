@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use belay_object::Value;
-use belay_yaml::{Options, parse_value};
+use belay_yaml::{Options, parse_nodes, parse_value};
 
-use crate::decode::{Decode, Decoder, FreeMap, Rules, decode, decode_struct};
+use crate::decode::{Decode, Decoder, FreeMap, Rules, decode, decode_located, decode_struct};
 use crate::error::{Error, Result};
 use crate::fieldspec::FieldSpec;
 use crate::helm::{HelmChart, HelmGlobals, OldHelmChart};
@@ -349,7 +349,7 @@ impl Decode for SecretArgs {
         let mut secret_type = String::new();
         for name in names {
             if let Some(value) = map.remove(&name) {
-                secret_type = decoder.field("SecretArgs", "type", &value);
+                secret_type = decoder.field("SecretArgs", "type", &name, &value);
             }
         }
         SecretArgs { common: ConfigMapArgs::decode(&Value::Object(map), decoder), secret_type }
@@ -391,15 +391,16 @@ impl Kustomization {
             Error::kustomization(format!("invalid Kustomization: {}", error.go_text))
                 .at(&belay_tree::TreePath::root(), Some(line))
         })?;
-        Kustomization::of(&value, rules)
+        decode_located(&value, rules).map_err(|failure| {
+            let line =
+                parse_nodes(text, &Options::v2()).ok().and_then(|trees| trees.first()?.line_at(&failure.pointer));
+            invalid(&failure.message).at(&belay_tree::TreePath::root(), line)
+        })
     }
 
     /// Takes a kustomization from its value.
     pub(crate) fn of(value: &Value, rules: Rules) -> Result<Kustomization> {
-        if value.is_null() {
-            return Ok(Kustomization::default());
-        }
-        decode(value, rules).map_err(|error| Error::kustomization(format!("invalid Kustomization: {error}")))
+        decode(value, rules).map_err(|error| invalid(&error))
     }
 
     /// The deprecated fields in use, as warnings.
@@ -465,6 +466,10 @@ impl Kustomization {
         }
         errors
     }
+}
+
+fn invalid(why: &str) -> Error {
+    Error::kustomization(format!("invalid Kustomization: {why}"))
 }
 
 /// Free-form values of a Helm chart.

@@ -39,6 +39,7 @@ mod resource;
 mod scalar;
 mod schema;
 mod select;
+mod session;
 mod set;
 mod sort;
 mod structured;

@@ -89,10 +89,8 @@ impl Query {
             found.map(percent_decoded)
         };
         let timeout = value("timeout").and_then(|text| parse_timeout(&text)).unwrap_or(Duration::from_secs(27));
-        let submodules = match value("submodules").as_deref() {
-            Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
-            _ => true,
-        };
+        let refused = ["0", "f", "F", "false", "FALSE", "False"];
+        let submodules = value("submodules").is_none_or(|text| !refused.contains(&text.as_str()));
         Query { reference: value("ref").or_else(|| value("version")).unwrap_or_default(), timeout, submodules }
     }
 }

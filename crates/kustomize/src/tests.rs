@@ -179,6 +179,15 @@ fn kustomization_mistakes_are_told_in_go_s_words() {
 }
 
 #[test]
+fn kustomization_mistakes_have_a_line() {
+    let text = "resources: [a]\nimages:\n- name: a\n- name: b\n  newTag: 1\n";
+    let error = check_error(&[("app/kustomization.yaml", text)], ErrorKind::Kustomization, "Image.images.newTag");
+    assert_eq!(error.location().map(ToString::to_string).as_deref(), Some("app/kustomization.yaml:5"));
+    let error = check_error(&[("app/kustomization.yaml", "a: b\nc: {\n")], ErrorKind::Kustomization, "yaml: line");
+    assert!(error.location().is_some_and(|at| at.line.is_some()));
+}
+
+#[test]
 fn inv_fs_1_files_outside_of_the_kustomization_are_refused_unless_allowed() {
     let files = [("app/kustomization.yaml", "resources: [../r.yaml]\n"), ("r.yaml", CONFIG_MAP)];
     check_error(&files, ErrorKind::Security, "security; file '/r.yaml' is not in or below '/app'");

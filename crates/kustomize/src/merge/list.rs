@@ -77,7 +77,7 @@ impl Lists {
     fn key_values(&self, keys: &[Box<str>]) -> Vec<Values> {
         let mut seen = HashSet::new();
         let of = |item: &Item| -> Values {
-            let value = |key: &Box<str>| self.items[*item].get(key).filter(|v| !is_empty(v)).map(text);
+            let value = |key: &str| self.items[*item].get(key).filter(|v| !is_empty(v)).map(text);
             keys.iter().map(|key| value(key).unwrap_or_default().into_owned()).collect()
         };
         self.sources().flatten().map(of).filter(|values| seen.insert(values.clone())).collect()

@@ -18,6 +18,9 @@ use crate::set::Resources;
 /// A field that may name an object of a kind.
 type Rule<'a> = (&'a FieldSpec, &'a Gvk);
 
+/// One position for each present namespace, and whether the kind has none.
+type Places = HashMap<(Box<str>, bool), usize>;
+
 /// What is kept of each resource: names no longer change here, only fields do.
 struct Target {
     id: Id,
@@ -33,7 +36,7 @@ struct Index<'a> {
     /// Former name to positions, in order.
     by_name: HashMap<Box<str>, Vec<usize>>,
     /// First namespace to one resource for each present namespace.
-    by_original: HashMap<Box<str>, HashMap<(Box<str>, bool), usize>>,
+    by_original: HashMap<Box<str>, Places>,
     resources: &'a Resources,
 }
 
@@ -76,7 +79,7 @@ fn rules_of<'a>(config: &'a Config, original: &Gvk) -> Vec<Rule<'a>> {
 impl<'a> Index<'a> {
     fn new(resources: &'a Resources) -> Index<'a> {
         let mut by_name: HashMap<Box<str>, Vec<usize>> = HashMap::new();
-        let mut by_original: HashMap<Box<str>, HashMap<(Box<str>, bool), usize>> = HashMap::new();
+        let mut by_original: HashMap<Box<str>, Places> = HashMap::new();
         let mut targets: Vec<Target> = Vec::with_capacity(resources.len());
         for (i, resource) in resources.iter().enumerate() {
             let id = resource.id();

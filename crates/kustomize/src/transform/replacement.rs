@@ -143,10 +143,7 @@ fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value) -> 
         };
         let mut failed = None;
         let count = visit(resource.value_mut(), &parts, make, &mut |place| {
-            set(place, options, value).map_err(|error| {
-                failed.get_or_insert(error.clone());
-                error
-            })
+            set(place, options, value).inspect_err(|error| failed = failed.take().or_else(|| Some(error.clone())))
         });
         let result = match (failed, count) {
             (Some(error), _) => Err(error),
