@@ -31,6 +31,10 @@ bench:
 	$(CARGO) build --release --locked -p belay -p belay-bench -j $(JOBS)
 	target/release/belay-bench
 
+## The fuzz targets (YAML, kustomizations), SECONDS_EACH seconds each; needs a nightly compiler.
+fuzz:
+	bash scripts/fuzz.sh
+
 ## Formatting, lints and the shape of the tree.
 lint:
 	$(CARGO) fmt --all --check

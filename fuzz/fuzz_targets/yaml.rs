@@ -1,0 +1,6 @@
+//! Texts as YAML.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| belay_fuzz::yaml(&String::from_utf8_lossy(data)));
