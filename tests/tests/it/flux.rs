@@ -5,4 +5,4 @@ mod rules;
 mod status;
 mod story;
 mod sweep;
-mod world;
+pub mod world;

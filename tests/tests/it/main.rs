@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cluster;
+mod cluster_scenarios;
 mod flux;
 mod flux_definitions;
 mod kustomize_corpus;
