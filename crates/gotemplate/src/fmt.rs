@@ -1,34 +1,80 @@
-//! Go's package `fmt` over [`Value`]s.
+//! Go's package `fmt` over [`Value`]s: the printing functions, and of `strconv` what they rest on.
+//!
+//! All verbs, flags, widths, precisions, `*`, argument indexes, and what Go prints where a format
+//! and its arguments do not fit (`%!d(float64=3)`). What has no meaning here is addresses: where Go
+//! prints one (`%p`, a function) this prints a fixed one.
+
+mod format;
+mod number;
+mod printable;
+mod printer;
+mod quote;
 
 use crate::value::{Str, Value};
 
+pub use number::{float, format_float};
+pub(crate) use quote::{is_print, rune};
+pub use quote::{quote, quote_str};
+
+use printer::Printer;
+
 /// A value as `%v` prints it.
-pub fn to_string(_value: &Value) -> Str {
-    Str::default()
+pub fn to_string(value: &Value) -> Str {
+    match value {
+        Value::Str(s) => s.clone(),
+        _ => {
+            let mut out = Vec::new();
+            write_value(&mut out, value);
+            out.into()
+        }
+    }
 }
+
 /// Writes a value as `%v` prints it.
-pub fn write_value(_out: &mut Vec<u8>, _value: &Value) {}
+pub fn write_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Str(s) => out.extend_from_slice(s),
+        Value::Bool(b) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
+        Value::Int(i) | Value::Int64(i) => number::write_int(out, *i),
+        Value::Float(f) => number::write_shortest(out, *f),
+        _ => Printer::new(out).print_arg(value, 'v'),
+    }
+}
+
 /// Go's `fmt.Sprintf`.
-pub fn sprintf(_format: &[u8], _args: &[Value]) -> Vec<u8> {
-    Vec::new()
+pub fn sprintf(format: &[u8], args: &[Value]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(format.len() + 16 * args.len());
+    format::format(&mut out, format, args);
+    out
 }
+
 /// Go's `fmt.Sprint`: spaces between operands when neither is a string.
-pub fn sprint(_args: &[Value]) -> Vec<u8> {
-    Vec::new()
+pub fn sprint(args: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut after_string = false;
+    for (i, arg) in args.iter().enumerate() {
+        let is_string = matches!(arg, Value::Str(_));
+        if i > 0 && !is_string && !after_string {
+            out.push(b' ');
+        }
+        write_value(&mut out, arg);
+        after_string = is_string;
+    }
+    out
 }
-/// Go's `fmt.Sprintln`.
-pub fn sprintln(_args: &[Value]) -> Vec<u8> {
-    Vec::new()
+
+/// Go's `fmt.Sprintln`: spaces between all operands, a newline at the end.
+pub fn sprintln(args: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (i, arg) in args.iter().enumerate() {
+        if i > 0 {
+            out.push(b' ');
+        }
+        write_value(&mut out, arg);
+    }
+    out.push(b'\n');
+    out
 }
-/// Go's `strconv.Quote`, as `%q` prints a string.
-pub fn quote(_s: &[u8]) -> String {
-    String::new()
-}
-/// The same of text.
-pub fn quote_str(s: &str) -> String {
-    quote(s.as_bytes())
-}
-/// Go's `strconv.FormatFloat(f, 'g', -1, 64)`, as `%v` prints a float64.
-pub fn float(_f: f64) -> String {
-    String::new()
-}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,25 @@
 //! The parser: a text to compiled templates.
+//!
+//! It accepts and refuses what Go 1.26's `text/template/parse` does, in its words. Functions are
+//! looked up while parsing.
 
+mod lex;
+mod number;
+mod parser;
+mod print;
+pub(crate) mod quote;
 pub(crate) mod tree;
 
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::function::Functions;
 use crate::set::Template;
+
+pub(crate) use lex::decode;
+
+/// The longest text; positions are kept in 32 bits. Helm's own limit for a file is 5 MiB.
+const MAX_BYTES: usize = 64 << 20;
 
 /// The templates of one text: that of the text itself, and those it defines. Free of the values
 /// and the set that they are executed with: any number of threads may share it.
@@ -22,7 +35,19 @@ impl Parsed {
     }
 }
 
-/// Parses a text as the template of a name. Functions must be known, as Go has it.
-pub fn parse(_name: &str, _text: &str, _functions: &Functions) -> Result<Parsed, Error> {
-    Err(Error::new("not built"))
+/// Parses a text (bytes, mostly UTF-8) as the template of a name. Functions must be known.
+///
+/// Errors are of [`ErrorKind::Parse`]: `template: NAME:LINE: ...`.
+pub fn parse(name: &str, text: impl AsRef<[u8]>, functions: &Functions) -> Result<Parsed, Error> {
+    let text = text.as_ref();
+    if text.len() > MAX_BYTES {
+        let message = format!("template: {name}:1: text is longer than {MAX_BYTES} bytes");
+        return Err(Error::of(ErrorKind::Parse, message));
+    }
+    let (tree, roots) = parser::parse(name, text, functions)?;
+    let tree = Arc::new(tree);
+    let template = |root: parser::Root| {
+        Arc::new(Template { name: root.name, tree: Arc::clone(&tree), root: root.list, empty: root.empty })
+    };
+    Ok(Parsed { templates: roots.into_iter().map(template).collect() })
 }

@@ -12,7 +12,7 @@ use crate::parse::tree::Tree;
 pub struct Template {
     pub(crate) name: Box<str>,
     pub(crate) tree: Arc<Tree>,
-    pub(crate) root: crate::parse::tree::ListId,
+    pub(crate) root: crate::parse::tree::Nodes,
     /// Whether there is nothing but space and comments.
     pub(crate) empty: bool,
 }

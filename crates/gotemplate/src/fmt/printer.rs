@@ -1,0 +1,513 @@
+//! [`Printer`]: one value by one verb, with flags.
+
+use std::rc::Rc;
+
+use super::number::format_float;
+use super::quote::{can_backquote, is_print, quote_rune, quote_with};
+use crate::parse::decode;
+use crate::value::{Elem, Kind, List, MAX_DEPTH, Map, Object, Value};
+
+/// What stands between `%` and the verb.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Flags {
+    pub(super) minus: bool,
+    pub(super) plus: bool,
+    pub(super) sharp: bool,
+    pub(super) space: bool,
+    pub(super) zero: bool,
+    /// `%+v`
+    pub(super) plus_v: bool,
+    /// `%#v`
+    pub(super) sharp_v: bool,
+    pub(super) width: Option<usize>,
+    pub(super) precision: Option<usize>,
+}
+
+/// Prints values into a buffer.
+pub(super) struct Printer<'o> {
+    pub(super) out: &'o mut Vec<u8>,
+    pub(super) flags: Flags,
+    /// Within `%!v(...)`, where methods are not called.
+    erroring: bool,
+}
+
+const LOWER: &[u8; 17] = b"0123456789abcdefx";
+const UPPER: &[u8; 17] = b"0123456789ABCDEFX";
+/// Printed where Go prints an address.
+const ADDRESS: u64 = 0xc000_000000;
+
+impl<'o> Printer<'o> {
+    pub(super) fn new(out: &'o mut Vec<u8>) -> Printer<'o> {
+        Printer { out, flags: Flags::default(), erroring: false }
+    }
+
+    /// Prints an argument.
+    pub(super) fn print_arg(&mut self, value: &Value, verb: char) {
+        match (value, verb) {
+            (Value::Nil, 'v' | 'T') => self.pad(b"<nil>"),
+            (Value::Nil, _) => self.bad_verb(value, verb),
+            (_, 'T') => self.string(value.type_name().as_bytes()),
+            (Value::Bytes(b), 'v' | 'd') => self.bytes(b, verb, "[]byte"),
+            _ => self.value(value, verb, 0),
+        }
+    }
+
+    /// Prints a value at a depth within the argument.
+    fn value(&mut self, value: &Value, verb: char, depth: usize) {
+        if depth > MAX_DEPTH {
+            // Go would end the process for a value that holds itself.
+            self.out.extend_from_slice(b"%!(DEPTH)");
+            return;
+        }
+        match value {
+            Value::Nil => self.out.extend_from_slice(b"<nil>"),
+            Value::Bool(b) if matches!(verb, 't' | 'v') => self.pad(if *b { b"true" } else { b"false" }),
+            Value::Bool(_) => self.bad_verb(value, verb),
+            Value::Int(i) | Value::Int64(i) => self.integer(value, *i as u64, true, verb),
+            Value::Int32(i) => self.integer(value, i64::from(*i) as u64, true, verb),
+            Value::Uint8(i) => self.integer(value, (*i).into(), false, verb),
+            Value::Uint32(i) => self.integer(value, (*i).into(), false, verb),
+            Value::Uint64(i) => self.integer(value, *i, false, verb),
+            Value::Float(f) => self.float_verb(value, *f, verb),
+            Value::Complex(re, im) => self.complex(value, *re, *im, verb),
+            Value::Str(s) => self.string_verb(value, s, verb),
+            Value::Bytes(b) if matches!(verb, 's' | 'q' | 'x' | 'X') => self.bytes(b, verb, "[]uint8"),
+            Value::Bytes(b) => {
+                let items: Vec<Value> = b.iter().map(|b| Value::Uint8(*b)).collect();
+                self.slice("[]uint8", false, &items, Elem::Int, verb, depth);
+            }
+            Value::List(l) => self.list(l, verb, depth),
+            Value::Map(m) => self.map(m, verb, depth),
+            Value::Object(o) => self.object(o, verb, depth),
+            Value::Func(_) => self.address(value, verb),
+        }
+    }
+
+    /// `%!verb(type=value)`
+    pub(super) fn bad_verb(&mut self, value: &Value, verb: char) {
+        self.out.extend_from_slice(b"%!");
+        self.rune(verb);
+        self.out.push(b'(');
+        if value.is_nil() {
+            self.out.extend_from_slice(b"<nil>");
+        } else {
+            self.out.extend_from_slice(value.type_name().as_bytes());
+            self.out.push(b'=');
+            let erroring = std::mem::replace(&mut self.erroring, true);
+            self.print_arg(value, 'v');
+            self.erroring = erroring;
+        }
+        self.out.push(b')');
+    }
+
+    pub(super) fn rune(&mut self, c: char) {
+        self.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
+    fn pad_with(&mut self, count: usize) {
+        let zero = self.flags.zero && !self.flags.minus;
+        self.out.resize(self.out.len() + count, if zero { b'0' } else { b' ' });
+    }
+
+    /// Writes bytes, padded to the width, which counts runes.
+    fn pad(&mut self, s: &[u8]) {
+        let Some(width) = self.flags.width.filter(|w| *w > 0) else {
+            self.out.extend_from_slice(s);
+            return;
+        };
+        let padding = width.saturating_sub(count_runes(s));
+        if self.flags.minus {
+            self.out.extend_from_slice(s);
+            self.pad_with(padding);
+        } else {
+            self.pad_with(padding);
+            self.out.extend_from_slice(s);
+        }
+    }
+
+    fn pad_spaces(&mut self, s: &[u8]) {
+        let zero = std::mem::replace(&mut self.flags.zero, false);
+        self.pad(s);
+        self.flags.zero = zero;
+    }
+
+    fn integer(&mut self, value: &Value, u: u64, signed: bool, verb: char) {
+        match verb {
+            'v' if self.flags.sharp_v && !signed => self.hex(u, true),
+            'v' | 'd' => self.digits(u, 10, signed, verb, LOWER),
+            'b' => self.digits(u, 2, signed, verb, LOWER),
+            'o' | 'O' => self.digits(u, 8, signed, verb, LOWER),
+            'x' => self.digits(u, 16, signed, verb, LOWER),
+            'X' => self.digits(u, 16, signed, verb, UPPER),
+            'c' => {
+                let c = as_rune(u);
+                self.pad(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            'q' => {
+                let text = quote_rune(as_rune(u), self.flags.plus);
+                self.pad(text.as_bytes());
+            }
+            'U' => self.unicode(u),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
+    /// Hexadecimal with or without `0x`.
+    fn hex(&mut self, u: u64, prefix: bool) {
+        let sharp = std::mem::replace(&mut self.flags.sharp, prefix);
+        self.digits(u, 16, false, 'v', LOWER);
+        self.flags.sharp = sharp;
+    }
+
+    fn digits(&mut self, u: u64, base: u64, signed: bool, verb: char, digits: &[u8; 17]) {
+        let negative = signed && (u as i64) < 0;
+        let mut u = if negative { u.wrapping_neg() } else { u };
+        let mut least = 0;
+        if let Some(precision) = self.flags.precision {
+            least = precision;
+            if precision == 0 && u == 0 {
+                let zero = std::mem::replace(&mut self.flags.zero, false);
+                self.pad_with(self.flags.width.unwrap_or_default());
+                self.flags.zero = zero;
+                return;
+            }
+        } else if let (true, false, Some(width)) = (self.flags.zero, self.flags.minus, self.flags.width) {
+            let sign = usize::from(negative || self.flags.plus || self.flags.space);
+            least = width.saturating_sub(sign);
+        }
+        // Written from the last digit to the first.
+        let mut reversed = Vec::with_capacity(24.max(least + 4));
+        loop {
+            reversed.push(digits[(u % base) as usize]);
+            u /= base;
+            if u == 0 {
+                break;
+            }
+        }
+        while reversed.len() < least {
+            reversed.push(b'0');
+        }
+        if self.flags.sharp {
+            match base {
+                2 => reversed.extend_from_slice(b"b0"),
+                8 if reversed.last() != Some(&b'0') => reversed.push(b'0'),
+                16 => reversed.extend_from_slice(&[digits[16], b'0']),
+                _ => {}
+            }
+        }
+        if verb == 'O' {
+            reversed.extend_from_slice(b"o0");
+        }
+        if negative {
+            reversed.push(b'-');
+        } else if self.flags.plus {
+            reversed.push(b'+');
+        } else if self.flags.space {
+            reversed.push(b' ');
+        }
+        reversed.reverse();
+        self.pad_spaces(&reversed);
+    }
+
+    fn unicode(&mut self, u: u64) {
+        let least = self.flags.precision.filter(|p| *p > 4).unwrap_or(4);
+        let mut text = format!("U+{u:0least$X}");
+        if self.flags.sharp
+            && let Some(c) = u32::try_from(u).ok().and_then(char::from_u32).filter(|c| is_print(*c))
+        {
+            text.push_str(&format!(" '{c}'"));
+        }
+        self.pad_spaces(text.as_bytes());
+    }
+
+    fn float_verb(&mut self, value: &Value, f: f64, verb: char) {
+        match verb {
+            'v' => self.float(f, 'g', None),
+            'b' | 'g' | 'G' | 'x' | 'X' => self.float(f, verb, None),
+            'f' | 'e' | 'E' => self.float(f, verb, Some(6)),
+            'F' => self.float(f, 'f', Some(6)),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
+    fn float(&mut self, f: f64, verb: char, precision: Option<usize>) {
+        let precision = self.flags.precision.or(precision);
+        let mut number = format_float(f, verb, precision).into_bytes();
+        if !matches!(number[0], b'-' | b'+') {
+            number.insert(0, b'+');
+        }
+        if self.flags.space && number[0] == b'+' && !self.flags.plus {
+            number[0] = b' ';
+        }
+        if matches!(number[1], b'I' | b'N') {
+            let from = usize::from(number[1] == b'N' && !self.flags.space && !self.flags.plus);
+            return self.pad_spaces(&number[from..]);
+        }
+        if self.flags.sharp && verb != 'b' {
+            number = with_point(number, verb, precision);
+        }
+        if self.flags.plus || number[0] != b'+' {
+            let width = self.flags.width.unwrap_or_default();
+            if self.flags.zero && !self.flags.minus && width > number.len() {
+                self.out.push(number[0]);
+                self.pad_with(width - number.len());
+                self.out.extend_from_slice(&number[1..]);
+                return;
+            }
+            return self.pad(&number);
+        }
+        self.pad(&number[1..]);
+    }
+
+    fn complex(&mut self, value: &Value, re: f64, im: f64, verb: char) {
+        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
+            return self.bad_verb(value, verb);
+        }
+        self.out.push(b'(');
+        self.float_verb(value, re, verb);
+        let plus = std::mem::replace(&mut self.flags.plus, true);
+        self.float_verb(value, im, verb);
+        self.flags.plus = plus;
+        self.out.extend_from_slice(b"i)");
+    }
+
+    fn string_verb(&mut self, value: &Value, s: &[u8], verb: char) {
+        match verb {
+            'v' if self.flags.sharp_v => self.quoted(s),
+            'v' | 's' => self.string(s),
+            'x' => self.hex_string(s, LOWER),
+            'X' => self.hex_string(s, UPPER),
+            'q' => self.quoted(s),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
+    fn string(&mut self, s: &[u8]) {
+        let s = self.truncated(s);
+        self.pad(s);
+    }
+
+    /// Cut to the precision, which counts runes.
+    fn truncated<'s>(&self, s: &'s [u8]) -> &'s [u8] {
+        let Some(precision) = self.flags.precision else { return s };
+        let mut end = 0;
+        for _ in 0..precision {
+            let Some((_, width)) = decode(&s[end..]) else { break };
+            end += width;
+        }
+        &s[..end]
+    }
+
+    fn quoted(&mut self, s: &[u8]) {
+        let s = self.truncated(s);
+        if self.flags.sharp && can_backquote(s) {
+            let text = [b"`", s, b"`"].concat();
+            return self.pad(&text);
+        }
+        let text = quote_with(s, '"', self.flags.plus);
+        self.pad(text.as_bytes());
+    }
+
+    fn hex_string(&mut self, s: &[u8], digits: &[u8; 17]) {
+        let s = &s[..s.len().min(self.flags.precision.unwrap_or(usize::MAX))];
+        let prefix = [b'0', digits[16]];
+        let mut text = Vec::with_capacity(2 * s.len());
+        for (i, byte) in s.iter().enumerate() {
+            if self.flags.space && i > 0 {
+                text.push(b' ');
+            }
+            if self.flags.sharp && (i == 0 || self.flags.space) {
+                text.extend_from_slice(&prefix);
+            }
+            text.extend_from_slice(&[digits[(byte >> 4) as usize], digits[(byte & 15) as usize]]);
+        }
+        self.pad(&text);
+    }
+
+    fn bytes(&mut self, b: &[u8], verb: char, type_name: &str) {
+        match verb {
+            's' => self.string(b),
+            'x' => self.hex_string(b, LOWER),
+            'X' => self.hex_string(b, UPPER),
+            'q' => self.quoted(b),
+            _ if self.flags.sharp_v => {
+                self.out.extend_from_slice(type_name.as_bytes());
+                self.out.push(b'{');
+                for (i, byte) in b.iter().enumerate() {
+                    if i > 0 {
+                        self.out.extend_from_slice(b", ");
+                    }
+                    self.hex((*byte).into(), true);
+                }
+                self.out.push(b'}');
+            }
+            _ => {
+                self.out.push(b'[');
+                for (i, byte) in b.iter().enumerate() {
+                    if i > 0 {
+                        self.out.push(b' ');
+                    }
+                    self.digits((*byte).into(), 10, false, verb, LOWER);
+                }
+                self.out.push(b']');
+            }
+        }
+    }
+
+    fn list(&mut self, list: &List, verb: char, depth: usize) {
+        self.slice(list.type_of().name, list.is_nil(), list, list.type_of().elem, verb, depth);
+    }
+
+    fn slice(&mut self, name: &str, nil: bool, items: &[Value], elem: Elem, verb: char, depth: usize) {
+        if self.flags.sharp_v {
+            self.out.extend_from_slice(name.as_bytes());
+            if nil {
+                self.out.extend_from_slice(b"(nil)");
+                return;
+            }
+        }
+        self.out.push(if self.flags.sharp_v { b'{' } else { b'[' });
+        for (i, item) in items.iter().enumerate() {
+            self.separator(i);
+            self.element(item, elem, verb, depth);
+        }
+        self.out.push(if self.flags.sharp_v { b'}' } else { b']' });
+    }
+
+    fn map(&mut self, map: &Map, verb: char, depth: usize) {
+        let of = map.type_of();
+        if self.flags.sharp_v {
+            self.out.extend_from_slice(of.name.as_bytes());
+            if map.is_nil() {
+                self.out.extend_from_slice(b"(nil)");
+                return;
+            }
+            self.out.push(b'{');
+        } else {
+            self.out.extend_from_slice(b"map[");
+        }
+        for (i, (key, value)) in map.entries().into_iter().enumerate() {
+            self.separator(i);
+            self.value(&Value::Str(key), verb, depth + 1);
+            self.out.push(b':');
+            self.element(&value, of.elem, verb, depth);
+        }
+        self.out.push(if self.flags.sharp_v { b'}' } else { b']' });
+    }
+
+    fn separator(&mut self, index: usize) {
+        if index > 0 {
+            self.out.extend_from_slice(if self.flags.sharp_v { b", " } else { b" " });
+        }
+    }
+
+    /// What a slice, map or struct holds.
+    fn element(&mut self, value: &Value, elem: Elem, verb: char, depth: usize) {
+        if value.is_nil() && self.flags.sharp_v {
+            self.out.extend_from_slice(elem.name().as_bytes());
+            self.out.extend_from_slice(b"(nil)");
+            return;
+        }
+        self.value(value, verb, depth + 1);
+    }
+
+    fn object(&mut self, object: &Rc<dyn Object>, verb: char, depth: usize) {
+        if !self.erroring
+            && !self.flags.sharp_v
+            && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
+            && let Some(text) = object.text()
+        {
+            let value = Value::Object(Rc::clone(object));
+            return self.string_verb(&value, text.as_bytes(), verb);
+        }
+        if let Some(plain) = object.underlying() {
+            return match &plain {
+                Value::List(l) => self.slice(object.type_name(), l.is_nil(), l, l.type_of().elem, verb, depth),
+                _ => self.value(&plain, verb, depth),
+            };
+        }
+        let is_pointer = object.kind() == Kind::Ptr;
+        if is_pointer && depth > 0 {
+            return self.address(&Value::Object(Rc::clone(object)), verb);
+        }
+        if is_pointer {
+            self.out.push(b'&');
+        }
+        if self.flags.sharp_v {
+            self.out.extend_from_slice(object.type_name().trim_start_matches('*').as_bytes());
+        }
+        self.out.push(b'{');
+        for (i, (name, value)) in object.fields().into_iter().enumerate() {
+            self.separator(i);
+            if self.flags.plus_v || self.flags.sharp_v {
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b':');
+            }
+            self.element(&value, Elem::Any, verb, depth);
+        }
+        self.out.push(b'}');
+    }
+
+    fn address(&mut self, value: &Value, verb: char) {
+        match verb {
+            'v' if self.flags.sharp_v => {
+                self.out.push(b'(');
+                self.out.extend_from_slice(value.type_name().as_bytes());
+                self.out.extend_from_slice(b")(");
+                self.hex(ADDRESS, true);
+                self.out.push(b')');
+            }
+            'v' | 'p' => self.hex(ADDRESS, !self.flags.sharp),
+            'b' | 'o' | 'd' | 'x' | 'X' => self.integer(value, ADDRESS, false, verb),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+}
+
+fn as_rune(u: u64) -> char {
+    u32::try_from(u).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn count_runes(mut s: &[u8]) -> usize {
+    if s.is_ascii() {
+        return s.len();
+    }
+    let mut count = 0;
+    while let Some((_, width)) = decode(s) {
+        s = &s[width..];
+        count += 1;
+    }
+    count
+}
+
+/// `%#g` and its like: a point, and zeros up to the precision.
+fn with_point(number: Vec<u8>, verb: char, precision: Option<usize>) -> Vec<u8> {
+    let mut digits = match verb {
+        'g' | 'G' | 'x' => precision.unwrap_or(6) as i64,
+        _ => 0,
+    };
+    let is_hex = matches!(verb, 'x' | 'X');
+    let ends = |b: &u8| matches!(b, b'p' | b'P') || !is_hex && matches!(b, b'e' | b'E');
+    let end = number.iter().position(ends).unwrap_or(number.len());
+    let (mut head, tail) = (number[..end].to_vec(), &number[end..]);
+    let mut has_point = false;
+    let mut saw_nonzero = false;
+    for byte in &head[1..] {
+        match byte {
+            b'.' => has_point = true,
+            byte => {
+                saw_nonzero |= *byte != b'0';
+                digits -= i64::from(saw_nonzero);
+            }
+        }
+    }
+    if !has_point {
+        if head.len() == 2 && head[1] == b'0' {
+            digits -= 1;
+        }
+        head.push(b'.');
+    }
+    head.extend(std::iter::repeat_n(b'0', digits.max(0) as usize));
+    head.extend_from_slice(tail);
+    head
+}
