@@ -6,7 +6,8 @@
 //! is an [`Action`], and only an [`Apply`] out of an action has a payload to send. Every step ends
 //! in a [`Done`]; a plan all of whose steps are done is what a prune needs as proof.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use belay_object::{GroupKind, Object, ObjectKey, Value};
@@ -358,7 +359,8 @@ impl Done {
 /// The ends of a plan's steps.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Applied {
-    done: BTreeSet<usize>,
+    /// Where in `changes` the end of a step stands, by the step's place in the plan.
+    done: BTreeMap<usize, usize>,
     changes: ChangeSet,
 }
 
@@ -369,7 +371,9 @@ impl Applied {
     }
     /// Enters one.
     pub fn push(&mut self, done: Done) {
-        if self.done.insert(done.index) {
+        let next = self.changes.changes().len();
+        if let Entry::Vacant(step) = self.done.entry(done.index) {
+            step.insert(next);
             self.changes.push(done.change);
         }
     }
@@ -381,9 +385,12 @@ impl Applied {
     pub fn changes(&self) -> &ChangeSet {
         &self.changes
     }
-    /// What is owned now.
+    /// What is owned now, in the order of the plan, whichever steps were done first.
     pub fn inventory(&self) -> Inventory {
-        self.changes.inventory()
+        let changes = self.changes.changes();
+        let mut in_order = ChangeSet::new();
+        in_order.extend(self.done.values().map(|at| changes[*at].clone()));
+        in_order.inventory()
     }
 }
 impl Extend<Done> for Applied {

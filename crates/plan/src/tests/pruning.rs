@@ -36,6 +36,16 @@ fn what_left_the_manifests_is_deleted_in_reverse_order() {
 }
 
 #[test]
+fn the_inventory_has_the_order_of_the_plan_whatever_was_done_first() {
+    let plan = plan_of(vec![of("v1 ConfigMap s/a", ""), of("v1 ConfigMap s/b", "")], policy());
+    let mut applied = Applied::new();
+    applied.push(plan.steps()[1].known_unchanged());
+    applied.push(plan.steps()[0].known_unchanged());
+    let ids: Vec<String> = applied.inventory().entries().iter().map(|e| e.to_string()).collect();
+    assert_eq!(ids, ["ConfigMap/s/a", "ConfigMap/s/b"]);
+}
+
+#[test]
 fn a_failed_apply_never_leads_to_a_prune() {
     let (plan, applied) = applied(policy(), false);
     assert_eq!(PruneSet::after(&plan, &applied, &old(&[CART])).err(), Some(Held::NotAllApplied));
