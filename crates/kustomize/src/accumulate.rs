@@ -336,10 +336,11 @@ impl<'a> Target<'a> {
         for config in configs.iter() {
             all.push((plugin::transformer(config, self)?, self.plugin_trace(config)));
         }
-        self.session.count_transformers(all.len())?;
+        self.session.count_transformers(all.len(), into.resources.len())?;
         let schemas = self.schemas();
         for (transformer, trace) in &all {
-            transformer.run(&mut into.resources, &schemas).map_err(|error| error.at(&self.file, None))?;
+            let ran = transformer.run(&mut into.resources, &schemas, self.session.growth());
+            ran.map_err(|error| error.at(&self.file, None))?;
             if let Some(trace) = trace {
                 note_transformation(&mut into.resources, transformer, trace);
             }
@@ -357,7 +358,7 @@ impl<'a> Target<'a> {
         for config in configs.iter() {
             let validator = plugin::transformer(config, self)?;
             let before = into.resources.clone();
-            validator.run(&mut into.resources, &schemas)?;
+            validator.run(&mut into.resources, &schemas, self.session.growth())?;
             let unchanged = before.len() == into.resources.len()
                 && before.iter().zip(into.resources.iter()).all(|(a, b)| a.value() == b.value());
             if !unchanged {

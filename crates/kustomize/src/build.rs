@@ -50,9 +50,11 @@ pub fn build(tree: &dyn Tree, dir: &TreePath, options: &BuildOptions) -> Result<
 
     let mut accumulated = target.accumulate()?;
     let resources = &mut accumulated.resources;
-    Transformer::Hash.run(resources, &session.schemas())?;
+    Transformer::Hash.run(resources, &session.schemas(), session.growth())?;
     reference::run(resources, &accumulated.config)?;
-    if let Some(warning) = vars::resolve(resources, &accumulated.vars, &accumulated.config.var_references)? {
+    if let Some(warning) =
+        vars::resolve(resources, &accumulated.vars, &accumulated.config.var_references, session.growth())?
+    {
         session.warn(warning);
     }
     resources.retain(|resource| !is_local(resource));

@@ -50,6 +50,9 @@ fn read(text: &str) -> Result<Config> {
         }
         if let Some(specs) = config.specs_mut(key) {
             *specs = decode(value, Rules::StrictYaml).map_err(failed)?;
+            if specs.len() > MAX_SPECS {
+                return Err(Error::limit(format!("'{}' has more than {MAX_SPECS} entries", key.as_str())));
+            }
         } else if key.eq_ignore_ascii_case("nameReference") {
             let references: Vec<ReferenceFields> = decode(value, Rules::StrictYaml).map_err(failed)?;
             config.references.extend(references.into_iter().map(|fields| Reference {
@@ -81,7 +84,9 @@ pub(crate) fn load_crds(loader: &Loader<'_>, paths: &[String]) -> Result<Config>
             };
             if properties.is_some_and(is_kind) {
                 let kind = name.rsplit('.').next().unwrap_or(name);
-                add_type(&mut config, &Gvk::new("", "", kind), definitions, name, &mut Vec::new())?;
+                let mut visits = MAX_VISITS;
+                add_type(&mut config, &Gvk::new("", "", kind), definitions, name, &mut Vec::new(), &mut visits)
+                    .map_err(|error| error.at(&loaded.path, None))?;
             }
         }
     }
@@ -91,19 +96,34 @@ pub(crate) fn load_crds(loader: &Loader<'_>, paths: &[String]) -> Result<Config>
 
 /// How deep definitions refer to each other before it is taken for a circle.
 const MAX_DEPTH: usize = 32;
+/// How many properties one kind may have, those of definitions counted each time that they are referred
+/// to: the largest CRDs have some thousands.
+const MAX_VISITS: usize = 100_000;
+/// How many field specs there may be of one sort; they are compared with each other.
+const MAX_SPECS: usize = 10_000;
 
 fn properties(definition: &Value) -> Option<&Map> {
     let schema = definition.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case("schema"))?.1;
     schema.get("properties")?.as_object()
 }
 
-fn add_type(config: &mut Config, gvk: &Gvk, definitions: &Map, name: &str, path: &mut Vec<String>) -> Result<()> {
+fn add_type(
+    config: &mut Config,
+    gvk: &Gvk,
+    definitions: &Map,
+    name: &str,
+    path: &mut Vec<String>,
+    visits: &mut usize,
+) -> Result<()> {
     let Some(properties) = definitions.get(name).and_then(properties) else { return Ok(()) };
     if path.len() >= MAX_DEPTH {
         return Ok(());
     }
     for (property, schema) in properties.iter() {
         path.push(property.to_string());
+        *visits = visits
+            .checked_sub(1)
+            .ok_or_else(|| Error::limit(format!("definition '{name}' leads to more than {MAX_VISITS} properties")))?;
         let has = |extension: &str| schema.str_at(&[extension]).is_some();
         let spec = || [FieldSpec::new(gvk.clone(), &path.join("/"), false)];
         if has("x-kubernetes-annotation") {
@@ -124,7 +144,7 @@ fn add_type(config: &mut Config, gvk: &Gvk, definitions: &Map, name: &str, path:
             config.add_reference(&Reference { target: Gvk::new("", version, kind), referrers: vec![referrer] })?;
         }
         if let Some(reference) = schema.str_at(&["$ref"]) {
-            add_type(config, gvk, definitions, reference, path)?;
+            add_type(config, gvk, definitions, reference, path, visits)?;
         }
         path.pop();
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use belay_object::Value;
 
 use crate::error::{Error, Result};
+use crate::growth::check_depth;
 use crate::id::{Gvk, Id, split_api_version};
 use crate::scalar::{is_null, text};
 
@@ -91,6 +92,7 @@ impl FieldSpec {
         create: Create,
         set: &mut dyn FnMut(&mut Value) -> Result<()>,
     ) -> Result<()> {
+        check_depth(self.parts.len())?;
         walk(self, object, &self.parts, create, set).map_err(|error| {
             error.wrap(format_args!("considering field '{}' of object {}", self.path, plain_id(object)))
         })

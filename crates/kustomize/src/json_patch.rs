@@ -6,6 +6,9 @@
 use belay_object::Value;
 use belay_yaml::{Options, parse_value};
 
+use crate::error::Error;
+use crate::growth::Growth;
+
 /// Most operations of one patch (the API server's own limit).
 const MAX_OPERATIONS: usize = 10_000;
 
@@ -42,11 +45,21 @@ pub(crate) fn read(text: &str) -> Result<Vec<Value>, String> {
 }
 
 /// Applies operations in order. On an error the document is left as it was half-way.
-pub(crate) fn apply(document: &mut Value, operations: &[Value]) -> Result<(), String> {
-    operations.iter().try_for_each(|operation| apply_one(document, operation))
+pub(crate) fn apply(document: &mut Value, operations: &[Value], growth: &Growth) -> Result<(), Error> {
+    operations.iter().try_for_each(|operation| {
+        let mut limit = None;
+        let pay = &mut |value: &Value, path: &str| {
+            growth.put(value, path.split('/').count()).map_err(|error| limit.insert(error).to_string())
+        };
+        let applied = apply_one(document, operation, pay);
+        applied.map_err(|why| limit.unwrap_or_else(|| Error::transform(why)))
+    })
 }
 
-fn apply_one(document: &mut Value, operation: &Value) -> Result<(), String> {
+/// Pays for a value that is put at a path, or says why it must not be.
+type Pay<'a> = &'a mut dyn FnMut(&Value, &str) -> Result<(), String>;
+
+fn apply_one(document: &mut Value, operation: &Value, pay: Pay<'_>) -> Result<(), String> {
     let op = operation.str_at(&["op"]).unwrap_or("unknown");
     let path =
         || operation.str_at(&["path"]).ok_or_else(|| format!("{op} operation failed to decode path: missing value"));
@@ -57,18 +70,25 @@ fn apply_one(document: &mut Value, operation: &Value) -> Result<(), String> {
         "add" => {
             let path = path()?;
             let (parent, key) = find(document, path).ok_or_else(|| missing_quoted(op, path))?;
-            add(parent, &key, value()).map_err(|why| format!("error in add for path: '{path}': {why}"))
+            let value = value();
+            pay(&value, path)?;
+            add(parent, &key, value).map_err(|why| format!("error in add for path: '{path}': {why}"))
         }
         "remove" => {
             let path = path()?;
             let (parent, key) = find(document, path).ok_or_else(|| missing_quoted(op, path))?;
             remove(parent, &key).map(drop).map_err(|why| format!("error in remove for path: '{path}': {why}"))
         }
-        "replace" => replace(document, path()?, value()),
+        "replace" => {
+            let (path, value) = (path()?, value());
+            pay(&value, path)?;
+            replace(document, path, value)
+        }
         "move" => {
             let (from, path) = (from()?, path()?);
             let (parent, key) = find(document, from).ok_or_else(|| missing(op, "from path", from))?;
             let moved = remove(parent, &key).map_err(|why| format!("error in move for path: '{key}': {why}"))?;
+            pay(&moved, path)?;
             let (parent, key) = find(document, path).ok_or_else(|| missing(op, "destination path", path))?;
             add(parent, &key, moved).map_err(|why| format!("error in move for path: '{path}': {why}"))
         }
@@ -76,7 +96,9 @@ fn apply_one(document: &mut Value, operation: &Value) -> Result<(), String> {
             let (from, path) = (from()?, path()?);
             let (parent, key) = find(document, from).ok_or_else(|| missing(op, "from path", from))?;
             let copied = get(parent, &key).map_err(|why| format!("error in copy for from: '{from}': {why}"))?;
-            let copied = copied.cloned().unwrap_or(Value::Null);
+            let copied = copied.unwrap_or(&Value::Null);
+            pay(copied, path)?;
+            let copied = copied.clone();
             let (parent, key) = find(document, path).ok_or_else(|| missing(op, "destination path", path))?;
             add(parent, &key, copied).map_err(|why| format!("error while adding value during copy: {why}"))
         }

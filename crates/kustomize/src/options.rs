@@ -42,11 +42,23 @@ pub struct Limits {
     pub objects: usize,
     /// Patches, replacements and other transformers run over the whole build: 100,000.
     pub transformers: usize,
+    /// Looks of a transformer at an object: 500 million, minutes of work.
+    pub steps: usize,
+    /// Bytes that transformers add to the objects: 512 MiB.
+    pub growth: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { files: 20_000, bytes: 512 << 20, depth: 64, objects: 200_000, transformers: 100_000 }
+        Limits {
+            files: 20_000,
+            bytes: 512 << 20,
+            depth: 64,
+            objects: 200_000,
+            transformers: 100_000,
+            steps: 500_000_000,
+            growth: 512 << 20,
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 //! position, `*` or `-`.
 
 use belay_object::Value;
-use regex::Regex;
 
 use crate::error::{Error, Result};
 use crate::fieldspec::{split_path, wrong_kind};
+use crate::growth::check_depth;
+use crate::pattern::Search;
 use crate::scalar::{is_null, is_scalar, text};
 
 /// Splits a path. What stands between brackets is one part: a list item where it holds a `=`, else
@@ -162,6 +163,7 @@ type Visit<'a> = &'a mut dyn FnMut(Place<'_>) -> Result<()>;
 /// Visits every place that a path leads to and gives their number. A path that goes into a text is
 /// followed in what the text holds as YAML, though nothing is changed there.
 pub(crate) fn visit(value: &mut Value, path: &[String], make: Make, visit: Visit<'_>) -> Result<usize> {
+    check_depth(path.len())?;
     walk(value, path, make, false, visit)
 }
 
@@ -232,17 +234,17 @@ fn walk_list(value: &mut Value, part: &str, rest: &[String], make: Make, visit: 
             Ok(count)
         }
         Part::Items(field, wanted) => {
-            let regex =
-                Regex::new(wanted).map_err(|_| Error::transform(format!("error parsing regexp: `{wanted}`")))?;
+            let search =
+                Search::new(wanted).ok_or_else(|| Error::transform(format!("error parsing regexp: `{wanted}`")))?;
             let mut count = 0;
             let mut fits_any = false;
             for item in list.iter_mut() {
                 if field.is_empty() {
-                    if regex.is_match(&text(item)) {
+                    if search.finds(&text(item)) {
                         visit(Place { value: item, is_new: false })?;
                         count += 1;
                     }
-                } else if item.get(field).is_some_and(|found| regex.is_match(&text(found))) {
+                } else if item.get(field).is_some_and(|found| search.finds(&text(found))) {
                     fits_any = true;
                     count += walk(item, rest, make, false, visit)?;
                 }

@@ -27,7 +27,7 @@ pub(crate) struct Field {
     pub(crate) merge_keys: Option<Arc<[Box<str>]>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Type {
     fields: HashMap<Box<str>, Field>,
     /// What every other field is.
@@ -153,9 +153,11 @@ struct Reader {
     names: HashMap<Box<str>, TypeId>,
     built_in: HashMap<&'static str, TypeId>,
     definitions: Map,
+    /// Definitions that are lists.
+    lists: HashMap<Box<str>, Field>,
 }
 
-/// How deep inline schemas nest: as deep as the YAML reader allows at most.
+/// How long a chain of definitions that are references may be.
 const MAX_REF_CHAIN: usize = 32;
 
 impl Reader {
@@ -211,8 +213,16 @@ impl Reader {
             if reference(definition).is_none() && definition.str_at(&["type"]) != Some("array") {
                 return Field { target: self.of_name(name), merge_keys: None };
             }
+            if reference(definition).is_none() {
+                return self.read_list(name, definition, definitions);
+            }
             property = definition;
         }
+        self.read_property(property, definitions)
+    }
+
+    /// A property that is no reference.
+    fn read_property(&mut self, property: &Value, definitions: &Map) -> Field {
         if property.str_at(&["type"]) != Some("array") {
             return Field { target: Some(self.inline(property, definitions)), merge_keys: None };
         }
@@ -229,6 +239,22 @@ impl Reader {
             }
         });
         Field { target: target.flatten(), merge_keys }
+    }
+
+    /// A definition that is a list, read once however often it is referred to, by itself too.
+    fn read_list(&mut self, name: &str, definition: &Value, definitions: &Map) -> Field {
+        if let Some(known) = self.lists.get(name) {
+            return known.clone();
+        }
+        let id = self.add();
+        self.lists.insert(name.into(), Field { target: Some(id), merge_keys: None });
+        let read = self.read_property(definition, definitions);
+        // The type that was promised to those who refer to it is the one that was read.
+        if let Some(target) = read.target {
+            self.schemas.types[id.0 as usize] = self.schemas.types[target.0 as usize].clone();
+        }
+        self.lists.insert(name.into(), read.clone());
+        read
     }
 
     fn inline(&mut self, schema: &Value, definitions: &Map) -> TypeId {

@@ -9,6 +9,7 @@ use regex::Regex;
 use crate::error::{Error, Result};
 use crate::id::{Gvk, Id};
 use crate::kustomization::Selector;
+use crate::pattern;
 use crate::resource::Resource;
 use crate::scalar::text;
 use crate::set::Resources;
@@ -26,11 +27,11 @@ impl Pattern {
         if pattern.is_empty() {
             return Ok(Pattern::Any);
         }
-        if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b':')) {
+        if pattern::is_literal(pattern) {
             return Ok(Pattern::Text(pattern.into()));
         }
-        let regex = Regex::new(&format!("^(?:{pattern})$"))
-            .map_err(|_| Error::transform(format!("error parsing regexp: `^(?:{pattern})$`")))?;
+        let regex = pattern::compile(&format!("^(?:{pattern})$"))
+            .ok_or_else(|| Error::transform(format!("error parsing regexp: `^(?:{pattern})$`")))?;
         Ok(Pattern::Regex(Box::new(regex)))
     }
     fn matches(&self, found: &str) -> bool {

@@ -9,6 +9,7 @@ use belay_tree::TreePath;
 
 use crate::accumulate::Target;
 use crate::error::{Error, Result};
+use crate::growth::Growth;
 use crate::load::Loader;
 use crate::manifest::{self, Manifest};
 use crate::options::BuildOptions;
@@ -27,6 +28,8 @@ pub(crate) struct Session<'a> {
     /// Whether an object was looked at.
     has_objects: Cell<bool>,
     transformers: Cell<usize>,
+    steps: Cell<usize>,
+    growth: Growth,
     warnings: RefCell<Vec<String>>,
 }
 
@@ -39,6 +42,8 @@ impl<'a> Session<'a> {
             manifests: RefCell::default(),
             has_objects: Cell::new(false),
             transformers: Cell::new(0),
+            steps: Cell::new(0),
+            growth: Growth::new(options.limits.growth),
             warnings: RefCell::default(),
         }
     }
@@ -94,13 +99,27 @@ impl<'a> Session<'a> {
         Ok((manifests, loaded.path))
     }
 
-    pub(crate) fn count_transformers(&self, more: usize) -> Result<()> {
+    /// Counts transformers that are to run over some objects.
+    pub(crate) fn count_transformers(&self, more: usize, objects: usize) -> Result<()> {
         self.transformers.set(self.transformers.get() + more);
         let most = self.options.limits.transformers;
         if self.transformers.get() > most {
             return Err(Error::limit(format!("the build has more than {most} patches and other transformers")));
         }
+        self.steps.set(self.steps.get().saturating_add(more.saturating_mul(objects)));
+        let most = self.options.limits.steps;
+        if self.steps.get() > most {
+            return Err(Error::limit(format!(
+                "the build's patches and other transformers would look at objects more than {most} times"
+            ))
+            .hint("patch a base where it is defined instead of all that includes it"));
+        }
         Ok(())
+    }
+
+    /// What transformers may still add to the objects.
+    pub(crate) fn growth(&self) -> &Growth {
+        &self.growth
     }
 
     pub(crate) fn check_objects(&self, resources: &Resources) -> Result<()> {

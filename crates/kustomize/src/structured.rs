@@ -11,25 +11,34 @@ use std::collections::HashMap;
 use belay_object::Value;
 use belay_yaml::{Content, NodeId, NodeTree, Options, Style, parse_nodes, parse_value, to_yaml};
 
+use crate::error::Result;
+use crate::growth::Growth;
 use crate::path::{Make, Place, lookup, visit};
 use crate::scalar::{is_scalar, put_text, text};
 use crate::transform::hash::go_json;
 
 /// Puts a value where a path goes on into a text. Gives whether it did: if not, the path is to be
 /// followed as it stands.
-pub(crate) fn replace_in_text(object: &mut Value, path: &[String], value: &Value, make: Make) -> bool {
+pub(crate) fn replace_in_text(
+    object: &mut Value,
+    path: &[String],
+    value: &Value,
+    make: Make,
+    growth: &Growth,
+) -> Result<bool> {
     if path.len() < 2 {
-        return false;
+        return Ok(false);
     }
     let holds_text = |end: &usize| matches!(lookup(object, &path[..*end]), Ok(Some(found)) if is_scalar(found));
-    let Some(end) = (1..path.len()).find(holds_text) else { return false };
-    let Ok(Some(Value::Str(old))) = lookup(object, &path[..end]) else { return false };
-    let Some(new) = replaced(old, &path[end..], value, make) else { return false };
+    let Some(end) = (1..path.len()).find(holds_text) else { return Ok(false) };
+    let Ok(Some(Value::Str(old))) = lookup(object, &path[..end]) else { return Ok(false) };
+    let Some(new) = replaced(old, &path[end..], value, make) else { return Ok(false) };
+    growth.spend(new.len())?;
     let changed = visit(object, &path[..end], Make::Nothing, &mut |place| {
         *place.value = Value::from(new.as_str());
         Ok(())
     });
-    changed.is_ok_and(|count| count > 0)
+    Ok(changed.is_ok_and(|count| count > 0))
 }
 
 fn replaced(old: &str, path: &[String], value: &Value, make: Make) -> Option<String> {

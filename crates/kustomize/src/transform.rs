@@ -15,6 +15,7 @@ pub(crate) mod value_add;
 pub(crate) mod vars;
 
 use crate::error::Result;
+use crate::growth::Growth;
 use crate::schema::Schemas;
 use crate::set::Resources;
 
@@ -35,19 +36,19 @@ pub(crate) enum Transformer {
 }
 
 impl Transformer {
-    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas, growth: &Growth) -> Result<()> {
         match self {
-            Transformer::Patch(patches) => patches.run(resources, schemas)?,
-            Transformer::StrategicMerge(patches) => patches.run(resources, schemas)?,
-            Transformer::JsonPatch(patch) => patch.run(resources, schemas)?,
+            Transformer::Patch(patches) => patches.run(resources, schemas, growth)?,
+            Transformer::StrategicMerge(patches) => patches.run(resources, schemas, growth)?,
+            Transformer::JsonPatch(patch) => patch.run(resources, schemas, growth)?,
             Transformer::Namespace(namespace) => namespace.run(resources)?,
-            Transformer::Affix(affix) => affix.run(resources)?,
-            Transformer::Affixes(both) => both.iter().try_for_each(|affix| affix.run(resources))?,
-            Transformer::Entries(entries) => entries.run(resources)?,
+            Transformer::Affix(affix) => affix.run(resources, growth)?,
+            Transformer::Affixes(both) => both.iter().try_for_each(|affix| affix.run(resources, growth))?,
+            Transformer::Entries(entries) => entries.run(resources, growth)?,
             Transformer::Replicas(replicas) => replicas.run(resources)?,
-            Transformer::Images(images) => images.run(resources)?,
-            Transformer::Replacements(replacements) => replacements.run(resources)?,
-            Transformer::ValueAdd(value) => value.run(resources)?,
+            Transformer::Images(images) => images.run(resources, growth)?,
+            Transformer::Replacements(replacements) => replacements.run(resources, growth)?,
+            Transformer::ValueAdd(value) => value.run(resources, growth)?,
             Transformer::Hash => hash::run(resources)?,
         }
         resources.retain(|resource| !resource.is_empty());

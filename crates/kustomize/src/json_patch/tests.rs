@@ -3,11 +3,14 @@
 use belay_yaml::{Options, parse_value, to_yaml};
 
 use super::{apply, read};
+use crate::growth::Growth;
 
 /// Applies operations to `{a: {b: 1}, l: [x, y]}` and compares the document or the error.
 fn check(operations: &str, expected: &str) {
     let mut document = parse_value("{a: {b: 1}, l: [x, y]}", &Options::v3()).expect("it is YAML");
-    let result = read(operations).and_then(|operations| apply(&mut document, &operations));
+    let result = read(operations).and_then(|operations| {
+        apply(&mut document, &operations, &Growth::new(1 << 20)).map_err(|error| error.message().to_owned())
+    });
     let found = match result {
         Ok(()) => to_yaml(&document),
         Err(error) => error,

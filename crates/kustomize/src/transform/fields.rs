@@ -6,6 +6,7 @@ use belay_object::Value;
 
 use crate::error::{Error, Result};
 use crate::fieldspec::{Create, FieldSpec, wrong_kind};
+use crate::growth::Growth;
 use crate::kustomization::Replica;
 use crate::scalar::is_null;
 use crate::set::Resources;
@@ -17,12 +18,14 @@ pub(crate) struct Entries {
 }
 
 impl Entries {
-    pub(crate) fn run(&self, resources: &mut Resources) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, growth: &Growth) -> Result<()> {
         if self.entries.is_empty() {
             return Ok(());
         }
+        let weight: usize = self.entries.iter().map(|(key, value)| key.len() + value.len()).sum();
         let mut set = |place: &mut Value| match place {
             Value::Object(map) => {
+                growth.spend(weight)?;
                 for (key, value) in &self.entries {
                     map.insert(key.as_str(), value.as_str());
                 }

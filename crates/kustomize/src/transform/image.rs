@@ -5,7 +5,9 @@ use regex::Regex;
 
 use crate::error::{Error, Result};
 use crate::fieldspec::{Create, FieldSpec, wrong_kind};
+use crate::growth::Growth;
 use crate::kustomization::Image;
+use crate::pattern;
 use crate::scalar::{is_null, set_text, text};
 use crate::set::Resources;
 
@@ -35,7 +37,7 @@ impl Images {
                 Name::Plain(image.name.as_str().into())
             } else {
                 let pattern = format!("^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", image.name);
-                let regex = Regex::new(&pattern).map_err(|_| {
+                let regex = pattern::compile(&pattern).ok_or_else(|| {
                     Error::kustomization(format!("the image name {:?} is no regular expression", image.name))
                 })?;
                 Name::Regex(Box::new(regex))
@@ -50,17 +52,17 @@ impl Images {
         self.entries.len()
     }
 
-    pub(crate) fn run(&self, resources: &mut Resources) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, growth: &Growth) -> Result<()> {
         for i in 0..resources.len() {
             if resources[i].kind() == "CustomResourceDefinition" {
                 continue;
             }
             for entry in &self.entries {
                 // Most entries are for other images: look before the object is copied.
-                let mut wanted = false;
+                let mut wanted = 0;
                 let mut has_null = false;
                 each_image(resources[i].value(), &mut |found| match found {
-                    Found::Image(image) => wanted |= entry.matches(&text(image)),
+                    Found::Image(image) => wanted += usize::from(entry.matches(&text(image))),
                     Found::NullList => has_null = true,
                 })?;
                 let by_spec: Vec<&FieldSpec> = self
@@ -69,11 +71,12 @@ impl Images {
                     .filter(|spec| spec.holds_for(resources[i].value()))
                     .filter(|spec| spec.may_reach(resources[i].value(), Create::Never))
                     .collect();
-                if wanted {
+                growth.spend(wanted * entry.adds())?;
+                if wanted > 0 {
                     entry.change_all(resources.get_mut(i).value_mut());
                 }
                 for spec in by_spec {
-                    if wanted || has_null || !is_container_path(&spec.path) {
+                    if wanted > 0 || has_null || !is_container_path(&spec.path) {
                         let set = &mut |place: &mut Value| entry.set(place);
                         spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Never, set)?;
                     }
@@ -132,6 +135,12 @@ fn each_image(value: &Value, visit: &mut dyn FnMut(Found<'_>)) -> Result<()> {
 }
 
 impl Entry {
+    /// The most that it adds to one image.
+    fn adds(&self) -> usize {
+        let Image { new_name, tag_suffix, new_tag, digest, .. } = &self.image;
+        [new_name, tag_suffix, new_tag, digest].iter().map(|part| part.len()).sum()
+    }
+
     /// Changes what [`each_image`] visits.
     fn change_all(&self, value: &mut Value) {
         match value {

@@ -4,6 +4,7 @@ use belay_object::Value;
 
 use crate::error::Result;
 use crate::fieldspec::{Create, FieldSpec, wrong_kind};
+use crate::growth::Growth;
 use crate::id::Gvk;
 use crate::scalar::{is_null, set_text, text};
 use crate::set::Resources;
@@ -32,7 +33,7 @@ fn keeps_its_name(gvk: &Gvk) -> bool {
 }
 
 impl Affix {
-    pub(crate) fn run(&self, resources: &mut Resources) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, growth: &Growth) -> Result<()> {
         for i in 0..resources.len() {
             let original = resources[i].original_id().gvk;
             if keeps_its_name(&original) {
@@ -46,6 +47,7 @@ impl Affix {
                         End::Suffix => resource.suffixes.push(self.text.as_str().into()),
                     }
                     resource.store_previous();
+                    growth.spend(self.text.len() + resource.name().len())?;
                 }
                 let value = resources[i].value();
                 if spec.holds_for(value) && spec.may_reach(value, Create::Scalar) {

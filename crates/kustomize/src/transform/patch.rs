@@ -6,6 +6,7 @@ use belay_object::Value;
 use belay_tree::TreePath;
 
 use crate::error::{Error, Result};
+use crate::growth::{Growth, measure};
 use crate::id::Id;
 use crate::json_patch;
 use crate::kustomization::{Patch, PatchOptions, Selector};
@@ -39,6 +40,8 @@ struct MergePatch {
     value: Arc<Value>,
     id: Id,
     line: usize,
+    /// What it adds to an object at most.
+    weight: usize,
     /// Labels and annotations that are not texts, as written.
     texts: MetaTexts,
 }
@@ -47,7 +50,8 @@ impl MergePatch {
     fn read_all(text: &str, schemas: &Schemas) -> Result<Vec<MergePatch>> {
         let patches = read_for(text, Purpose::Patches)?.into_iter().map(|(manifest, texts)| {
             let id = Resource::new(manifest.value.clone(), None, schemas).id();
-            MergePatch { value: manifest.value, id, line: manifest.line, texts }
+            let (weight, _) = measure(&manifest.value);
+            MergePatch { value: manifest.value, id, line: manifest.line, weight, texts }
         });
         Ok(patches.collect())
     }
@@ -108,13 +112,14 @@ impl Patches {
         })
     }
 
-    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas, growth: &Growth) -> Result<()> {
         match (&self.body, &self.target) {
-            (Body::Merge(patches), None) => self.merge_by_id(patches, resources, schemas),
+            (Body::Merge(patches), None) => self.merge_by_id(patches, resources, schemas, growth),
             (Body::Merge(patches), Some(target)) => match patches.as_slice() {
                 [] => Ok(()),
                 [patch] => {
                     let selected = target.select(resources);
+                    growth.spend(patch.weight.saturating_mul(selected.len()))?;
                     merge_selected(resources, &selected, patch, self.options, schemas)
                         .map_err(|error| self.place(error, patch.line))
                 }
@@ -131,19 +136,26 @@ impl Patches {
             (Body::Json(operations), Some(target)) => {
                 for i in target.select(resources) {
                     resources.get_mut(i).store_previous();
-                    apply_json(resources, i, operations, schemas).map_err(|error| self.place(error, 1))?;
+                    apply_json(resources, i, operations, schemas, growth).map_err(|error| self.place(error, 1))?;
                 }
                 Ok(())
             }
         }
     }
 
-    fn merge_by_id(&self, patches: &[MergePatch], resources: &mut Resources, schemas: &Schemas) -> Result<()> {
+    fn merge_by_id(
+        &self,
+        patches: &[MergePatch],
+        resources: &mut Resources,
+        schemas: &Schemas,
+        growth: &Growth,
+    ) -> Result<()> {
         for patch in patches {
             let i = resources.one_with_any(&patch.id).map_err(|error| {
                 let id = quoted(&patch.id.to_string());
                 self.place(error.wrap(format_args!("no resource matches strategic merge patch {id}")), patch.line)
             })?;
+            growth.spend(patch.weight)?;
             let value = (*patch.value).clone();
             merge(resources, i, value, self.options, schemas).map_err(|error| self.place(error, patch.line))?;
         }
@@ -229,13 +241,19 @@ fn merge(resources: &mut Resources, i: usize, patch: Value, options: PatchOption
 }
 
 /// Applies JSON patch operations to a resource.
-fn apply_json(resources: &mut Resources, i: usize, operations: &[Value], schemas: &Schemas) -> Result<()> {
+fn apply_json(
+    resources: &mut Resources,
+    i: usize,
+    operations: &[Value],
+    schemas: &Schemas,
+    growth: &Growth,
+) -> Result<()> {
     let resource = resources.get_mut(i);
     let mut value = resource.take_value();
     if has_blank(&value) {
         settle(&mut value);
     }
-    json_patch::apply(&mut value, operations).map_err(Error::transform)?;
+    json_patch::apply(&mut value, operations, growth)?;
     if !matches!(value, Value::Object(_)) {
         return Err(Error::transform("json: cannot unmarshal array into Go value of type map[string]interface {}"));
     }
@@ -283,13 +301,14 @@ impl StrategicMerge {
         Ok(StrategicMerge { patches })
     }
 
-    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas, growth: &Growth) -> Result<()> {
         for (patch, file) in &self.patches {
             let place = |error: Error| match file {
                 Some(file) => error.at(file, Some(patch.line)),
                 None => error,
             };
             let i = resources.one_with_any(&patch.id).map_err(place)?;
+            growth.spend(patch.weight)?;
             merge_selected(resources, &[i], patch, PatchOptions::default(), schemas).map_err(place)?;
             resources.retain(|resource| !resource.is_empty());
         }
@@ -345,9 +364,9 @@ impl JsonPatch {
         Ok(JsonPatch { operations, target: Matcher::new(target)? })
     }
 
-    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas, growth: &Growth) -> Result<()> {
         for i in self.target.select(resources) {
-            apply_json(resources, i, &self.operations, schemas)?;
+            apply_json(resources, i, &self.operations, schemas, growth)?;
         }
         Ok(())
     }

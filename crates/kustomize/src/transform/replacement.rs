@@ -3,6 +3,7 @@
 use belay_object::Value;
 
 use crate::error::{Error, Result};
+use crate::growth::Growth;
 use crate::id::Id;
 use crate::kustomization::{FieldOptions, Replacement, SourceSelector, TargetSelector};
 use crate::path::{Make, Place, lookup, split, visit};
@@ -18,7 +19,7 @@ const DEFAULT_PATH: &str = "metadata.name";
 pub(crate) struct Replacements(pub(crate) Vec<Replacement>);
 
 impl Replacements {
-    pub(crate) fn run(&self, resources: &mut Resources) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, growth: &Growth) -> Result<()> {
         for replacement in &self.0 {
             let has_source = replacement.source.is_some() || replacement.source_value.is_some();
             let Some(targets) = replacement.targets.as_ref().filter(|_| has_source) else {
@@ -32,7 +33,7 @@ impl Replacements {
                 (None, value) => Value::from(value.as_deref().unwrap_or_default()),
             };
             for target in targets.iter().flatten() {
-                put(resources, target, &value)?;
+                put(resources, target, &value, growth)?;
             }
         }
         Ok(())
@@ -101,7 +102,7 @@ fn refined(value: &Value, options: Option<&FieldOptions>) -> Result<Value> {
         .ok_or_else(|| Error::transform(format!("options.index {} is out of bounds for value {whole}", options.index)))
 }
 
-fn put(resources: &mut Resources, target: &TargetSelector, value: &Value) -> Result<()> {
+fn put(resources: &mut Resources, target: &TargetSelector, value: &Value, growth: &Growth) -> Result<()> {
     let Some(select) = &target.select else {
         return Err(Error::transform("target must specify resources to select"));
     };
@@ -116,14 +117,14 @@ fn put(resources: &mut Resources, target: &TargetSelector, value: &Value) -> Res
             && !rejects.iter().any(|reject| reject.has_id() && ids(resource).any(|id| reject.matches_id(&id)))
             && ids(resource).any(|id| matcher.matches_id(&id));
         if selected {
-            put_into(resources.get_mut(i), target, value)?;
+            put_into(resources.get_mut(i), target, value, growth)?;
             resources.renamed(i);
         }
     }
     Ok(())
 }
 
-fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value) -> Result<()> {
+fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value, growth: &Growth) -> Result<()> {
     let options = target.options.as_ref();
     let make = match options {
         Some(options) if options.create => Make::like(value),
@@ -134,7 +135,8 @@ fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value) -> 
     let origin = resource.origin.clone();
     for path in paths {
         let parts = split(path);
-        if replace_in_text(resource.value_mut(), &parts, value, make) {
+        growth.put(value, parts.len())?;
+        if replace_in_text(resource.value_mut(), &parts, value, make, growth)? {
             continue;
         }
         let not_found = || {
@@ -143,7 +145,8 @@ fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value) -> 
         };
         let mut failed = None;
         let count = visit(resource.value_mut(), &parts, make, &mut |place| {
-            set(place, options, value).inspect_err(|error| failed = failed.take().or_else(|| Some(error.clone())))
+            set(place, options, value, growth)
+                .inspect_err(|error| failed = failed.take().or_else(|| Some(error.clone())))
         });
         let result = match (failed, count) {
             (Some(error), _) => Err(error),
@@ -160,7 +163,7 @@ fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value) -> 
 }
 
 /// Puts a value in a place: a scalar keeps its type and takes the text, all else is replaced.
-fn set(place: Place<'_>, options: Option<&FieldOptions>, value: &Value) -> Result<()> {
+fn set(place: Place<'_>, options: Option<&FieldOptions>, value: &Value, growth: &Growth) -> Result<()> {
     let Place { value: place, is_new } = place;
     let is_container = matches!(place, Value::Object(_) | Value::Array(_));
     let joined = match options.filter(|options| !options.delimiter.is_empty()) {
@@ -169,11 +172,13 @@ fn set(place: Place<'_>, options: Option<&FieldOptions>, value: &Value) -> Resul
         }
         Some(options) => {
             let old = if is_new { "".into() } else { text(place) };
+            growth.spend(old.len())?;
             Some(with_part(&old, options, &text(value)))
         }
         None => None,
     };
     if is_container {
+        growth.put(value, 0)?;
         *place = value.clone();
         return Ok(());
     }

@@ -4,7 +4,7 @@ use belay_object::Value;
 
 use crate::error::Result;
 use crate::fieldspec::{split_path, wrong_kind};
-use crate::id::Gvk;
+use crate::growth::{Growth, check_depth};
 use crate::scalar::{is_null, text};
 use crate::select::Matcher;
 use crate::set::Resources;
@@ -26,20 +26,21 @@ pub(crate) struct Target {
 }
 
 impl ValueAdd {
-    pub(crate) fn run(&self, resources: &mut Resources) -> Result<()> {
+    pub(crate) fn run(&self, resources: &mut Resources, growth: &Growth) -> Result<()> {
         for target in &self.targets {
             let selected = match &target.select {
                 Some(matcher) => matcher.select(resources),
                 None => (0..resources.len()).collect(),
             };
             for i in selected {
+                growth.spend(self.value.len())?;
                 let (gvk, cluster) = (resources[i].gvk(), resources[i].is_cluster_scoped());
                 let value = resources.get_mut(i).value_mut();
                 if target.field_path == "metadata/namespace" {
                     let namespace = Namespace { namespace: self.value.clone(), ..Namespace::default() };
                     namespace.apply(value, &gvk, cluster)?;
                 } else {
-                    self.set(value, target, &gvk)?;
+                    self.set(value, target)?;
                 }
                 resources.renamed(i);
             }
@@ -47,9 +48,11 @@ impl ValueAdd {
         Ok(())
     }
 
-    fn set(&self, object: &mut Value, target: &Target, _: &Gvk) -> Result<()> {
+    fn set(&self, object: &mut Value, target: &Target) -> Result<()> {
         let mut place = object;
-        for name in split_path(&target.field_path, '/').iter().filter(|name| !name.is_empty()) {
+        let parts = split_path(&target.field_path, '/');
+        check_depth(parts.len())?;
+        for name in parts.iter().filter(|name| !name.is_empty()) {
             if is_null(place) {
                 *place = Value::object();
             }

@@ -6,6 +6,7 @@ use belay_object::Value;
 
 use crate::error::{Error, Result};
 use crate::fieldspec::{Create, FieldSpec};
+use crate::growth::Growth;
 use crate::id::{Gvk, Id};
 use crate::kustomization::Var;
 use crate::path::field_value;
@@ -91,7 +92,12 @@ fn field_path(var: &Var) -> &str {
 }
 
 /// Replaces all variables; gives a warning if some were never used.
-pub(crate) fn resolve(resources: &mut Resources, vars: &Vars, specs: &[FieldSpec]) -> Result<Option<String>> {
+pub(crate) fn resolve(
+    resources: &mut Resources,
+    vars: &Vars,
+    specs: &[FieldSpec],
+    growth: &Growth,
+) -> Result<Option<String>> {
     if vars.0.is_empty() {
         return Ok(None);
     }
@@ -111,7 +117,7 @@ pub(crate) fn resolve(resources: &mut Resources, vars: &Vars, specs: &[FieldSpec
         })?;
         values.insert(name.clone(), value);
     }
-    let mut replacer = Replacer { values: &values, used: BTreeSet::new() };
+    let mut replacer = Replacer { values: &values, used: BTreeSet::new(), growth };
     for i in 0..resources.len() {
         for spec in specs {
             let value = resources[i].value();
@@ -139,21 +145,20 @@ fn may_hold_variable(place: &Value) -> bool {
 struct Replacer<'a> {
     values: &'a BTreeMap<String, Value>,
     used: BTreeSet<String>,
+    growth: &'a Growth,
 }
 
 impl Replacer<'_> {
     fn set(&mut self, place: &mut Value) -> Result<()> {
         match place {
-            Value::Str(_) => self.set_text(place),
-            Value::Object(map) => {
-                map.iter_mut().filter(|(_, v)| v.as_str().is_some()).for_each(|(_, v)| self.set_text(v))
-            }
+            Value::Str(_) => self.set_text(place)?,
+            Value::Object(map) => map.iter_mut().try_for_each(|(_, v)| self.set_text(v))?,
             Value::Array(items) => {
                 for item in items.iter_mut() {
                     if item.as_str().is_none() {
                         return Err(Error::transform("invalid value type expect a string"));
                     }
-                    self.set_text(item);
+                    self.set_text(item)?;
                 }
             }
             _ => {}
@@ -161,18 +166,21 @@ impl Replacer<'_> {
         Ok(())
     }
 
-    fn set_text(&mut self, place: &mut Value) {
+    fn set_text(&mut self, place: &mut Value) -> Result<()> {
         if let Value::Str(text) = place
             && text.contains('$')
         {
-            *place = self.expand(text);
+            *place = self.expand(text)?;
         }
+        Ok(())
     }
 
     /// Replaces variables in a text. A text that is one variable takes the variable's type.
-    fn expand(&mut self, input: &str) -> Value {
+    fn expand(&mut self, input: &str) -> Result<Value> {
         let mut out = String::with_capacity(input.len());
         let mut rest = input;
+        // What has no end is looked for once, not from every beginning.
+        let last_end = input.rfind(')').map_or(0, |at| input.len() - at);
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
             let after = &rest[at + 1..];
@@ -185,12 +193,16 @@ impl Replacer<'_> {
                     out.push('$');
                     rest = &after[1..];
                 }
-                Some('(') => match after.find(')') {
+                Some('(') => match (last_end > 0 && after.len() >= last_end).then(|| after.find(')')).flatten() {
                     Some(end) => {
                         let name = &after[1..end];
                         match self.value(name) {
-                            Some(value) if input.len() == name.len() + 3 => return value.clone(),
-                            Some(value) => out.push_str(&text(value)),
+                            Some(value) if input.len() == name.len() + 3 => return Ok(value.clone()),
+                            Some(value) => {
+                                let value = text(value).into_owned();
+                                self.growth.spend(value.len())?;
+                                out.push_str(&value);
+                            }
                             None => out.push_str(&format!("$({name})")),
                         }
                         rest = &after[end + 1..];
@@ -208,7 +220,7 @@ impl Replacer<'_> {
             }
         }
         out.push_str(rest);
-        Value::from(out)
+        Ok(Value::from(out))
     }
 
     /// The value of a variable; only scalars count.
