@@ -1,24 +1,36 @@
 //! A folder on disk, for commands that work on a checkout.
 //!
-//! Every read walks from a handle of the root, one `openat` with `O_NOFOLLOW` per segment, so no
-//! symlink is ever followed by the kernel and nothing outside the root can be opened, whoever
-//! changes the folder meanwhile (INV-FS-1, INV-FS-2). Following symlinks is left to
-//! [`Tree::follow`], which does it inside the root.
+//! Every read walks from a handle of the root with `openat2`, which may neither leave the root nor
+//! follow a symlink (where the kernel has it not: one `openat` with `O_NOFOLLOW` per segment). So
+//! nothing outside the root can be opened, whoever changes the folder meanwhile (INV-FS-1, INV-FS-2).
+//! Following symlinks is left to [`Tree::follow`], which does it inside the root.
 
-use crate::tree::{Entry, EntryKind, File, ListItem, Stat, Tree};
+use crate::tree::{Entry, EntryKind, File, ListItem, Stat, Tree, follow_links};
 use crate::{Digest, Error, ErrorKind, Limits, TreePath};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A folder on disk. Nothing is kept: each read sees the folder as it is then.
 #[derive(Debug)]
 pub struct DirTree {
     root: OwnedFd,
     limits: Limits,
+    /// Whether the kernel is to be asked for `openat2`: it once said that it has it not.
+    has_openat2: AtomicBool,
+}
+
+/// What is where a directory is looked for.
+enum Place {
+    Dir(OwnedFd),
+    /// Nothing or no directory, and no symlink on the way.
+    Absent,
+    /// No directory; a symlink may be on the way.
+    Unclear,
 }
 
 impl DirTree {
@@ -28,21 +40,62 @@ impl DirTree {
         let root = rustix::fs::open(folder, flags, Mode::empty()).map_err(|errno| {
             Error::because(kind_of(errno), &TreePath::root(), format!("{}: {errno}", folder.display()))
         })?;
-        Ok(DirTree { root, limits })
+        Ok(DirTree { root, limits, has_openat2: AtomicBool::new(true) })
     }
 
-    /// Opens the directory at `path`; `None` if it is absent or no directory.
-    fn dir(&self, path: &TreePath) -> Result<Option<OwnedFd>, Error> {
+    /// Opens the directory at `path`.
+    fn dir(&self, path: &TreePath) -> Result<Place, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if !path.is_root() && self.has_openat2.load(Ordering::Relaxed) {
+            let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            // Without O_NOFOLLOW: with it, a symlink at the end would look like a file.
+            let followed = flags.difference(OFlags::NOFOLLOW);
+            match rustix::fs::openat2(self.root.as_fd(), path.as_str(), followed, Mode::empty(), within) {
+                Ok(dir) => return Ok(Place::Dir(dir)),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(Place::Absent),
+                Err(Errno::LOOP) => return Ok(Place::Unclear),
+                Err(Errno::NOSYS | Errno::PERM) => self.has_openat2.store(false, Ordering::Relaxed),
+                // The folder was changed meanwhile: the way below sees one state of each segment.
+                Err(Errno::AGAIN) => {}
+                Err(errno) => return Err(Error::because(ErrorKind::Io, path, errno)),
+            }
+        }
         let mut dir = self.root.try_clone().map_err(|error| Error::because(ErrorKind::Io, path, error))?;
         for segment in path.segments() {
             dir = match rustix::fs::openat(dir.as_fd(), segment, flags, Mode::empty()) {
                 Ok(below) => below,
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(None),
+                Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(Place::Absent),
+                Err(Errno::NOTDIR | Errno::LOOP) => return Ok(Place::Unclear),
                 Err(errno) => return Err(Error::because(ErrorKind::Io, path, errno)),
             };
         }
-        Ok(Some(dir))
+        Ok(Place::Dir(dir))
+    }
+
+    /// What is at `path`; `None` where a symlink may be on the way.
+    fn look(&self, path: &TreePath) -> Result<Option<Entry>, Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Some(Entry::Dir)) };
+        let dir = match self.dir(&parent)? {
+            Place::Dir(dir) => dir,
+            Place::Absent => return Ok(Some(Entry::Absent)),
+            Place::Unclear => return Ok(None),
+        };
+        let stat = match rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(Some(Entry::Absent)),
+            Err(errno) => return Err(Error::because(ErrorKind::Io, path, errno)),
+        };
+        Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Entry::Dir,
+            FileType::RegularFile => self.read_regular(&dir, name, path)?,
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(dir.as_fd(), name, Vec::new())
+                    .map_err(|errno| Error::because(ErrorKind::Io, path, errno))?;
+                let target = target.to_str().map_err(|_| Error::new(ErrorKind::Unsupported, path))?;
+                Entry::Symlink(Arc::from(target))
+            }
+            _ => return Err(Error::new(ErrorKind::Unsupported, path)),
+        }))
     }
 
     fn read_regular(&self, dir: &OwnedFd, name: &str, path: &TreePath) -> Result<Entry, Error> {
@@ -75,23 +128,13 @@ fn kind_of(errno: Errno) -> ErrorKind {
 
 impl Tree for DirTree {
     fn read(&self, path: &TreePath) -> Result<Entry, Error> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Entry::Dir) };
-        let Some(dir) = self.dir(&parent)? else { return Ok(Entry::Absent) };
-        let stat = match rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(Entry::Absent),
-            Err(errno) => return Err(Error::because(ErrorKind::Io, path, errno)),
-        };
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(Entry::Dir),
-            FileType::RegularFile => self.read_regular(&dir, name, path),
-            FileType::Symlink => {
-                let target = rustix::fs::readlinkat(dir.as_fd(), name, Vec::new())
-                    .map_err(|errno| Error::because(ErrorKind::Io, path, errno))?;
-                let target = target.to_str().map_err(|_| Error::new(ErrorKind::Unsupported, path))?;
-                Ok(Entry::Symlink(Arc::from(target)))
-            }
-            _ => Err(Error::new(ErrorKind::Unsupported, path)),
+        Ok(self.look(path)?.unwrap_or(Entry::Absent))
+    }
+
+    fn follow(&self, path: &TreePath) -> Result<(TreePath, Entry), Error> {
+        match self.look(path)? {
+            None | Some(Entry::Symlink(_)) => follow_links(self, path),
+            Some(entry) => Ok((path.clone(), entry)),
         }
     }
 
@@ -108,7 +151,7 @@ impl Tree for DirTree {
     }
 
     fn list(&self, path: &TreePath) -> Result<Option<Vec<ListItem>>, Error> {
-        let Some(dir) = self.dir(path)? else { return Ok(None) };
+        let Place::Dir(dir) = self.dir(path)? else { return Ok(None) };
         let io = |errno: Errno| Error::because(ErrorKind::Io, path, errno);
         let mut items = Vec::new();
         for entry in rustix::fs::Dir::read_from(&dir).map_err(io)? {

@@ -123,8 +123,10 @@ fn a_folder_on_disk_reads_as_the_same_files_in_memory() {
     std::os::unix::fs::symlink("b", folder.path().join("a/link")).unwrap();
     let disk = DirTree::open(folder.path(), Limits::default()).unwrap();
     let memory = tree(&[("a/b/f.yaml", "x: 1\n")], &[("a/link", "b")]);
-    for at in ["", "a", "a/b", "a/b/f.yaml", "a/link", "a/none", "a/b/f.yaml/x", "a/link/f.yaml"] {
+    let places = ["", "a", "a/b", "a/b/f.yaml", "a/link", "a/none", "a/none/b/c", "a/b/f.yaml/x", "a/link/f.yaml"];
+    for at in places {
         assert_eq!(disk.read(&path(at)).unwrap(), memory.read(&path(at)).unwrap(), "{at}");
+        assert_eq!(disk.follow(&path(at)).unwrap(), memory.follow(&path(at)).unwrap(), "{at}");
         assert_eq!(disk.list(&path(at)).unwrap(), memory.list(&path(at)).unwrap(), "{at}");
     }
     assert_eq!(read(&disk, "a/link/f.yaml"), "x: 1\n");

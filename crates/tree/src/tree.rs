@@ -116,11 +116,7 @@ pub trait Tree: Send + Sync {
         match self.read(path)? {
             // Absent may mean that a directory on the way is a symlink.
             Entry::Absent if path.depth() < 2 => Ok((path.clone(), Entry::Absent)),
-            Entry::Absent | Entry::Symlink(_) => {
-                let real = resolve(self, path)?;
-                let entry = self.read(&real)?;
-                Ok((real, entry))
-            }
+            Entry::Absent | Entry::Symlink(_) => follow_links(self, path),
             entry => Ok((path.clone(), entry)),
         }
     }
@@ -170,6 +166,13 @@ pub trait Tree: Send + Sync {
         let real = self.resolve(path)?;
         Ok(matches!(self.stat(&real)?, Stat::File { .. }))
     }
+}
+
+/// [`Tree::follow`] where a symlink may be on the way.
+pub(crate) fn follow_links<T: Tree + ?Sized>(tree: &T, path: &TreePath) -> Result<(TreePath, Entry), Error> {
+    let real = resolve(tree, path)?;
+    let entry = tree.read(&real)?;
+    Ok((real, entry))
 }
 
 /// Walks `path` segment by segment on a stack of what is left, so that a chain of links costs no
@@ -281,6 +284,9 @@ macro_rules! forward {
             }
             fn dir_digest(&self, path: &TreePath) -> Result<Option<Digest>, Error> {
                 (**self).dir_digest(path)
+            }
+            fn follow(&self, path: &TreePath) -> Result<(TreePath, Entry), Error> {
+                (**self).follow(path)
             }
         }
     )*};
