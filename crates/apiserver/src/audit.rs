@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 
 /// Bounds the table: beyond so many rows everything new counts as one row, `other`.
 const MAX_ROWS: usize = 4096;
+/// What is kept of a user agent: with the rows, at most some MiB.
+const MAX_AGENT_CHARS: usize = 96;
 
 /// One row's name: verb, resource (with group and subresource), user agent.
 pub type Row = (String, String, String);
@@ -20,7 +22,8 @@ pub struct Audit {
 
 impl Audit {
     pub(crate) fn count(&self, verb: &str, resource: &str, user_agent: &str) {
-        let row = (verb.to_owned(), resource.to_owned(), user_agent.to_owned());
+        let agent: String = user_agent.chars().take(MAX_AGENT_CHARS).collect();
+        let row = (verb.to_owned(), resource.to_owned(), agent);
         let mut rows = self.rows.lock();
         if rows.len() >= MAX_ROWS && !rows.contains_key(&row) {
             *rows.entry(("other".into(), String::new(), String::new())).or_default() += 1;

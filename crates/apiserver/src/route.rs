@@ -1,7 +1,7 @@
 //! From an HTTP request to an operation and back.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use belay_object::{Object, Value, object};
 use bytes::Bytes;
@@ -25,6 +25,8 @@ mod operation;
 
 /// The largest body that is read.
 const MAX_BODY_BYTES: usize = 3 << 20;
+/// How long a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of a larger body is read to be able to answer.
 const MAX_DRAINED_BYTES: usize = 64 << 20;
 
@@ -57,7 +59,11 @@ where
         Some(Fault::StatusAfter(_) | Fault::DropAfter | Fault::DropWatch(_)) | None => {}
     }
     let gzip = !watching && negotiate::accepts_gzip(&parts.headers);
-    let response = match read_body(body).await {
+    let body = match tokio::time::timeout(BODY_TIMEOUT, read_body(body)).await {
+        Ok(body) => body,
+        Err(_) => Err(ApiError::timeout("the request's body did not come in time")),
+    };
+    let response = match body {
         Ok(body) => {
             let result = dispatch(inner, trusted, &parts, query, body);
             result.unwrap_or_else(|e| respond::error(&e))
@@ -99,7 +105,7 @@ fn dropped() -> Response<Body> {
 }
 
 /// Ends a watch after a while, in the middle of its body.
-fn cut(response: Response<Body>, after: std::time::Duration) -> Response<Body> {
+fn cut(response: Response<Body>, after: Duration) -> Response<Body> {
     use futures::StreamExt;
     response.map(|body| {
         let chunks = http_body_util::BodyDataStream::new(body);

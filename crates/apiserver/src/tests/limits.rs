@@ -50,3 +50,53 @@ async fn field_managers_are_short_and_needed_for_an_apply() {
     let headers = [("content-type", "application/apply-patch+yaml")];
     call(&server, "PATCH", &none, &headers, &config_map("a", "1")).await.check(422, &[]);
 }
+
+#[tokio::test]
+async fn inv_api_3_the_deepest_body_that_is_read_goes_all_the_way() {
+    let server = server();
+    let definition = r#"{"metadata":{"name":"anys.test.dev"},"spec":{"group":"test.dev","scope":"Namespaced","names":{"plural":"anys","kind":"Any"},
+        "versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}]}}"#;
+    post(&server, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).await.check(201, &[]);
+    let uri = "/apis/test.dev/v1/namespaces/shop/anys";
+    let body = |depth: usize| {
+        let (open, close) = (r#"{"a":"#.repeat(depth), "}".repeat(depth));
+        format!(r#"{{"apiVersion":"test.dev/v1","kind":"Any","metadata":{{"name":"d"}},"x":{open}1{close}}}"#)
+    };
+    for depth in [90, 120, 126, 127, 128, 1000] {
+        let status = apply(&server, &format!("{uri}/d"), &body(depth)).await.status;
+        assert!(matches!(status, 200 | 201 | 400), "{depth}: {status}");
+        let status = post(&server, uri, &body(depth).replace("\"d\"", &format!("\"p{depth}\""))).await.status;
+        assert!(matches!(status, 201 | 400), "{depth}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn inv_api_3_a_patch_cannot_multiply_what_it_copies() {
+    let server = server();
+    post(&server, CONFIG_MAPS, &config_map("a", "1")).await.check(201, &[]);
+    let add = r#"{"op":"add","path":"/metadata/finalizers","value":["x.io/a"]}"#.to_owned();
+    let copies = vec![r#"{"op":"copy","from":"/metadata/finalizers","path":"/metadata/finalizers/-"}"#; 60].join(",");
+    json_patch(&server, &format!("{CONFIG_MAPS}/a"), &format!("[{add},{copies}]")).await.check(422, &[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn inv_api_3_a_body_that_does_not_come_ends_the_request() {
+    let server = server();
+    let never = crate::Body::stream(futures::stream::pending());
+    let request = Request::builder().method(Method::POST).uri(CONFIG_MAPS).body(never).unwrap();
+    let response = server.answer(request).await;
+    assert_eq!(response.status().as_u16(), 504);
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&text).contains("the request's body did not come in time"), "{text:?}");
+}
+
+#[tokio::test]
+async fn inv_api_3_what_is_counted_of_a_client_is_short() {
+    let server = server();
+    let agent = "a".repeat(5000);
+    call(&server, "GET", CONFIG_MAPS, &[("user-agent", &agent)], "").await.check(200, &[]);
+    let rows = server.audit().rows();
+    assert!(
+        rows.iter().any(|((.., agent), _)| agent.len() == 96) && rows.iter().all(|((.., agent), _)| agent.len() <= 96)
+    );
+}
