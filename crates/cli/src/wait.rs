@@ -60,9 +60,14 @@ fn is_stalled(object: &Object) -> bool {
 
 /// What the object says of itself, for those who wait.
 fn said(object: &Object) -> String {
-    match Condition::find(object, "Ready").map(|c| c.message).filter(|m| !m.is_empty()) {
-        Some(message) => message,
-        None => "no controller has looked at it: is `belay run` running?".to_owned(),
+    let ready = Condition::find(object, "Ready").filter(|c| !c.message.is_empty());
+    // While it is worked on, Ready says no more than that; Reconciling says on what.
+    let doing = Condition::find(object, "Reconciling").filter(|c| !c.message.is_empty());
+    match (ready, doing) {
+        (Some(ready), Some(doing)) if ready.status == ConditionStatus::Unknown => doing.message,
+        (Some(ready), _) => ready.message,
+        (None, Some(doing)) => doing.message,
+        (None, None) => "no controller has looked at it: is `belay run` running?".to_owned(),
     }
 }
 

@@ -48,3 +48,14 @@ fn a_status_selector_names_a_condition_and_what_it_is_or_is_not() {
     check("healthy=true", "false");
     check("ready", "expected status selector in type=status format, but found: ready");
 }
+
+#[test]
+fn who_waits_is_told_what_for() {
+    let check = |conditions: &str, expected: &str| assert_eq!(said(&object(conditions, 1)), expected, "{conditions}");
+    let reconciling =
+        ready_is("True", "Progressing").replace("\"Ready\"", "\"Reconciling\"").replace("why", "health checks");
+    check("", "no controller has looked at it: is `belay run` running?");
+    check(&ready_is("Unknown", "Progressing"), "why");
+    check(&format!("{},{reconciling}", ready_is("Unknown", "Progressing")), "health checks");
+    check(&format!("{},{reconciling}", ready_is("False", "BuildFailed")), "why");
+}
