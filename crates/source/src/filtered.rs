@@ -212,10 +212,8 @@ impl Filtered {
         }
         Ok(Some(digest.finish()))
     }
-}
 
-impl Tree for Filtered {
-    fn read(&self, path: &TreePath) -> Result<Entry, Error> {
+    fn read_by(&self, path: &TreePath, read: impl Fn(&dyn Tree) -> Result<Entry, Error>) -> Result<Entry, Error> {
         // A large file that is left out is never read.
         if !path.is_root() && self.left_out(path, false)? {
             return Ok(match self.stat(path)? {
@@ -223,10 +221,20 @@ impl Tree for Filtered {
                 Stat::Absent | Stat::File { .. } | Stat::Symlink(_) => Entry::Absent,
             });
         }
-        match self.tree.read(path)? {
+        match read(&*self.tree)? {
             Entry::Dir if !self.shows(path, true)? => Ok(Entry::Absent),
             entry => Ok(entry),
         }
+    }
+}
+
+impl Tree for Filtered {
+    fn read(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read_by(path, |tree| tree.read(path))
+    }
+
+    fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read_by(path, |tree| tree.read_whole(path))
     }
 
     fn stat(&self, path: &TreePath) -> Result<Stat, Error> {

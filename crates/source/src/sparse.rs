@@ -33,18 +33,26 @@ impl SparseTree {
             Place::Outside
         }
     }
-}
 
-impl Tree for SparseTree {
-    fn read(&self, path: &TreePath) -> Result<Entry, Error> {
+    fn read_by(&self, path: &TreePath, read: impl Fn(&dyn Tree) -> Result<Entry, Error>) -> Result<Entry, Error> {
         match self.place(path) {
-            Place::Inside => self.tree.read(path),
+            Place::Inside => read(&*self.tree),
             Place::OnTheWay => Ok(match self.tree.stat(path)? {
                 Stat::Dir => Entry::Dir,
                 _ => Entry::Absent,
             }),
             Place::Outside => Ok(Entry::Absent),
         }
+    }
+}
+
+impl Tree for SparseTree {
+    fn read(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read_by(path, |tree| tree.read(path))
+    }
+
+    fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read_by(path, |tree| tree.read_whole(path))
     }
 
     fn stat(&self, path: &TreePath) -> Result<Stat, Error> {

@@ -54,6 +54,18 @@ impl OverlayTree {
         }
         Ok(answers)
     }
+
+    fn read_by(
+        &self,
+        path: &TreePath,
+        read: impl Fn(&dyn Tree, &TreePath) -> Result<Entry, Error>,
+    ) -> Result<Entry, Error> {
+        match self.answers(path)?.into_iter().next() {
+            None => Ok(Entry::Absent),
+            Some((_, _, Stat::Dir)) => Ok(Entry::Dir),
+            Some((layer, inner, _)) => read(&*layer.tree, &inner).map_err(|error| error.at(path)),
+        }
+    }
 }
 
 impl Layer {
@@ -73,11 +85,11 @@ impl Layer {
 
 impl Tree for OverlayTree {
     fn read(&self, path: &TreePath) -> Result<Entry, Error> {
-        match self.answers(path)?.into_iter().next() {
-            None => Ok(Entry::Absent),
-            Some((_, _, Stat::Dir)) => Ok(Entry::Dir),
-            Some((layer, inner, _)) => layer.tree.read(&inner).map_err(|error| error.at(path)),
-        }
+        self.read_by(path, |tree, inner| tree.read(inner))
+    }
+
+    fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read_by(path, |tree, inner| tree.read_whole(inner))
     }
 
     fn stat(&self, path: &TreePath) -> Result<Stat, Error> {

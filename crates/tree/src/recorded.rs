@@ -154,6 +154,10 @@ impl<T: Tree> Tree for Recorded<T> {
         self.note(path, self.tree.read(path), |seen, entry| seen.at = Some(entry.into()))
     }
 
+    fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.note(path, self.tree.read_whole(path), |seen, entry| seen.at = Some(entry.into()))
+    }
+
     fn stat(&self, path: &TreePath) -> Result<Stat, Error> {
         self.note(path, self.tree.stat(path), |seen, stat| seen.at = Some(stat.into()))
     }

@@ -23,6 +23,10 @@ impl<T: Tree> Tree for SubTree<T> {
         self.tree.read(&path.below(&self.dir)?).map_err(|error| error.at(path))
     }
 
+    fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.tree.read_whole(&path.below(&self.dir)?).map_err(|error| error.at(path))
+    }
+
     fn stat(&self, path: &TreePath) -> Result<Stat, Error> {
         self.tree.stat(&path.below(&self.dir)?).map_err(|error| error.at(path))
     }

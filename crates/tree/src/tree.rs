@@ -90,6 +90,12 @@ pub trait Tree: Send + Sync {
     /// What is at `path`, content included; follows no symlink.
     fn read(&self, path: &TreePath) -> Result<Entry, Error>;
 
+    /// As [`Tree::read`], without the limit on a file's size: for those who pass a tree on and look
+    /// into no file, never for renderers.
+    fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read(path)
+    }
+
     /// What is at `path`, without content; follows no symlink.
     fn stat(&self, path: &TreePath) -> Result<Stat, Error> {
         Ok(match self.read(path)? {
@@ -275,6 +281,9 @@ macro_rules! forward {
         impl<T: Tree + ?Sized> Tree for $pointer {
             fn read(&self, path: &TreePath) -> Result<Entry, Error> {
                 (**self).read(path)
+            }
+            fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+                (**self).read_whole(path)
             }
             fn stat(&self, path: &TreePath) -> Result<Stat, Error> {
                 (**self).stat(path)

@@ -188,7 +188,9 @@ impl Objects {
             return Err(Error::new(ErrorKind::Hostile, format!("object {id} is a {found}, expected a {kind}")));
         }
         if size > limit {
-            return Err(Error::new(ErrorKind::TooLarge, format!("{kind} {id} has {size} bytes, the limit is {limit}")));
+            // Who reads a file tells its path; an id says nothing to people.
+            let what = if kind == Kind::Blob { "it".to_owned() } else { format!("{kind} {id}") };
+            return Err(Error::new(ErrorKind::TooLarge, format!("{what} has {size} bytes, the limit is {limit}")));
         }
         self.with(|handle| {
             let mut buffer = Vec::new();

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Longest target of a symlink, in bytes (Linux's PATH_MAX).
 const LINK_BYTES: u64 = 4096;
 
+/// Largest file that is passed on whole: as large as the largest object that a fetch takes.
+const WHOLE_BYTES: u64 = 512 << 20;
+
 /// A tree object and all below it; keeps its store while it is in use.
 pub(crate) struct GitTree {
     store: Arc<Store>,
@@ -54,20 +57,27 @@ impl GitTree {
         let text = std::str::from_utf8(&target).map_err(|_| Error::new(ErrorKind::Unsupported, path))?;
         Ok(Arc::from(text))
     }
-}
 
-impl Tree for GitTree {
-    fn read(&self, path: &TreePath) -> Result<Entry, Error> {
+    fn read_up_to(&self, path: &TreePath, limit: u64) -> Result<Entry, Error> {
         let Some((mode, id)) = self.find(path)? else { return Ok(Entry::Absent) };
         match mode {
             Mode::Dir | Mode::Submodule => Ok(Entry::Dir),
             Mode::Symlink => Ok(Entry::Symlink(self.symlink(&id, path)?)),
             Mode::File | Mode::Executable => {
-                let limit = self.limits.file_bytes;
                 let content = self.store.objects().blob(&id, limit).map_err(|error| told(error, path))?;
                 Ok(Entry::File(File { content, digest: digest(&id), executable: mode == Mode::Executable }))
             }
         }
+    }
+}
+
+impl Tree for GitTree {
+    fn read(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read_up_to(path, self.limits.file_bytes)
+    }
+
+    fn read_whole(&self, path: &TreePath) -> Result<Entry, Error> {
+        self.read_up_to(path, WHOLE_BYTES)
     }
 
     fn stat(&self, path: &TreePath) -> Result<Stat, Error> {

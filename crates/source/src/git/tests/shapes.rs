@@ -1,7 +1,7 @@
 //! What of a commit is seen: ignored files, sparse checkouts, includes, submodules, links.
 
 use super::*;
-use belay_tree::{Digest, ErrorKind as TreeKind, MemoryTree};
+use belay_tree::{Digest, Entry, ErrorKind as TreeKind, MemoryTree, SubTree};
 use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,4 +157,22 @@ async fn a_large_file_is_refused_when_it_is_read_and_not_before() {
     let fetched = rig.fetch(branch("main")).await.unwrap();
     assert_eq!(read(&*fetched.tree, "small"), "1");
     assert_eq!(read(&*fetched.tree, "large.bin"), "TooLarge");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_is_archived_but_not_rendered() {
+    let rig = Rig::new().await;
+    let large = "x".repeat((32 << 20) + 1);
+    rig.repo.commit("main", "first", &[("d/large.yaml", Some(&large)), ("d/small.yaml", Some("a: b\n"))]).unwrap();
+    let fetched = rig.fetch(branch("main")).await.unwrap();
+    let path = TreePath::new("d/large.yaml").unwrap();
+    let error = fetched.tree.read(&path).err().expect("it is refused");
+    assert_eq!(error.to_string(), "d/large.yaml: larger than allowed: it has 33554433 bytes, the limit is 33554432");
+    let sub = SubTree::new(fetched.tree.clone(), TreePath::new("d").unwrap());
+    let overlay = belay_tree::OverlayTree::new(Arc::new(sub));
+    let Entry::File(file) = overlay.read_whole(&TreePath::new("large.yaml").unwrap()).unwrap() else { panic!() };
+    assert_eq!(file.content.len(), large.len());
+    let mut archive = Vec::new();
+    crate::artifact::write_archive(&*fetched.tree, &mut archive, &crate::artifact::ArchiveLimits::default()).unwrap();
+    assert!(archive.len() > 10_000);
 }
