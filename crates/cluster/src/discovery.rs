@@ -160,13 +160,14 @@ impl DiscoveryCache {
 }
 
 fn missing(catalog: &Catalog, kind: &GroupKind, version: Option<&str>, cluster: &Cluster) -> Error {
+    // The words of Kubernetes' own clients.
     let name = match version {
-        Some(version) if !kind.group.is_empty() => format!("{} {}/{version}", kind.kind, kind.group),
-        Some(version) => format!("{} {version}", kind.kind),
-        None => kind.to_string(),
+        Some(version) if !kind.group.is_empty() => format!("{:?} in version \"{}/{version}\"", kind.kind, kind.group),
+        Some(version) => format!("{:?} in version {version:?}", kind.kind),
+        None => format!("{:?} in group {:?}", kind.kind, kind.group),
     };
     let error = if catalog.unavailable.contains(kind.group.as_str()) {
-        let message = format!("the group {} cannot be discovered at present, so {name} is not known", kind.group);
+        let message = format!("the group {} cannot be discovered at present, so kind {name} is not known", kind.group);
         Error::new(ErrorKind::Unavailable, message).hint("is the API service that serves this group running?")
     } else if let [known, ..] = catalog.versions(kind) {
         let versions: Vec<&str> = catalog.versions(kind).iter().map(|r| r.version.as_str()).collect();

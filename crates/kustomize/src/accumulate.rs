@@ -211,6 +211,9 @@ impl<'a> Target<'a> {
     /// One error of two attempts, placed where the first failed, or in this kustomization file.
     fn combined(&self, kind: ErrorKind, message: String, first: &Error, second: &Error) -> Error {
         let mut error = Error::new(kind, message);
+        if first.kind() != ErrorKind::NotFound && kind == first.kind() {
+            error = error.because(first.cause());
+        }
         for hint in first.hints().iter().chain(second.hints()) {
             error = error.hint(hint);
         }

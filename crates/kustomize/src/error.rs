@@ -54,6 +54,8 @@ struct Inner {
     message: String,
     at: Option<Location>,
     hints: Vec<String>,
+    /// See [`Error::cause`].
+    cause: Option<String>,
     /// Whether the cause is YAML that does not parse: kustomize tells such errors alone.
     malformed: bool,
 }
@@ -64,7 +66,14 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure of `kind` with kustomize's text.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), at: None, hints: Vec::new(), malformed: false }))
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            at: None,
+            hints: Vec::new(),
+            cause: None,
+            malformed: false,
+        }))
     }
     pub(crate) fn kustomization(message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Kustomization, message)
@@ -92,6 +101,11 @@ impl Error {
         self.0.hints.push(hint.into());
         self
     }
+    /// Tells what is wrong at the place, where the text has more attempts than that.
+    pub(crate) fn because(mut self, cause: &str) -> Error {
+        self.0.cause = Some(cause.to_owned());
+        self
+    }
     pub(crate) fn malformed(mut self) -> Error {
         self.0.malformed = true;
         self
@@ -106,6 +120,11 @@ impl Error {
     /// The text in kustomize's words, without the place.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+    /// What is wrong at the place alone: kustomize's text goes on to tell that a file, which was read and
+    /// found wrong, is no directory either.
+    pub fn cause(&self) -> &str {
+        self.0.cause.as_deref().unwrap_or(&self.0.message)
     }
     /// Where the cause stands, where it is known.
     pub fn location(&self) -> Option<&Location> {

@@ -76,6 +76,7 @@ impl From<reqwest::Error> for Error {
         };
         // The outermost text only says that sending a request failed.
         let words = chain.split_once(": ").map_or(chain.as_str(), |(_, rest)| rest);
+        let words = words.strip_prefix("client error (Connect): ").unwrap_or(words);
         Error::new(kind, if kind == ErrorKind::Timeout { "timed out" } else { words })
     }
 }

@@ -68,7 +68,7 @@ async fn a_kind_that_appears_is_found_and_misses_are_not_asked_without_end() {
     assert_eq!(error.kind(), ErrorKind::UnknownKind);
     assert_eq!(
         error.to_string(),
-        "resolve on fake: no matches for kind Widget.example.com; is its CustomResourceDefinition installed?"
+        "resolve on fake: no matches for kind \"Widget\" in group \"example.com\"; is its CustomResourceDefinition installed?"
     );
     for _ in 0..100 {
         assert!(cluster.resolve(&widget).await.is_err());
