@@ -9,31 +9,45 @@ use belay_object::{Object, Value, object};
 /// Tries against others that write at the same time.
 const MAX_TRIES: u32 = 5;
 
-/// Adds a finalizer; gives the object as the server then has it. Nothing is sent where the object
+/// Adds a finalizer in the name of a field manager; gives the object as the server then has it. Nothing is sent where the object
 /// has it already. An object that is being deleted is refused by the server.
-pub async fn add(cluster: &Cluster, resource: &Resource, object: &Object, finalizer: &str) -> Result<Object> {
-    change(cluster, resource, object, |current| patch_to_add(current, finalizer)).await
+pub async fn add(
+    cluster: &Cluster,
+    resource: &Resource,
+    object: &Object,
+    finalizer: &str,
+    manager: &str,
+) -> Result<Object> {
+    change(cluster, resource, object, manager, |current| patch_to_add(current, finalizer)).await
 }
 
 /// Removes a finalizer; gives the object as the server then had it, or as it was last read where it
 /// is gone. Nothing is sent where the object does not have it.
-pub async fn remove(cluster: &Cluster, resource: &Resource, object: &Object, finalizer: &str) -> Result<Object> {
-    change(cluster, resource, object, |current| patch_to_remove(current, finalizer)).await
+pub async fn remove(
+    cluster: &Cluster,
+    resource: &Resource,
+    object: &Object,
+    finalizer: &str,
+    manager: &str,
+) -> Result<Object> {
+    change(cluster, resource, object, manager, |current| patch_to_remove(current, finalizer)).await
 }
 
 async fn change(
     cluster: &Cluster,
     resource: &Resource,
     object: &Object,
+    manager: &str,
     patch: impl Fn(&Object) -> Option<Value> + Send,
 ) -> Result<Object> {
     let (namespace, name) = (object.namespace(), object.name());
     let mut current = object.clone();
+    let options = WriteOptions { field_manager: manager.to_owned(), ..WriteOptions::default() };
     let mut tries = 0;
     loop {
         let Some(operations) = patch(&current) else { return Ok(current) };
         tries += 1;
-        let sent = cluster.patch(resource, namespace, name, &Patch::Json(operations), &WriteOptions::default()).await;
+        let sent = cluster.patch(resource, namespace, name, &Patch::Json(operations), &options).await;
         let error = match sent {
             Ok(changed) => return Ok(changed),
             Err(error) => error,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{ApplyOptions, DeleteOptions, Patch, Propagation, Resource, WriteOptions};
-use belay_object::Object;
+use belay_object::{Object, Value};
 use belay_plan::{Action, Apply, Before, DeletionCertificate, Done, Refusal, Step};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -16,6 +16,7 @@ use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::journal::{Journal, MAX_CERTIFICATES, Progress};
 
 /// Checks and applies of one App that are under way at once; the cluster's own adaptive limit stands
 /// behind it.
@@ -49,6 +50,11 @@ pub(crate) fn refusal(error: &belay_cluster::Error) -> Refusal {
             message: status.message.clone(),
             manager_conflict: error.is_field_conflict(),
         },
+        // The object is named by who tells; nobody was asked anything.
+        None if error.kind() == belay_cluster::ErrorKind::UnknownKind => {
+            let message = std::iter::once(error.message()).chain(error.hints().iter().map(String::as_str));
+            Refusal { message: message.collect::<Vec<_>>().join("; "), ..Refusal::default() }
+        }
         None => Refusal { message: error.to_string(), ..Refusal::default() },
     }
 }
@@ -69,13 +75,19 @@ impl Item<'_> {
 
 /// Applies the steps of one stage that need it. Outcomes are entered as they come, so that those
 /// before a failure are not lost; an error is the sentences to tell.
-pub(crate) async fn apply_stage(app: &App, items: &[Item<'_>], outcomes: &mut Vec<Outcome>) -> Result<(), String> {
+pub(crate) async fn apply_stage(
+    app: &App,
+    items: &[Item<'_>],
+    journal: &dyn Journal,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), String> {
     let checks: Vec<Result<Checked, String>> =
         at_once(items.iter().map(|item| check(app, *item).boxed()).collect()).await;
     let errors: Vec<&String> = checks.iter().filter_map(|c| c.as_ref().err()).collect();
     if !errors.is_empty() {
         return Err(told(&errors));
     }
+    record_recreations(&checks, journal).await?;
     // Objects of one kind go together and kinds follow each other: what others refer to is there first.
     for group in by_kind(items, checks) {
         let done = at_once(group.into_iter().map(|(item, checked)| act(app, item, checked).boxed()).collect()).await;
@@ -89,6 +101,20 @@ pub(crate) async fn apply_stage(app: &App, items: &[Item<'_>], outcomes: &mut Ve
         if !failed.is_empty() {
             return Err(told(&failed.iter().collect::<Vec<_>>()));
         }
+    }
+    Ok(())
+}
+
+/// Records the certificates of what is deleted to be created again (ACT-1).
+async fn record_recreations(checks: &[Result<Checked, String>], journal: &dyn Journal) -> Result<(), String> {
+    let certificates = checks.iter().filter_map(|checked| match checked {
+        Ok(Checked::Recreate(_, certificate)) => Some(certificate.record()),
+        _ => None,
+    });
+    let certificates: Vec<Value> = certificates.collect();
+    for some in certificates.chunks(MAX_CERTIFICATES) {
+        let intent = Progress::Deleting { certificates: some.to_vec() };
+        journal.record(intent).await.map_err(|e| e.to_string())?;
     }
     Ok(())
 }

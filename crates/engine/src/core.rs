@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{Change, Entry, Uid};
-use belay_object::ObjectKey;
+use belay_object::{GroupKind, ObjectKey};
 use belay_tree::Digest;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::app::{App, HealthScope};
 use crate::apply::Outcome;
-use crate::claims::Claims;
+use crate::claims::{Claim, Claims};
 use crate::live::{Summary, TargetLive, version_number};
 use crate::memory::{Applied, KnownState, Memory};
 
@@ -50,11 +50,13 @@ pub(crate) struct Core {
     interest: Mutex<HashMap<Arc<str>, Interest>>,
     /// What each App renders.
     pub claims: Claims,
+    /// The kind of the resources that Apps are lowered from.
+    pub resources: GroupKind,
 }
 
 impl Core {
-    pub fn new(wake: Wake) -> Core {
-        Core { wake, apps: Mutex::default(), interest: Mutex::default(), claims: Claims::default() }
+    pub fn new(resources: GroupKind, wake: Wake) -> Core {
+        Core { wake, apps: Mutex::default(), interest: Mutex::default(), claims: Claims::default(), resources }
     }
 
     /// The state of an App; a new one where the resource was made anew under the same name.
@@ -171,11 +173,11 @@ impl Core {
         }
     }
 
-    /// The objects of an App, where they were planned from exactly these inputs.
-    pub fn known_keys(&self, app: &ObjectKey, inputs: &Digest) -> Option<HashSet<ObjectKey>> {
+    /// The claim of an App, where it was planned from exactly these inputs.
+    pub fn known_claim(&self, app: &ObjectKey, inputs: &Digest) -> Option<Arc<Claim>> {
         let state = self.apps.lock().get(app).cloned()?;
         let memory = state.memory.lock();
-        (memory.inputs.as_ref() == Some(inputs)).then(|| memory.known.keys().cloned().collect())
+        (memory.inputs.as_ref() == Some(inputs)).then(|| memory.claim.clone())
     }
 
     /// Notes which objects wait for another App to take them over: a change of one wakes the App.

@@ -3,11 +3,15 @@
 //! *Invariant* (ACT-5): an object is applied only after its id is in the recorded inventory, and its
 //! id leaves the recorded inventory only after its deletion was confirmed. A crash between any two
 //! requests therefore leaves no object that is applied but untracked.
+//!
+//! *Invariant* (ACT-1): an object is deleted only after the certificate of its deletion is recorded:
+//! whatever happens next, why it was deleted can be read.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use belay_object::Value;
 use belay_plan::Inventory;
 
 /// How far a run has come, for the dialect to show.
@@ -23,7 +27,16 @@ pub enum Progress {
         /// What is ours, the stale objects included.
         inventory: Inventory,
     },
+    /// Objects are about to be deleted, at most [`MAX_CERTIFICATES`] at a time.
+    Deleting {
+        /// The record of each deletion's certificate: `{id, v, uid, reason, owner}`.
+        certificates: Vec<Value>,
+    },
 }
+
+/// Deletions that are recorded together: a record has at most some 900 bytes, and all of them must fit
+/// into an annotation (256 KiB for all of an object's).
+pub const MAX_CERTIFICATES: usize = 200;
 
 /// The intent could not be recorded.
 #[derive(Debug, Clone)]

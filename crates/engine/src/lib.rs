@@ -34,7 +34,7 @@ mod settle;
 pub mod verdict;
 
 pub use app::{App, HealthPolicy, HealthScope, PostRender, Target};
-pub use claims::{IsKnown, Other, Others, Stamp};
+pub use claims::{Claimant, Found, IsKnown, Other, Others, Stamp};
 pub use core::{Wake, WakeReason};
 pub use journal::{Journal, JournalError, Progress};
 pub use pipeline::Engine;

@@ -5,6 +5,7 @@
 //! we own are those of our last apply; then it needs no request.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::Uid;
@@ -13,6 +14,8 @@ use belay_object::ObjectKey;
 use belay_plan::{Inventory, Plan};
 use belay_tree::Digest;
 use tokio::time::Instant;
+
+use crate::claims::Claim;
 
 /// Digest of the fields that we own in a live object.
 pub type OwnedDigest = [u8; 16];
@@ -36,6 +39,8 @@ pub(crate) struct Memory {
     pub wait: Option<Wait>,
     /// Objects outside the App whose health it looks at.
     pub listed: HashSet<ObjectKey>,
+    /// What is desired, as others are told of it.
+    pub claim: Arc<Claim>,
     /// Objects that left the render and wait for another App to take them over.
     pub moving: HashSet<ObjectKey>,
     /// How often repairs were needed of late.
@@ -126,7 +131,7 @@ impl Memory {
     }
     /// Takes over a new plan: what is known of objects whose manifests are the same stays. Gives the
     /// keys that need no request.
-    pub fn renew(&mut self, inputs: &Digest, plan: &Plan) -> HashSet<ObjectKey> {
+    pub fn renew(&mut self, inputs: &Digest, plan: &Plan, claim: &Arc<Claim>) -> HashSet<ObjectKey> {
         let mut old = std::mem::take(&mut self.known);
         let mut unchanged = HashSet::new();
         self.order = plan.steps().iter().map(|s| s.key().clone()).collect();
@@ -142,6 +147,7 @@ impl Memory {
             self.known.insert(step.key().clone(), Known { desired, state });
         }
         self.inputs = Some(*inputs);
+        self.claim = claim.clone();
         unchanged
     }
     /// Marks an object to be looked at by the next run; gives whether it is one of ours.

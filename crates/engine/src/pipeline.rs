@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::app::{App, Target};
 use crate::apply::{self, Item};
-use crate::claims::{self, Others};
+use crate::claims::{Claim, Others};
 use crate::core::{AppState, Core, Wake};
 use crate::journal::{Journal, Progress};
 use crate::live::{Live, TargetLive};
@@ -33,9 +33,10 @@ pub struct Engine {
 
 impl Engine {
     /// Makes an engine for one field manager; `owner_label` is the label that every applied object
-    /// carries, by which watches are filtered.
-    pub fn new(manager: &str, owner_label: &str, memo: Memo, wake: Wake) -> Engine {
-        let core = Arc::new(Core::new(wake));
+    /// carries, by which watches are filtered, `resources` the kind of the resources that Apps are
+    /// lowered from.
+    pub fn new(manager: &str, owner_label: &str, resources: GroupKind, memo: Memo, wake: Wake) -> Engine {
+        let core = Arc::new(Core::new(resources, wake));
         let weak = Arc::downgrade(&core);
         let live = Live::new(
             manager,
@@ -89,11 +90,12 @@ impl Engine {
         target: &Target,
         inventory: &Inventory,
         policy: &belay_plan::Policy,
+        journal: &dyn Journal,
         others: &dyn Others,
     ) -> Pruned {
         let set = PruneSet::of_deleted_app(inventory);
-        let claimed = self.claimed(app, target, set.candidates(), others).await;
-        prune::prune(target, &set, inventory, policy, &claimed).await
+        let claimed = &self.claimed(app, target, set.candidates(), others, false).await;
+        prune::prune(target, &set, prune::Rules { inventory, policy, claimed }, journal).await
     }
 
     /// Forgets an App that is gone.
@@ -117,7 +119,7 @@ impl Engine {
             if state.memory.lock().needs_nothing(&inputs, recorded) {
                 done.digest = format!("sha256:{}", known.digest.hex());
                 done.warnings = known.warnings;
-                self.core.claims.set(app, || state.memory.lock().known.keys().cloned().collect());
+                self.core.claims.set(app, || state.memory.lock().claim.clone());
                 return self.settle(app, state, &live, &inputs).await;
             }
         }
@@ -151,13 +153,16 @@ impl Engine {
             done.inventory = stale.steps.inventory();
             return Ok(());
         };
-        // The stale objects are still listed: a crash from here on leaves none of them untracked.
-        let intent = Progress::Pruning { inventory: done.inventory.clone() };
-        journal.record(intent).await.map_err(|e| Failure::new(FailureKind::Journal, e.to_string()))?;
-        let claimed = self.claimed(&app.key, &app.target, set.candidates(), others).await;
+        let claimed = self.claimed(&app.key, &app.target, set.candidates(), others, true).await;
+        if claimed.leaves_any(set.candidates()) {
+            // The stale objects are still listed: a crash from here on leaves none of them untracked.
+            let intent = Progress::Pruning { inventory: done.inventory.clone() };
+            journal.record(intent).await.map_err(|e| Failure::new(FailureKind::Journal, e.to_string()))?;
+        }
         // Registered first: a change from here on wakes the App again.
-        self.core.moving(app, state, claimed.keys().cloned());
-        let pruned = prune::prune(&app.target, &set, stale.recorded, &app.policy, &claimed).await;
+        self.core.moving(app, state, claimed.taken());
+        let rules = prune::Rules { inventory: stale.recorded, policy: &app.policy, claimed: &claimed };
+        let pruned = prune::prune(&app.target, &set, rules, journal).await;
         done.inventory = stale.steps.inventory();
         for entry in &pruned.left {
             done.inventory.add(entry.clone());
@@ -184,6 +189,9 @@ impl Engine {
         let rendered = tokio::task::spawn_blocking(move || memo.render(&spec, &tree)).await;
         match rendered {
             Ok(Ok(rendered)) => Ok(rendered),
+            Ok(Err(e)) if e.kind() == belay_render::ErrorKind::NoDirectory => {
+                Err(Failure::new(FailureKind::NoDirectory, e.to_string()))
+            }
             Ok(Err(e)) => Err(Failure::new(FailureKind::Render, e.to_string())),
             Err(e) => Err(Failure::new(FailureKind::Render, format!("the renderer stopped: {e}"))),
         }
@@ -206,8 +214,9 @@ impl Engine {
     ) -> Result<AppliedSteps, Failure> {
         let plan = &planned.plan;
         let mut steps = AppliedSteps::new();
-        let known = state.memory.lock().renew(inputs, plan);
-        self.core.claims.set(app, || claims::keys_of(plan));
+        let claim = Arc::new(Claim::of_plan(plan, &self.core.resources));
+        let known = state.memory.lock().renew(inputs, plan, &claim);
+        self.core.claims.set(app, || claim);
         self.core.register(app, plan.steps().iter().map(|s| s.key()));
         let union = recorded.union(&plan.inventory());
         done.inventory = union.clone();
@@ -228,7 +237,7 @@ impl Engine {
                 }
             }
             let mut outcomes = Vec::new();
-            let result = apply::apply_stage(app, &items, &mut outcomes).await;
+            let result = apply::apply_stage(app, &items, journal, &mut outcomes).await;
             let changed = self.core.remember(app, state, live, &outcomes);
             for outcome in outcomes {
                 steps.push(outcome.done);
@@ -299,8 +308,8 @@ impl Engine {
 }
 
 /// A plan with the places that its manifests came from.
-pub(crate) struct Planned {
-    pub(crate) plan: Plan,
+struct Planned {
+    plan: Plan,
     origins: HashMap<ObjectKey, String>,
 }
 
@@ -310,10 +319,28 @@ impl Planned {
     }
 }
 
-/// Makes the plan on a thread of its own: post-rendering and ordering thousands of objects takes
-/// long enough to hold others up.
-pub(crate) async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, Failure> {
-    let (post, policy) = (app.post.clone(), app.policy.clone());
+/// Rendered objects that were given what the App adds to each, with their places.
+pub(crate) struct Prepared {
+    pub(crate) objects: Vec<Object>,
+    origins: HashMap<ObjectKey, String>,
+}
+
+/// Makes the plan, on a thread of its own: ordering thousands of objects takes long enough to hold
+/// others up.
+async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, Failure> {
+    let Prepared { objects, origins } = prepare(app, rendered).await?;
+    let policy = app.policy.clone();
+    let made = tokio::task::spawn_blocking(move || Plan::new(objects, policy));
+    match made.await {
+        Ok(Ok(plan)) => Ok(Planned { plan, origins }),
+        Ok(Err(e)) => Err(Failure::new(FailureKind::Unfit, e.to_string())),
+        Err(e) => Err(Failure::new(FailureKind::Render, format!("planning stopped: {e}"))),
+    }
+}
+
+/// Post-renders, on a thread of its own.
+pub(crate) async fn prepare(app: &App, rendered: Arc<Rendered>) -> Result<Prepared, Failure> {
+    let post = app.post.clone();
     let cluster_scoped = cluster_scoped(app, &rendered).await;
     let made = tokio::task::spawn_blocking(move || {
         let mut objects: Vec<Object> = Vec::with_capacity(rendered.objects.len());
@@ -332,12 +359,11 @@ pub(crate) async fn plan(app: &App, rendered: Arc<Rendered>) -> Result<Planned, 
             }
             objects.push(object);
         }
-        let plan = Plan::new(objects, policy).map_err(|e| e.to_string())?;
-        Ok(Planned { plan, origins })
+        Ok(Prepared { objects, origins })
     });
     match made.await {
         Ok(made) => made.map_err(|why: String| Failure::new(FailureKind::Render, why)),
-        Err(e) => Err(Failure::new(FailureKind::Render, format!("planning stopped: {e}"))),
+        Err(e) => Err(Failure::new(FailureKind::Render, format!("post-rendering stopped: {e}"))),
     }
 }
 

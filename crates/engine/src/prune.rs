@@ -1,9 +1,9 @@
 //! Deleting what left the render, or all of a deleted App, each with its certificate.
 //!
 //! *Invariant* (ACT-1, ACT-2, ACT-6): this runs last, only after every apply of the run went well;
-//! each DELETE is preceded by a read of the live object in this run and carries its uid.
+//! each DELETE is preceded by a read of the live object in this run and by the record of its certificate,
+//! and carries its uid.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use belay_cluster::{Cluster, DeleteOptions, Error, ErrorKind, List, ListOptions, Propagation, Resource};
@@ -15,6 +15,8 @@ use futures::FutureExt;
 
 use crate::app::Target;
 use crate::apply::{at_once, refusal};
+use crate::claims::{Claimant, Claimed};
+use crate::journal::{Journal, MAX_CERTIFICATES, Progress};
 
 /// Foreign objects that are told.
 const MAX_FOREIGN: usize = 5;
@@ -28,87 +30,120 @@ pub struct Pruned {
     pub left: Vec<InventoryEntry>,
     /// What was deleted, or is on its way: to be waited for where that is asked for.
     pub deleted: Vec<InventoryEntry>,
-    /// What another App is about to take over: stays in the inventory until it has.
-    pub moving: Vec<(ObjectKey, ObjectKey)>,
+    /// What another App is, or may be, about to take over: stays in the inventory until that is over.
+    pub moving: Vec<(ObjectKey, Claimant)>,
     /// What was left alone, and why, a sentence each.
     pub kept: Vec<String>,
     /// What failed, a sentence each.
     pub errors: Vec<String>,
 }
 
-/// Deletes the candidates in their order, except those that are `claimed` by another App.
-pub(crate) async fn prune(
-    target: &Target,
-    set: &PruneSet,
-    inventory: &Inventory,
-    policy: &Policy,
-    claimed: &HashMap<ObjectKey, ObjectKey>,
-) -> Pruned {
+/// What a prune goes by.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub inventory: &'a Inventory,
+    pub policy: &'a Policy,
+    pub claimed: &'a Claimed,
+}
+
+/// Deletes the candidates in their order, except those that are claimed by another App.
+pub(crate) async fn prune(target: &Target, set: &PruneSet, rules: Rules<'_>, journal: &dyn Journal) -> Pruned {
     let mut pruned = Pruned::default();
-    for entry in set.candidates() {
-        match delete_one(target, set, entry, inventory, policy, claimed).await {
-            Ok(End::Deleted) => {
-                pruned.changes.push(Change::new(entry.clone(), ChangeKind::Deleted));
-                pruned.deleted.push(entry.clone());
+    for batch in batches(set.candidates()) {
+        let mut certified = Vec::new();
+        for entry in batch {
+            match judge(target, set, entry, rules).await {
+                Ok(Judged::Delete(resource, certificate)) => certified.push((entry, resource, certificate)),
+                Ok(Judged::End(end)) => pruned.enter(entry, Ok(end)),
+                Err(why) => pruned.enter(entry, Err(why)),
             }
-            Ok(End::Gone) => pruned.changes.push(Change::new(entry.clone(), ChangeKind::Deleted)),
-            Ok(End::Moving(to)) => {
-                pruned.moving.push((entry.key.clone(), to));
-                pruned.left.push(entry.clone());
-            }
-            Ok(End::Kept(why)) => {
-                pruned.changes.push(Change::new(entry.clone(), ChangeKind::Skipped));
-                pruned.kept.push(format!("{} is left alone: {why}", entry.key));
-            }
-            Err(why) => {
-                pruned.errors.push(why);
-                pruned.left.push(entry.clone());
-            }
+        }
+        if certified.is_empty() {
+            continue;
+        }
+        // ACT-1: recorded before the first of them is deleted.
+        let certificates = certified.iter().map(|(.., certificate)| certificate.record()).collect();
+        if let Err(e) = journal.record(Progress::Deleting { certificates }).await {
+            pruned.errors.push(e.to_string());
+            pruned.left.extend(certified.iter().map(|(entry, ..)| (*entry).clone()));
+            continue;
+        }
+        for (entry, resource, certificate) in certified {
+            pruned.enter(entry, delete(target, &resource, &certificate).await);
         }
     }
     pruned
 }
 
+/// Candidates whose certificates are recorded together. A namespace is looked at only when what was in
+/// it is deleted: what somebody puts there meanwhile keeps it.
+fn batches(candidates: &[InventoryEntry]) -> impl Iterator<Item = &[InventoryEntry]> {
+    let together = |a: &InventoryEntry, b: &InventoryEntry| !is_namespace(&a.key) && !is_namespace(&b.key);
+    candidates.chunk_by(together).flat_map(|some| some.chunks(MAX_CERTIFICATES))
+}
+
+impl Pruned {
+    fn enter(&mut self, entry: &InventoryEntry, end: Result<End, String>) {
+        match end {
+            Ok(End::Deleted) => {
+                self.changes.push(Change::new(entry.clone(), ChangeKind::Deleted));
+                self.deleted.push(entry.clone());
+            }
+            Ok(End::Gone) => self.changes.push(Change::new(entry.clone(), ChangeKind::Deleted)),
+            Ok(End::Moving(to)) => {
+                self.moving.push((entry.key.clone(), to));
+                self.left.push(entry.clone());
+            }
+            Ok(End::Kept(why)) => {
+                self.changes.push(Change::new(entry.clone(), ChangeKind::Skipped));
+                self.kept.push(format!("{} is left alone: {why}", entry.key));
+            }
+            Err(why) => {
+                self.errors.push(why);
+                self.left.push(entry.clone());
+            }
+        }
+    }
+}
+
 enum End {
     Gone,
     Deleted,
-    Moving(ObjectKey),
+    Moving(Claimant),
     Kept(String),
 }
 
-async fn delete_one(
-    target: &Target,
-    set: &PruneSet,
-    entry: &InventoryEntry,
-    inventory: &Inventory,
-    policy: &Policy,
-    claimed: &HashMap<ObjectKey, ObjectKey>,
-) -> Result<End, String> {
+enum Judged {
+    Delete(Arc<Resource>, DeletionCertificate),
+    End(End),
+}
+
+async fn judge(target: &Target, set: &PruneSet, entry: &InventoryEntry, rules: Rules<'_>) -> Result<Judged, String> {
     let key = &entry.key;
     let failed = |e: Error| refusal(&e).query_message(key);
     let resource = match target.cluster.resolve(&key.kind).await {
         Ok(resource) => resource,
         // The definition is gone, and its objects with it.
-        Err(e) if e.kind() == ErrorKind::UnknownKind => return Ok(End::Gone),
+        Err(e) if e.kind() == ErrorKind::UnknownKind => return Ok(Judged::End(End::Gone)),
         Err(e) => return Err(failed(e)),
     };
     let live = target.acting.find(&resource, &key.namespace, &key.name).await.map_err(failed)?;
     let mut foreign = Vec::new();
     if let Some(live) = live.as_ref().filter(|l| is_namespace(key) && !l.is_deleting()) {
-        foreign = foreign_objects(&target.cluster, live, inventory).await.map_err(failed)?;
+        foreign = foreign_objects(&target.cluster, live, rules.inventory).await.map_err(failed)?;
     }
-    match set.judge(entry, live.as_ref(), &foreign, policy) {
-        Fate::Gone => Ok(End::Gone),
-        Fate::Leaving => Ok(End::Deleted),
-        Fate::Kept(why) => Ok(End::Kept(why.to_string())),
-        Fate::Delete(certificate) if claimed.contains_key(&certificate.entry().key) => {
-            Ok(End::Moving(claimed[key].clone()))
-        }
-        Fate::Delete(certificate) => delete(target, &resource, certificate).await,
-    }
+    Ok(match set.judge(entry, live.as_ref(), &foreign, rules.policy) {
+        Fate::Gone => Judged::End(End::Gone),
+        Fate::Leaving => Judged::End(End::Deleted),
+        Fate::Kept(why) => Judged::End(End::Kept(why.to_string())),
+        Fate::Delete(certificate) => match rules.claimed.of(key) {
+            Some(claimant) => Judged::End(End::Moving(claimant)),
+            None => Judged::Delete(resource, certificate),
+        },
+    })
 }
 
-async fn delete(target: &Target, resource: &Resource, certificate: DeletionCertificate) -> Result<End, String> {
+async fn delete(target: &Target, resource: &Resource, certificate: &DeletionCertificate) -> Result<End, String> {
     let key = &certificate.entry().key;
     let options = DeleteOptions {
         uid: certificate.uid().to_owned(),

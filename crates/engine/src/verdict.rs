@@ -10,6 +10,8 @@ use belay_health::Health;
 use belay_object::ObjectKey;
 use belay_plan::{ChangeSet, Inventory};
 
+use crate::claims::Claimant;
+
 /// What a run did, whatever its end.
 #[derive(Debug, Default, Clone)]
 pub struct Done {
@@ -19,8 +21,8 @@ pub struct Done {
     pub pruned: ChangeSet,
     /// What would have been deleted and was left alone, and why, a sentence each.
     pub kept: Vec<String>,
-    /// What left the render and stays ours until another App has taken it over: the object and the App.
-    pub moving: Vec<(ObjectKey, ObjectKey)>,
+    /// What left the render and stays ours until another App has taken it over, or is known not to.
+    pub moving: Vec<(ObjectKey, Claimant)>,
     /// What is, or may be, ours in the cluster.
     pub inventory: Inventory,
     /// `sha256:...` of the rendered objects; empty where nothing was rendered.
@@ -60,8 +62,12 @@ pub struct Pending {
 /// The stage that failed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FailureKind {
+    /// The directory to render is not in the tree.
+    NoDirectory,
     /// The tree could not be rendered: what Git holds is wrong.
     Render,
+    /// What was rendered may not be applied as it is.
+    Unfit,
     /// Applying failed; what was applied before stays.
     Apply,
     /// Deleting failed, or was held back; what is left stays in the inventory.
@@ -77,6 +83,16 @@ pub enum FailureKind {
     },
     /// The intent could not be written down, so nothing was done.
     Journal,
+}
+
+impl FailureKind {
+    /// Whether it came before anything was applied or written down.
+    pub fn is_before_apply(&self) -> bool {
+        match self {
+            FailureKind::NoDirectory | FailureKind::Render | FailureKind::Unfit => true,
+            FailureKind::Apply | FailureKind::Prune | FailureKind::Health { .. } | FailureKind::Journal => false,
+        }
+    }
 }
 
 /// A failed run.

@@ -55,7 +55,15 @@ impl GitRepositories {
         }
         let object = match spec.meta.has_finalizer {
             true => object,
-            false => match finalizer::add(&shared.cluster, &self.resource, &object, FINALIZER).await {
+            false => match finalizer::add(
+                &shared.cluster,
+                &self.resource,
+                &object,
+                FINALIZER,
+                status_manager(&GIT_REPOSITORY),
+            )
+            .await
+            {
                 Ok(object) => Arc::new(object),
                 Err(e) if e.is_not_found() => return Next::Done,
                 Err(e) => return retry(&name, "adding the finalizer", &e),
@@ -110,7 +118,15 @@ impl GitRepositories {
         if let Ok(Err(e)) = removed.await {
             tracing::warn!(repository = ?name, error = %e, "the archives could not be removed");
         }
-        match finalizer::remove(&self.shared.cluster, &self.resource, object, FINALIZER).await {
+        match finalizer::remove(
+            &self.shared.cluster,
+            &self.resource,
+            object,
+            FINALIZER,
+            status_manager(&GIT_REPOSITORY),
+        )
+        .await
+        {
             Ok(_) => Next::Done,
             Err(e) if e.is_not_found() => Next::Done,
             Err(e) => retry(name, "removing the finalizer", &e),

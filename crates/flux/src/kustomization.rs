@@ -3,14 +3,12 @@
 //! A run never waits for health: the engine wakes the Kustomization when what it waits for changes.
 //! A run after which everything is as it was writes nothing.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use belay_cluster::Resource;
 use belay_controller::{Next, finalizer};
-use belay_engine::{App, Done, Engine, FailureKind, Journal, JournalError, PostRender, Progress, Verdict};
+use belay_engine::{App, Claimant, Done, Engine, FailureKind, PostRender, Verdict};
 use belay_object::{Condition, ConditionStatus, Object};
 use belay_plan::Inventory;
 use belay_source::Fetched;
@@ -19,6 +17,7 @@ use parking_lot::Mutex;
 
 use crate::dependencies;
 use crate::duration::GoDuration;
+use crate::journal::{DeletionJournal, StatusJournal};
 use crate::lower::{self, LowerError};
 use crate::names::{self, FINALIZER, KUSTOMIZATION, KUSTOMIZE_CONTROLLER};
 use crate::report::{self, FailureStage, HealthWait, KustomizationReport, StatusPatch, apply_failure, health_failure};
@@ -58,7 +57,15 @@ impl Kustomizations {
         }
         let object = match spec.meta.has_finalizer {
             true => object,
-            false => match finalizer::add(&self.shared.cluster, &self.resource, &object, FINALIZER).await {
+            false => match finalizer::add(
+                &self.shared.cluster,
+                &self.resource,
+                &object,
+                FINALIZER,
+                status_manager(&KUSTOMIZATION),
+            )
+            .await
+            {
                 Ok(object) => Arc::new(object),
                 Err(e) if e.is_not_found() => return Next::Done,
                 Err(e) => return self.retry(&name, "adding the finalizer", &e),
@@ -97,7 +104,9 @@ impl Kustomizations {
         {
             return next;
         }
-        match finalizer::remove(&self.shared.cluster, &self.resource, object, FINALIZER).await {
+        match finalizer::remove(&self.shared.cluster, &self.resource, object, FINALIZER, status_manager(&KUSTOMIZATION))
+            .await
+        {
             Ok(_) => {}
             Err(e) if e.is_not_found() => {}
             Err(e) => return self.retry(&name, "removing the finalizer", &e),
@@ -116,9 +125,15 @@ impl Kustomizations {
         };
         let target = self.targets.of(spec).await.map_err(refuse)?;
         let policy = lower::policy(spec, &self.shared.settings).map_err(|e| refuse(format!("{e:?}")))?;
-        let pruned = self.engine.delete_all(&lower::key(object), &target, inventory, &policy, self).await;
+        let journal = DeletionJournal { controller: self, object };
+        let pruned = self.engine.delete_all(&lower::key(object), &target, inventory, &policy, &journal, self).await;
         if !pruned.errors.is_empty() {
             return Err(refuse(pruned.errors.join("; ")));
+        }
+        // Without its finalizer nobody would delete what turns out not to be taken over.
+        if let Some((key, claimant)) = pruned.moving.iter().find(|(_, c)| matches!(c, Claimant::Unclear(..))) {
+            tracing::warn!(kustomization = ?name, "the deletion waits: {key} stays until {claimant}");
+            return Err(Next::After(self.shared.settings.requeue_dependency));
         }
         let waited = spec.deletion_policy != DeletionPolicy::WaitForTermination
             || self.await_termination(&target, &pruned.deleted, spec.timeout.to_std()).await;
@@ -237,14 +252,20 @@ impl Run<'_> {
     }
 
     /// The App, from what the source has.
-    pub async fn lower(&self, fetched: &Fetched) -> Result<App, Stop> {
-        let (spec, shared) = (&self.spec, self.shared());
-        if spec.decryption {
+    async fn lower(&self, fetched: &Fetched) -> Result<App, Stop> {
+        if self.spec.decryption {
             return Err(self.failed(
                 FailureStage::Build,
                 "spec.decryption is set, and this version does not decrypt: nothing is applied, so that no encrypted value reaches the cluster",
             ));
         }
+        self.lower_claim(fetched).await
+    }
+
+    /// The App as others see it, who only want to know which objects are its own: values that are
+    /// encrypted do not matter to them.
+    pub async fn lower_claim(&self, fetched: &Fetched) -> Result<App, Stop> {
+        let (spec, shared) = (&self.spec, self.shared());
         let post = self.post_render().await?;
         let target = self.controller.targets.of(spec).await.map_err(|why| self.failed(FailureStage::Apply, why))?;
         lower::app(&self.object, spec, fetched, target, post, &shared.settings).map_err(|e| match e {
@@ -282,15 +303,18 @@ impl Run<'_> {
     /// Turns what the engine says into the status and events.
     async fn conclude(&self, report: Mutex<KustomizationReport>, done: Done, verdict: Verdict) -> Next {
         let changed = done.applied.has_changes() || !done.pruned.is_empty();
-        for (object, to) in &done.moving {
-            tracing::info!(kustomization = %self.spec.owner().name, "{object} stays until {to} has taken it over");
+        for (object, claimant) in &done.moving {
+            tracing::info!(kustomization = %self.spec.owner().name, "{object} stays until {claimant}");
         }
         for kept in &done.kept {
             tracing::info!(kustomization = %self.spec.owner().name, "{kept}");
         }
         let settled = matches!(verdict, Verdict::Settled { .. });
+        // Nobody wakes us when it becomes clear what others take over.
+        let unclear = done.moving.iter().any(|(_, claimant)| matches!(claimant, Claimant::Unclear(..)));
+        let look = Next::After(self.shared().settings.requeue_dependency);
         if settled && !changed && self.is_reported(&done) {
-            return self.next(report::Next::Interval);
+            return if unclear { look } else { self.next(report::Next::Interval) };
         }
         {
             let report = &mut *report.lock();
@@ -302,7 +326,7 @@ impl Run<'_> {
             }
             report.pruned(&done.pruned);
             // A build that failed changed nothing: where there was no inventory there is none.
-            if !matches!(&verdict, Verdict::Failed(f) if f.kind == FailureKind::Render) {
+            if !matches!(&verdict, Verdict::Failed(f) if f.kind.is_before_apply()) {
                 report.set_inventory(&done.inventory);
             }
         }
@@ -326,7 +350,8 @@ impl Run<'_> {
             }
             Verdict::Failed(failure) => report::Verdict::Failed(self.failure(&report, failure, &done)),
         };
-        self.end(report, verdict, true).await
+        let next = self.end(report, verdict, true).await;
+        if settled && unclear && matches!(next, Next::After(_)) { look } else { next }
     }
 
     /// Whether the status says already what would be written: then nothing is.
@@ -341,7 +366,7 @@ impl Run<'_> {
             && health
             && !self.spec.meta.is_requested(&self.status.last_handled_reconcile_at)
             && Some(self.status.last_applied_revision.as_str()) == revision
-            && self.status.inventory.len() == done.inventory.len()
+            && self.status.inventory == done.inventory
     }
 
     fn failure(
@@ -352,7 +377,10 @@ impl Run<'_> {
     ) -> report::Failure {
         let digest = Some(done.digest.clone()).filter(|d| !d.is_empty());
         let (stage, message) = match failure.kind {
+            // Compat(flux 2.9): each stage that Flux fails in has a reason of its own.
+            FailureKind::NoDirectory => (FailureStage::Artifact, failure.message),
             FailureKind::Render => (FailureStage::Build, failure.message),
+            FailureKind::Unfit => (FailureStage::Apply, failure.message),
             FailureKind::Apply => (FailureStage::Apply, apply_failure(&failure.message, &done.applied)),
             FailureKind::Journal => (FailureStage::Apply, failure.message),
             FailureKind::Prune => (FailureStage::Prune, failure.message),
@@ -399,35 +427,8 @@ impl Run<'_> {
             .map_err(|e| self.controller.retry(&Name::of(&self.object), "writing the status", &e))
     }
 
-    async fn write_patch(&self, patch: StatusPatch) -> belay_cluster::Result<()> {
+    /// Patches the status.
+    pub async fn write_patch(&self, patch: StatusPatch) -> belay_cluster::Result<()> {
         self.shared().patch_status(&self.controller.resource, &self.object, patch, status_manager(&KUSTOMIZATION)).await
-    }
-}
-
-/// Writes the engine's intent into the status: the inventory ahead of every apply and prune.
-struct StatusJournal<'a> {
-    run: &'a Run<'a>,
-    report: &'a Mutex<KustomizationReport>,
-}
-
-impl Journal for StatusJournal<'_> {
-    fn record<'a>(&'a self, progress: Progress) -> Pin<Box<dyn Future<Output = Result<(), JournalError>> + Send + 'a>> {
-        Box::pin(async move {
-            let patch = {
-                let mut report = self.report.lock();
-                let now = now_text();
-                report.progress(report::Progress::Fetching, &now);
-                report.progress(report::Progress::Building, &now);
-                let (Progress::Applying { inventory } | Progress::Pruning { inventory }) = &progress;
-                report.progress(report::Progress::DetectingDrift, &now);
-                report.set_inventory(inventory);
-                report.take_patch()
-            };
-            let Some(patch) = patch else { return Ok(()) };
-            self.run
-                .write_patch(patch)
-                .await
-                .map_err(|e| JournalError(format!("the inventory could not be written before the apply: {e}")))
-        })
     }
 }

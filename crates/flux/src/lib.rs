@@ -15,6 +15,7 @@ mod git_repository;
 mod git_spec;
 mod handover;
 pub mod install;
+mod journal;
 mod kustomization;
 mod lower;
 pub mod names;

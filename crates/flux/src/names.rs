@@ -53,6 +53,9 @@ pub const FINALIZER: &str = "finalizers.fluxcd.io";
 
 /// Annotation: an opaque token whose change asks for a reconciliation.
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Annotation of a Kustomization, Belay's own: which objects it deleted last, and by what right, written
+/// before the first of them is deleted.
+pub const DELETIONS: &str = "belay.dev/deletions";
 /// Label of ConfigMaps and Secrets whose changes are followed, when it is [`WATCH_ENABLED`].
 pub const WATCH: &str = "reconcile.fluxcd.io/watch";
 /// See [`WATCH`].

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::git_repository::GitRepositories;
 use crate::kustomization::Kustomizations;
-use crate::lower::owner_label;
+use crate::lower::{kustomization_kind, owner_label};
 use crate::names::{GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, REQUESTED_AT};
 use crate::shared::{FetchedSources, Name, References, Settings, Shared};
 use crate::target::Targets;
@@ -175,7 +175,7 @@ fn engine(shared: &Arc<Shared>) -> Engine {
             }
         }
     };
-    Engine::new(KUSTOMIZE_CONTROLLER, &owner_label(), Memo::default(), Arc::new(wake))
+    Engine::new(KUSTOMIZE_CONTROLLER, &owner_label(), kustomization_kind(), Memo::default(), Arc::new(wake))
 }
 
 fn run_sources(

@@ -248,17 +248,30 @@ impl Shared {
         let (namespace, name, patch) = (object.namespace(), object.name(), Patch::Merge(patch));
         match self.cluster.patch_status(resource, namespace, name, &patch, &options).await {
             Err(e) if e.is_not_found() => Ok(()),
-            Ok(written) => {
-                let of = if *resource.kind == *names::KUSTOMIZATION.kind {
-                    &self.written_kustomizations
-                } else {
-                    &self.written_repositories
-                };
-                of.put(written);
-                Ok(())
-            }
-            Err(e) => Err(e),
+            written => self.keep(resource, written?),
         }
+    }
+    /// As [`Shared::patch_status`], of all but the status; the object must be there.
+    pub async fn patch_main(
+        &self,
+        resource: &Resource,
+        object: &Object,
+        mut patch: Value,
+        manager: &str,
+    ) -> belay_cluster::Result<()> {
+        patch.set(&["metadata", "uid"], object.uid());
+        let options = WriteOptions { field_manager: manager.to_owned(), ..WriteOptions::default() };
+        let patched =
+            self.cluster.patch(resource, object.namespace(), object.name(), &Patch::Merge(patch), &options).await?;
+        self.keep(resource, patched)
+    }
+    fn keep(&self, resource: &Resource, written: Object) -> belay_cluster::Result<()> {
+        let of = match *resource.kind == *names::KUSTOMIZATION.kind {
+            true => &self.written_kustomizations,
+            false => &self.written_repositories,
+        };
+        of.put(written);
+        Ok(())
     }
     /// A Kustomization, at least as new as our last write.
     pub fn kustomization(&self, name: &Name) -> Option<Arc<Object>> {

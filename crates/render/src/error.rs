@@ -5,7 +5,9 @@ use std::fmt;
 /// What code may branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The directory is not in the tree.
+    /// The directory to render is not in the tree.
+    NoDirectory,
+    /// Something else is not in the tree.
     NotFound,
     /// What the tree holds cannot be rendered.
     Build,

@@ -25,7 +25,7 @@ pub(crate) fn render(spec: &RenderSpec, tree: &dyn Tree) -> Result<Fresh, Error>
     let dir = tree.resolve(&spec.dir)?;
     if !tree.is_dir(&dir)? {
         let message = format!("kustomization path not found: {}: no such directory", shown(&spec.dir));
-        return Err(Error::new(ErrorKind::NotFound, message));
+        return Err(Error::new(ErrorKind::NoDirectory, message));
     }
     let mut overlay = overlay(spec, tree, &dir)?;
     let mut warnings = Vec::new();
@@ -159,7 +159,10 @@ fn build_error(error: &belay_kustomize::Error, tree: &dyn Tree, generated: Optio
     if let Some(error) = generated.and_then(|generated| generated.first_invalid(tree)) {
         return Error::new(if kind == ErrorKind::Limit { kind } else { ErrorKind::Build }, error);
     }
-    let mut message = error.to_string();
+    let mut message = match error.location() {
+        Some(at) => format!("{at}: {}", error.cause()),
+        None => error.to_string(),
+    };
     for hint in error.hints() {
         message.push_str("; ");
         message.push_str(hint);

@@ -94,8 +94,8 @@ fn an_empty_directory_renders_nothing() {
 
 #[test]
 fn a_directory_that_is_not_there_is_no_empty_one() {
-    check(&[("a.yaml", "")], &at("gone"), "NotFound: kustomization path not found: gone: no such directory");
-    check(&[("a.yaml", "")], &at("a.yaml"), "NotFound: kustomization path not found: a.yaml: no such directory");
+    check(&[("a.yaml", "")], &at("gone"), "NoDirectory: kustomization path not found: gone: no such directory");
+    check(&[("a.yaml", "")], &at("a.yaml"), "NoDirectory: kustomization path not found: a.yaml: no such directory");
     check(&[("d", "-> real"), ("real/a.yaml", &config_map("x"))], &at("d"), "ConfigMap/x real/a.yaml:1");
 }
 

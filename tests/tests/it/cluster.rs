@@ -113,7 +113,7 @@ async fn a_kind_is_known_as_soon_as_its_definition_is_served() {
     let widget = r#"{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"a","namespace":"default"}}"#;
     let widget = Object::new(from_json_str(widget).unwrap()).unwrap();
     let stored = cluster.create(&widgets, &widget, &WriteOptions::default()).await.unwrap();
-    let with = finalizer::add(&cluster, &widgets, &stored, "example.com/ours").await.unwrap();
+    let with = finalizer::add(&cluster, &widgets, &stored, "example.com/ours", "ours").await.unwrap();
     assert_eq!(with.finalizers().collect::<Vec<_>>(), ["example.com/ours"]);
     let mut ready = with.clone();
     ready.set(&["status", "phase"], "Ready");
@@ -123,7 +123,7 @@ async fn a_kind_is_known_as_soon_as_its_definition_is_served() {
     let pending = cluster.delete(&widgets, "default", "a", &DeleteOptions::default()).await.unwrap().unwrap();
     assert!(pending.is_deleting());
     // What we hold is older than the deletion; the finalizer goes all the same.
-    finalizer::remove(&cluster, &widgets, &ready, "example.com/ours").await.unwrap();
+    finalizer::remove(&cluster, &widgets, &ready, "example.com/ours", "ours").await.unwrap();
     assert!(cluster.find(&widgets, "default", "a").await.unwrap().is_none());
 
     cluster.delete(&definitions, "", "widgets.example.com", &DeleteOptions::default()).await.unwrap();

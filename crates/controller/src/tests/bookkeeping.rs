@@ -44,14 +44,14 @@ fn finalizers(fake: &Fake) -> Vec<String> {
 async fn a_finalizer_is_added_once_and_removed_once() {
     for (before, after) in [("", vec!["ours"]), (r#"["theirs"]"#, vec!["theirs", "ours"])] {
         let (fake, widget) = with(before);
-        let added = finalizer::add(&fake.cluster(), &widgets(), &widget, "ours").await.unwrap();
+        let added = finalizer::add(&fake.cluster(), &widgets(), &widget, "ours", "a-controller").await.unwrap();
         assert_eq!(finalizers(&fake), after);
         let requests = fake.log().len();
-        finalizer::add(&fake.cluster(), &widgets(), &added, "ours").await.unwrap();
+        finalizer::add(&fake.cluster(), &widgets(), &added, "ours", "a-controller").await.unwrap();
         assert_eq!(fake.log().len(), requests);
-        let removed = finalizer::remove(&fake.cluster(), &widgets(), &added, "ours").await.unwrap();
+        let removed = finalizer::remove(&fake.cluster(), &widgets(), &added, "ours", "a-controller").await.unwrap();
         assert_eq!(finalizers(&fake), after[..after.len() - 1]);
-        finalizer::remove(&fake.cluster(), &widgets(), &removed, "ours").await.unwrap();
+        finalizer::remove(&fake.cluster(), &widgets(), &removed, "ours", "a-controller").await.unwrap();
         assert_eq!(fake.log().len(), requests + 1);
     }
 }
@@ -65,12 +65,12 @@ async fn another_controllers_finalizer_is_never_lost() {
         let (_, old) = with(read);
         let (fake, _) = with(live);
         fake.0.lock().objects.get_mut(PATH).unwrap().set(&["metadata", "resourceVersion"], "7");
-        finalizer::add(&fake.cluster(), &widgets(), &old, "ours").await.unwrap();
+        finalizer::add(&fake.cluster(), &widgets(), &old, "ours", "a-controller").await.unwrap();
         assert_eq!(finalizers(&fake), after);
     }
     let (_, old) = with(r#"["ours","theirs"]"#);
     let (fake, _) = with(r#"["new","theirs","ours"]"#);
-    finalizer::remove(&fake.cluster(), &widgets(), &old, "ours").await.unwrap();
+    finalizer::remove(&fake.cluster(), &widgets(), &old, "ours", "a-controller").await.unwrap();
     assert_eq!(finalizers(&fake), ["new", "theirs"]);
 }
 
@@ -78,7 +78,7 @@ async fn another_controllers_finalizer_is_never_lost() {
 async fn an_object_that_was_replaced_is_not_touched() {
     let (fake, old) = with(r#"["ours"]"#);
     fake.0.lock().objects.get_mut(PATH).unwrap().set(&["metadata", "uid"], "another");
-    let error = finalizer::remove(&fake.cluster(), &widgets(), &old, "ours").await.unwrap_err();
+    let error = finalizer::remove(&fake.cluster(), &widgets(), &old, "ours", "a-controller").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(finalizers(&fake), ["ours"]);
     let mut new = old.clone();

@@ -136,6 +136,10 @@ impl KustomizationReport {
         self.origin_revision = origin_revision.to_owned();
         self.is_new_revision = self.status.text("lastAppliedRevision") != revision;
     }
+    /// The revision that the run is about.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
     /// Says what the run is at, and since when.
     pub fn progress(&mut self, progress: Progress, now: &str) {
         self.status.conditions.at(now);

@@ -142,3 +142,20 @@ async fn a_request_is_answered_at_its_end() {
     let status = w.status(REPOSITORY, "repo");
     assert!(status.contains("lastHandledReconcileAt: TOKEN"), "{status}");
 }
+
+/// Compat(flux 2.9): the field managers of finalizers.
+#[tokio::test]
+async fn finalizers_are_of_flux_s_field_managers() {
+    let w = World::with_files(&[("app/a.yaml", &map("a", "one"))]).await;
+    w.apply(&kustomization("apps", "app", ""));
+    w.until("a is there", || w.get(MAPS, "apps", "a")).await;
+    w.quiet().await;
+    for (kind, name, manager) in
+        [(KUSTOMIZATION, "apps", "gotk-kustomize-controller"), (REPOSITORY, "repo", "source-controller")]
+    {
+        let object = w.the(kind, name);
+        let managed = object.at(&["metadata", "managedFields"]).unwrap().items();
+        let owner = managed.iter().find(|e| e.at(&["fieldsV1", "f:metadata", "f:finalizers"]).is_some()).unwrap();
+        assert_eq!(owner.str_at(&["manager"]), Some(manager));
+    }
+}
