@@ -406,6 +406,7 @@ pub fn masked_text(text: &str) -> String {
             (r"lastReconciledDuration: \S+", "lastReconciledDuration: DURATION"),
             (r"size: \d+", "size: SIZE"),
             (r"token-\d+", "TOKEN"),
+            (r"Invalid value: \{.*\}: ", "Invalid value: VALUE: "),
         ]
         .map(|(pattern, with)| (Regex::new(pattern).expect("a constant"), with))
         .into()
