@@ -11,7 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["object", "tree", "net", "semver"],
     &["yaml", "expr"],
     &["schema", "health", "gotemplate"],
-    &["kustomize", "plan", "source", "cluster", "apiserver"],
+    &["helm", "kustomize", "plan", "source", "cluster", "apiserver"],
     &["render", "controller"],
     &["engine"],
     &["flux"],
@@ -22,6 +22,9 @@ const ROWS: &[&[&str]] = &[
 /// Edges that the rows would allow and the design forbids: (from, to, why).
 const NEVER: &[(&str, &str, &str)] = &[
     ("kustomize", "net", "renderers are pure"),
+    ("helm", "net", "renderers are pure"),
+    ("helm", "cluster", "renderers are pure"),
+    ("helm", "source", "renderers are pure"),
     ("plan", "cluster", "a plan is a function over values"),
     ("plan", "net", "a plan is a function over values"),
     ("apiserver", "net", "the server opens no outbound connection"),

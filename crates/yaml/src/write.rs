@@ -28,6 +28,15 @@ pub fn to_yaml(value: &Value) -> String {
     emitter.out
 }
 
+/// Writes one value as [`to_yaml`] does, but with the lists of a map indented below their key, as
+/// yaml.v3's encoder has them.
+pub fn to_yaml_pretty(value: &Value) -> String {
+    let mut emitter = Emitter::new(String::with_capacity(256));
+    emitter.indents_lists = true;
+    emitter.document(value);
+    emitter.out
+}
+
 /// Writes values one after the other with `---` lines between, none before the first.
 pub fn to_yaml_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
     let mut emitter = Emitter::new(String::with_capacity(1024));
@@ -57,6 +66,8 @@ struct Emitter {
     whitespace: bool,
     /// Whether only indentation and indicators stand on this line so far.
     indention: bool,
+    /// Whether a list that is a map's value stands deeper than its key.
+    indents_lists: bool,
 }
 
 /// Where a node stands in its parent.
@@ -70,7 +81,7 @@ enum Place {
 
 impl Emitter {
     fn new(out: String) -> Emitter {
-        Emitter { out, column: 0, indent: 0, depth: 0, whitespace: true, indention: true }
+        Emitter { out, column: 0, indent: 0, depth: 0, whitespace: true, indention: true, indents_lists: false }
     }
 
     fn document(&mut self, value: &Value) {
@@ -101,7 +112,7 @@ impl Emitter {
         let outer = self.indent;
         self.indent = match place {
             Place::Root => 0,
-            Place::Field if !self.indention => outer,
+            Place::Field if !self.indention && !self.indents_lists => outer,
             Place::Field | Place::Item => outer + 2,
         };
         for item in items {

@@ -99,3 +99,10 @@ fn documents_are_joined_by_separators() {
     let values = [Value::from("a"), Value::from("x\n\n")];
     assert_eq!(to_yaml_documents(&values), "a\n---\n|+\n  x\n\n");
 }
+
+#[test]
+fn pretty_lists_are_indented_below_their_keys() {
+    let value = belay_object::from_json_str(r#"{"a":[1,{"b":["c",["d"]]}],"e":"f"}"#).expect("it is JSON");
+    let expected = "a:\n  - 1\n  - b:\n      - c\n      - - d\ne: f\n";
+    assert_eq!(crate::to_yaml_pretty(&value), expected);
+}
