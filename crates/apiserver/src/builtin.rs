@@ -15,7 +15,6 @@ pub mod names;
 pub mod normal_form;
 mod prepare;
 pub mod protobuf;
-pub mod quantity;
 pub mod schedule;
 pub mod seed;
 mod service;

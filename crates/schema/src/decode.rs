@@ -4,11 +4,9 @@
 //! Which defaults a built-in kind has is not known here, nor which of its fields are pointers: a
 //! number `0` or a text `""` stays, though Go leaves some of them out.
 
-mod quantity;
 mod read;
 mod scalar;
 
-pub use quantity::canonical_quantity;
 pub use read::read_json;
 
 use belay_object::{Map, Value};

@@ -21,6 +21,7 @@ mod fields;
 mod node;
 mod openapi;
 mod prune;
+pub mod quantity;
 pub mod ssa;
 pub mod strategic;
 mod types;

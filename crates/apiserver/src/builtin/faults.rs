@@ -3,8 +3,8 @@
 use belay_object::{LabelSelector, Map, Value};
 
 use super::names;
-use super::quantity::Quantity;
 use crate::status::FieldError;
+use belay_schema::quantity::Quantity;
 
 /// What is wrong with an object.
 #[derive(Default)]

@@ -7,8 +7,8 @@
 use belay_object::{Map, Value};
 
 use super::go_types::{GoField, GoType, GoTypes, Scalar, Special, StructId};
-use super::quantity;
 use super::times;
+use belay_schema::quantity;
 
 /// Deeper than any built-in kind; CRD schemas nest without end and are cut here.
 const MAX_DEPTH: usize = 120;

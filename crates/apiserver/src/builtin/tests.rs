@@ -3,11 +3,11 @@
 use belay_object::{Object, Value, from_json_str};
 
 use super::faults::Faults;
-use super::quantity::Quantity;
 use super::schedule::Schedule;
 use super::template_hash::template_hash;
 use super::validate::{config, network, pod, rbac, service, storage, workload};
 use super::{defaults, go_types::GoTypes, normal_form};
+use belay_schema::quantity::Quantity;
 
 fn object(json: &str) -> Object {
     Object::new(from_json_str(json).expect("test JSON")).expect("an object")
@@ -81,7 +81,7 @@ fn quantities_are_written_as_kubernetes_writes_them() {
         ("1Ei", "1Ei"),
         ("0.0000000001", "1n"),
     ] {
-        assert_eq!(super::quantity::canonical(text).as_deref(), Ok(expected), "{text}");
+        assert_eq!(belay_schema::quantity::canonical(text).as_deref(), Ok(expected), "{text}");
     }
     for text in ["", "abc", "1.2.3", "1Qi", "1 Gi", "Gi", "1e"] {
         assert!(Quantity::parse(text).is_err() || text == "1e", "{text}");

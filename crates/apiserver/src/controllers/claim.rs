@@ -5,9 +5,9 @@ use std::sync::Arc;
 use belay_object::{Object, Value, object};
 
 use super::world::World;
-use crate::builtin::quantity::Quantity;
 use crate::status::Result;
 use crate::store::Stored;
+use belay_schema::quantity::Quantity;
 
 const CLASS: &str = "standard";
 const PROVISIONER: &str = "belay.dev/simulated";

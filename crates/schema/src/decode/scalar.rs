@@ -2,9 +2,9 @@
 
 use belay_object::Value;
 
-use super::quantity::canonical_quantity;
 use crate::error::quoted;
 use crate::node::{Format, Kind, Node};
+use crate::quantity;
 
 /// Why a value does not fit.
 pub(crate) enum Fault {
@@ -49,10 +49,10 @@ pub(crate) fn fit(value: &mut Value, node: &Node) -> Result<(), Fault> {
                 Value::Str(text) => text.trim().to_owned(),
                 number => number.to_json(),
             };
-            *value = canonical_quantity(&text).map_err(Fault::Other)?.into();
+            *value = quantity::canonical(&text).map_err(|e| Fault::Other(e.to_owned()))?.into();
             Ok(())
         }
-        (Kind::Quantity, other) => Err(Fault::Other(super::quantity::malformed(&other.to_json()))),
+        (Kind::Quantity, _) => Err(Fault::Other(quantity::MALFORMED.to_owned())),
         (_, other) => Err(Fault::Type(found(other).to_owned())),
     }
 }

@@ -2,7 +2,7 @@
 
 use belay_object::{GroupVersionKind, from_json_str};
 
-use super::{canonical_quantity, fit, read_json};
+use super::{fit, read_json};
 use crate::Types;
 
 fn check(kind: (&str, &str), text: &str, expected: Result<(&str, &[&str]), &str>) {
@@ -111,10 +111,10 @@ fn quantities_become_canonical() {
         ("0", "0"),
         ("0.0000000001", "1n"),
     ] {
-        assert_eq!(canonical_quantity(text).as_deref(), Ok(expected), "{text}");
+        assert_eq!(crate::quantity::canonical(text).as_deref(), Ok(expected), "{text}");
     }
     for text in ["", "x", "1.2.3", "1Xi", "--1", "1e"] {
-        assert!(canonical_quantity(text).is_err(), "{text}");
+        assert!(crate::quantity::canonical(text).is_err(), "{text}");
     }
 }
 

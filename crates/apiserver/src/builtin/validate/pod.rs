@@ -6,7 +6,7 @@ use belay_object::{Map, Object, Value};
 
 use crate::builtin::faults::Faults;
 use crate::builtin::names;
-use crate::builtin::quantity::Quantity;
+use belay_schema::quantity::Quantity;
 
 /// A pod template at `at` (`spec.template`).
 pub fn template(faults: &mut Faults, at: &str, template: &Value) {

@@ -4,7 +4,7 @@ use belay_object::{Object, Value};
 
 use crate::builtin::faults::Faults;
 use crate::builtin::names;
-use crate::builtin::quantity::Quantity;
+use belay_schema::quantity::Quantity;
 
 const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
