@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use belay_cluster::Resource;
-use belay_object::Object;
+use belay_object::{Object, Value};
 
 use crate::args::{ExportCommand, ExportSourceCommand, Global};
 use crate::connect::connect;
@@ -48,6 +48,12 @@ pub fn exported(object: &Object) -> String {
     for (field, value) in object.fields().iter() {
         if !matches!(&**field, "apiVersion" | "kind" | "metadata" | "status") {
             out.set(&[field], value.clone());
+        }
+    }
+    // Compat(flux 2.9): switches that are off are not written, but for `prune`, which must be there.
+    for switch in ["force", "insecure", "passCredentials", "recurseSubmodules", "suspend", "wait"] {
+        if out.at(&["spec", switch]) == Some(&Value::Bool(false)) {
+            out.remove(&["spec", switch]);
         }
     }
     format!("---\n{}", belay_yaml::to_yaml(out.value()))
