@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use belay_kustomize::{BuildOptions, Built, LoadRestrictor, Reorder, build};
+use belay_kustomize::{BuildOptions, Built, Compatibility, LoadRestrictor, Reorder, build};
 use belay_object::Object;
 use belay_tree::{DirTree, Limits, TreePath};
 use clap::{Args, Subcommand, ValueEnum};
@@ -29,6 +29,9 @@ pub struct BuildArgs {
     /// Whether files outside of a kustomization's directory may be read
     #[arg(long, default_value = "LoadRestrictionsRootOnly")]
     load_restrictor: Restrictor,
+    /// Which kustomize to follow: 5.8.1, as Argo CD and Flux have it, or what comes behind it
+    #[arg(long, default_value = "5.8.1")]
+    compatibility: Follow,
     /// Label every object with app.kubernetes.io/managed-by
     #[arg(long)]
     enable_managedby_label: bool,
@@ -53,6 +56,13 @@ pub struct BuildArgs {
 enum Order {
     None,
     Legacy,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Follow {
+    #[value(name = "5.8.1")]
+    V5_8_1,
+    Next,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -85,6 +95,10 @@ fn built(args: &BuildArgs) -> Result<Built, String> {
         load_restrictor: match args.load_restrictor {
             Restrictor::RootOnly => LoadRestrictor::RootOnly,
             Restrictor::None => LoadRestrictor::None,
+        },
+        compatibility: match args.compatibility {
+            Follow::V5_8_1 => Compatibility::V5_8_1,
+            Follow::Next => Compatibility::Next,
         },
         managed_by_label: args.enable_managedby_label,
         tree_is_host: true,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use belay_kustomize::{BuildOptions, LoadRestrictor, Reorder, build};
+use belay_kustomize::{BuildOptions, Compatibility, LoadRestrictor, Reorder, build};
 use belay_tree::{DirTree, Limits, TreePath};
 
 fn main() -> ExitCode {
@@ -25,6 +25,7 @@ fn run() -> Result<(), String> {
             "--reorder=none" => (options.reorder, options.reorder_is_explicit) = (Reorder::None, true),
             "--reorder=legacy" => (options.reorder, options.reorder_is_explicit) = (Reorder::Legacy, true),
             "--load-restrictor=LoadRestrictionsNone" => options.load_restrictor = LoadRestrictor::None,
+            "--compatibility=next" => options.compatibility = Compatibility::Next,
             "--enable-managedby-label" => options.managed_by_label = true,
             flag if flag.starts_with("--") => {}
             path => dir = PathBuf::from(path),

@@ -16,7 +16,7 @@ use crate::kustomization::{COMPONENT, FILE_NAMES, Kustomization};
 use crate::load::Loader;
 use crate::manifest;
 use crate::metadata::Trace;
-use crate::options::Overlay;
+use crate::options::{Compatibility, Overlay};
 use crate::plugin;
 use crate::resource::{Origin, Resource};
 use crate::schema::Schemas;
@@ -38,7 +38,9 @@ impl Accumulated {
         // Every kustomization brings the built-in field specs, most nothing else; once merged they
         // add nothing. What was merged with the tables is merged again into nothing, because a field
         // spec for any kind gives way to one for some kind that comes before it.
-        let is_built_in = Arc::ptr_eq(config, &Config::built_in());
+        let is_built_in = [Compatibility::V5_8_1, Compatibility::Next]
+            .into_iter()
+            .any(|compatibility| Arc::ptr_eq(config, &Config::built_in(compatibility)));
         if Arc::ptr_eq(&self.config, config) || **config == Config::default() {
             return Ok(());
         }
@@ -101,10 +103,8 @@ impl<'a> Target<'a> {
                 return Err(Error::kustomization(message));
             }
             (Some((name, loaded)), None, _) => {
-                let kustomization = Kustomization::read(&loaded.text(), rules).map_err(|error| {
-                    let line = error.location().and_then(|at| at.line);
-                    Error::new(error.kind(), error.message()).at(&loaded.path, line)
-                })?;
+                let kustomization = Kustomization::read(&loaded.text(), rules, loader.options().compatibility)
+                    .map_err(|error| error.in_file(&loaded.path))?;
                 (kustomization, loaded.path, name)
             }
             (None, _, Some(generated)) => {
@@ -345,6 +345,8 @@ impl<'a> Target<'a> {
             let ran = transformer.run(&mut into.resources, &schemas, self.session.growth());
             ran.map_err(|error| error.at(&self.file, None))?;
             if let Some(trace) = trace {
+                // Each becomes some lines of an annotation on each object.
+                self.session.growth().spend(into.resources.len().saturating_mul(TRACE_BYTES))?;
                 note_transformation(&mut into.resources, transformer, trace);
             }
         }
@@ -371,6 +373,9 @@ impl<'a> Target<'a> {
         Ok(())
     }
 }
+
+/// About what one transformation takes in an annotation.
+const TRACE_BYTES: usize = 64;
 
 fn note_transformation(resources: &mut Resources, transformer: &Transformer, trace: &Rc<Trace>) {
     let steps = match transformer {

@@ -11,19 +11,21 @@ use crate::facts::{Config, Reference};
 use crate::fieldspec::{FieldSpec, merge_specs};
 use crate::id::Gvk;
 use crate::load::Loader;
+use crate::options::{Compatibility, NEWER};
 
 /// The built-in field specs with those of configuration files.
 pub(crate) fn load(loader: &Loader<'_>, paths: &[String]) -> Result<Arc<Config>> {
+    let compatibility = loader.options().compatibility;
     if paths.is_empty() {
-        return Ok(Config::built_in());
+        return Ok(Config::built_in(compatibility));
     }
     let mut added = Config::default();
     for path in paths {
         let loaded = loader.load(path)?;
-        let config = read(&loaded.text()).map_err(|error| error.at(&loaded.path, None))?;
+        let config = read(&loaded.text(), compatibility).map_err(|error| error.at(&loaded.path, None))?;
         added.merge(&config)?;
     }
-    let mut config = Config::tables();
+    let mut config = Config::tables(compatibility);
     config.merge(&added)?;
     Ok(Arc::new(config))
 }
@@ -39,7 +41,7 @@ decode_struct!(ReferenceFields, "builtinconfig.NameBackReferences", "NameBackRef
     group: "group" in "Gvk", version: "version" in "Gvk", kind: "kind" in "Gvk", specs: "fieldSpecs",
 });
 
-fn read(text: &str) -> Result<Config> {
+fn read(text: &str, compatibility: Compatibility) -> Result<Config> {
     let value = parse_value(text, &Options::v2_strict())
         .map_err(|error| Error::kustomization(format!("error converting YAML to JSON: {}", error.go_text)))?;
     let failed = |why: String| Error::kustomization(format!("error unmarshaling JSON: while decoding JSON: {why}"));
@@ -47,6 +49,10 @@ fn read(text: &str) -> Result<Config> {
     for (key, value) in value.as_object().into_iter().flat_map(Map::iter) {
         if value.is_null() {
             continue;
+        }
+        let is_new = key.eq_ignore_ascii_case("volumeClaimTemplateLabels");
+        if is_new && compatibility == Compatibility::V5_8_1 {
+            return Err(failed(format!("json: unknown field {:?}", key.as_str())).hint(NEWER));
         }
         if let Some(specs) = config.specs_mut(key) {
             *specs = decode(value, Rules::StrictYaml).map_err(failed)?;

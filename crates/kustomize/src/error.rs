@@ -97,6 +97,11 @@ impl Error {
         self.0.at.get_or_insert_with(|| Location { path: path.clone(), line });
         self
     }
+    /// Says in which file, where only the line is known.
+    pub(crate) fn in_file(mut self, path: &TreePath) -> Error {
+        let line = self.0.at.take().and_then(|at| at.line);
+        self.at(path, line)
+    }
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
         self.0.hints.push(hint.into());
         self

@@ -10,9 +10,13 @@ use std::sync::{Arc, LazyLock};
 use crate::error::{Error, Result};
 use crate::fieldspec::{FieldSpec, merge_specs};
 use crate::id::Gvk;
+use crate::options::Compatibility;
 
 pub(crate) const MERGE_KEYS: &str = include_str!("facts/merge_keys.txt");
 pub(crate) const CLUSTER_KINDS: &str = include_str!("facts/cluster_kinds.txt");
+
+/// Where the labels of a StatefulSet's volume claim templates stand.
+const CLAIM_LABELS: &str = "spec/volumeClaimTemplates[]/metadata/labels";
 
 /// What refers to objects of a kind by name.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) common_labels: Vec<FieldSpec>,
     pub(crate) labels: Vec<FieldSpec>,
     pub(crate) template_labels: Vec<FieldSpec>,
+    /// Labels of volume claim templates; empty where those are among the templates.
+    pub(crate) claim_labels: Vec<FieldSpec>,
     pub(crate) common_annotations: Vec<FieldSpec>,
     pub(crate) references: Vec<Reference>,
     pub(crate) var_references: Vec<FieldSpec>,
@@ -41,19 +47,30 @@ pub(crate) struct Config {
 
 impl Config {
     /// The built-in tables as a kustomization without configurations has them.
-    pub(crate) fn built_in() -> Arc<Config> {
-        static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
+    pub(crate) fn built_in(compatibility: Compatibility) -> Arc<Config> {
+        fn merged(compatibility: Compatibility) -> Arc<Config> {
             let mut config = Config::default();
-            config.merge(&Config::tables()).expect("the tables do not contradict themselves");
+            config.merge(&Config::tables(compatibility)).expect("the tables do not contradict themselves");
             Arc::new(config)
-        });
-        CONFIG.clone()
+        }
+        static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| merged(Compatibility::V5_8_1));
+        static NEXT: LazyLock<Arc<Config>> = LazyLock::new(|| merged(Compatibility::Next));
+        match compatibility {
+            Compatibility::V5_8_1 => CONFIG.clone(),
+            Compatibility::Next => NEXT.clone(),
+        }
     }
 
     /// The built-in tables as they are, to be merged with those of the user.
-    pub(crate) fn tables() -> Config {
+    pub(crate) fn tables(compatibility: Compatibility) -> Config {
         static TABLES: LazyLock<Config> = LazyLock::new(read_built_in);
-        TABLES.clone()
+        let mut config = TABLES.clone();
+        if compatibility == Compatibility::Next {
+            let is_claim = |spec: &FieldSpec| &*spec.path == CLAIM_LABELS;
+            config.claim_labels = config.template_labels.iter().filter(|spec| is_claim(spec)).cloned().collect();
+            config.template_labels.retain(|spec| !is_claim(spec));
+        }
+        config
     }
 
     /// The field specs of a key of a configuration file, if there is such a key.
@@ -65,6 +82,7 @@ impl Config {
             "commonlabels" => &mut self.common_labels,
             "labels" => &mut self.labels,
             "templatelabels" => &mut self.template_labels,
+            "volumeclaimtemplatelabels" => &mut self.claim_labels,
             "commonannotations" => &mut self.common_annotations,
             "varreference" => &mut self.var_references,
             "images" => &mut self.images,
@@ -75,7 +93,7 @@ impl Config {
 
     /// Adds what another configuration has and this one has not.
     pub(crate) fn merge(&mut self, from: &Config) -> Result<()> {
-        let lists: [(&str, &mut Vec<FieldSpec>, &[FieldSpec]); 10] = [
+        let lists: [(&str, &mut Vec<FieldSpec>, &[FieldSpec]); 11] = [
             ("NamePrefix", &mut self.name_prefix, &from.name_prefix),
             ("NameSuffix", &mut self.name_suffix, &from.name_suffix),
             ("NameSpace", &mut self.namespace, &from.namespace),
@@ -83,6 +101,7 @@ impl Config {
             ("CommonLabels", &mut self.common_labels, &from.common_labels),
             ("Labels", &mut self.labels, &from.labels),
             ("TemplateLabels", &mut self.template_labels, &from.template_labels),
+            ("VolumeClaimTemplateLabels", &mut self.claim_labels, &from.claim_labels),
             ("VarReference", &mut self.var_references, &from.var_references),
             ("Images", &mut self.images, &from.images),
             ("Replicas", &mut self.replicas, &from.replicas),
@@ -117,6 +136,7 @@ impl Config {
             &mut self.common_labels,
             &mut self.labels,
             &mut self.template_labels,
+            &mut self.claim_labels,
             &mut self.common_annotations,
             &mut self.var_references,
             &mut self.images,

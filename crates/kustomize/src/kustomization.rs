@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::fieldspec::FieldSpec;
 use crate::helm::{HelmChart, HelmGlobals, OldHelmChart};
 use crate::id::{Gvk, Id};
+use crate::options::{Compatibility, NEWER};
 
 pub(crate) const KIND: &str = "Kustomization";
 pub(crate) const COMPONENT: &str = "Component";
@@ -89,10 +90,13 @@ pub(crate) struct Label {
     pub(crate) pairs: BTreeMap<String, String>,
     pub(crate) include_selectors: bool,
     pub(crate) include_templates: bool,
+    /// Not a field of kustomize 5.8.1.
+    pub(crate) include_claims: Option<bool>,
     pub(crate) fields: Vec<FieldSpec>,
 }
 decode_struct!(Label, "types.Label", "Label", {
-    pairs: "pairs", include_selectors: "includeSelectors", include_templates: "includeTemplates", fields: "fields",
+    pairs: "pairs", include_selectors: "includeSelectors", include_templates: "includeTemplates",
+    include_claims: "includeVolumeClaimTemplates", fields: "fields",
 });
 
 /// Which resources something is for: each part an anchored regular expression, and selectors.
@@ -385,17 +389,28 @@ decode_struct!(FieldSpecFields, "types.FieldSpec", "FieldSpec", {
 
 impl Kustomization {
     /// Reads a kustomization file.
-    pub(crate) fn read(text: &str, rules: Rules) -> Result<Kustomization> {
+    pub(crate) fn read(text: &str, rules: Rules, compatibility: Compatibility) -> Result<Kustomization> {
         let value = parse_value(text, &Options::v2()).map_err(|error| {
             let line = error.line;
             Error::kustomization(format!("invalid Kustomization: {}", error.go_text))
                 .at(&belay_tree::TreePath::root(), Some(line))
         })?;
-        decode_located(&value, rules).map_err(|failure| {
-            let line =
-                parse_nodes(text, &Options::v2()).ok().and_then(|trees| trees.first()?.line_at(&failure.pointer));
-            invalid(&failure.message).at(&belay_tree::TreePath::root(), line)
-        })
+        let mistake = |message: &str, pointer: &str| {
+            let line = parse_nodes(text, &Options::v2()).ok().and_then(|trees| trees.first()?.line_at(pointer));
+            invalid(message).at(&belay_tree::TreePath::root(), line)
+        };
+        let mut read: Kustomization =
+            decode_located(&value, rules).map_err(|failure| mistake(&failure.message, &failure.pointer))?;
+        if compatibility == Compatibility::V5_8_1 {
+            for (i, label) in read.labels.iter_mut().enumerate() {
+                if label.include_claims.take().is_some() && rules != Rules::Yaml {
+                    let field = "includeVolumeClaimTemplates";
+                    let message = format!("json: unknown field {field:?}");
+                    return Err(mistake(&message, &format!("/labels/{i}/{field}")).hint(NEWER));
+                }
+            }
+        }
+        Ok(read)
     }
 
     /// Takes a kustomization from its value.

@@ -51,7 +51,7 @@ pub use build::{Built, build};
 pub use error::{Error, ErrorKind, Location};
 pub use helm::{HelmChart, HelmRenderer, HelmRequest};
 pub use kustomization::{Image, Patch, PatchOptions, Selector};
-pub use options::{BuildOptions, Limits, LoadRestrictor, Overlay, Reorder};
+pub use options::{BuildOptions, Compatibility, Limits, LoadRestrictor, Overlay, Reorder};
 pub use repository::{Remote, RemoteBase, RepositoryUrl};
 pub use resource::Origin;
 

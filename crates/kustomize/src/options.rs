@@ -7,6 +7,10 @@ use belay_object::Value;
 
 use crate::{HelmRenderer, Image, Patch, Remote};
 
+/// What to do about a field that kustomize 5.8.1 does not know.
+pub(crate) const NEWER: &str =
+    "kustomize 5.8.1, which Argo CD and Flux have, does not know this field; `--compatibility next` does";
+
 /// In which order the objects come out. The root's `sortOptions` count before this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reorder {
@@ -27,6 +31,18 @@ pub enum LoadRestrictor {
     RootOnly,
     /// Any file of the tree.
     None,
+}
+
+/// Which kustomize a build follows where versions differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Compatibility {
+    /// kustomize 5.8.1, as Argo CD 3.5 and Flux 2.9 have it.
+    #[default]
+    V5_8_1,
+    /// What is to come behind 5.8.1: labels reach volume claim templates only where
+    /// `includeVolumeClaimTemplates` says so, ValidatingAdmissionPolicies and their bindings have no
+    /// namespace, an image name that is no regular expression matches nothing.
+    Next,
 }
 
 /// How large a build may be (RES-4). Crossing one is an error of kind [`crate::ErrorKind::Limit`].
@@ -104,6 +120,8 @@ pub struct BuildOptions {
     pub managed_by_label: bool,
     /// The version in that label; `v5.8.1` where not given.
     pub kustomize_version: Option<String>,
+    /// Which kustomize the build follows.
+    pub compatibility: Compatibility,
     /// How large the build may be.
     pub limits: Limits,
     /// Changes to the root's kustomization.
@@ -118,6 +136,7 @@ impl fmt::Debug for BuildOptions {
         f.debug_struct("BuildOptions")
             .field("reorder", &self.reorder)
             .field("load_restrictor", &self.load_restrictor)
+            .field("compatibility", &self.compatibility)
             .field("helm", &self.helm.is_some())
             .field("remote", &self.remote.is_some())
             .field("limits", &self.limits)

@@ -85,7 +85,7 @@ pub(crate) fn built_in_transformers(target: &Target<'_>, config: &Config) -> Res
         all.push(("ReplicaCountTransformer", Transformer::Replicas(replicas)));
     }
     if !kustomization.images.is_empty() {
-        let images = Images::new(kustomization.images.clone(), config.images.clone())?;
+        let images = Images::new(kustomization.images.clone(), config.images.clone(), loader.options().compatibility)?;
         all.push(("ImageTagTransformer", Transformer::Images(images)));
     }
     if !kustomization.replacements.is_empty() {
@@ -139,6 +139,10 @@ fn label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>> {
     if label.include_templates {
         merge_specs(&mut specs, &config.template_labels)
             .map_err(|error| error.wrap("failed to merge template fieldSpec"))?;
+    }
+    if label.include_claims == Some(true) {
+        merge_specs(&mut specs, &config.claim_labels)
+            .map_err(|error| error.wrap("failed to merge volumeClaimTemplate fieldSpec"))?;
     }
     merge_specs(&mut specs, &[FieldSpec::new(Gvk::default(), "metadata/labels", true)]).map_err(failed)?;
     Ok(specs)
@@ -381,7 +385,9 @@ fn configured(kind: &str, config: &Resource, given: TransformerArgs, target: &Ta
     Ok(match kind {
         "AnnotationsTransformer" => Transformer::Entries(Entries { entries: given.annotations, specs }),
         "LabelTransformer" => Transformer::Entries(Entries { entries: given.labels, specs }),
-        "ImageTagTransformer" => Transformer::Images(Images::new(vec![given.image_tag], specs)?),
+        "ImageTagTransformer" => {
+            Transformer::Images(Images::new(vec![given.image_tag], specs, loader.options().compatibility)?)
+        }
         "NamespaceTransformer" => Transformer::Namespace(Namespace {
             namespace: given.metadata.namespace,
             specs,

@@ -12,6 +12,7 @@ use belay_yaml::{Options, parse_value};
 
 use crate::error::{Error, Result};
 use crate::facts::{CLUSTER_KINDS, MERGE_KEYS};
+use crate::options::Compatibility;
 
 /// One type of a [`Schemas`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,13 +42,26 @@ pub(crate) struct Schemas {
     kinds: HashMap<Box<str>, TypeId>,
     /// `apiVersion/kind` to whether it has a namespace, of kinds beyond the built-in table.
     scopes: HashMap<Box<str>, bool>,
+    /// Whether [`NEWER_CLUSTER_KINDS`] count.
+    knows_newer: bool,
 }
+
+/// Kinds without a namespace that kustomize 5.8.1 does not know of.
+const NEWER_CLUSTER_KINDS: [&str; 2] = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
 
 impl Schemas {
     /// Those of Kubernetes 1.21.
-    pub(crate) fn built_in() -> Arc<Schemas> {
+    pub(crate) fn built_in(compatibility: Compatibility) -> Arc<Schemas> {
         static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Arc::new(read_built_in()));
-        SCHEMAS.clone()
+        match compatibility {
+            Compatibility::V5_8_1 => SCHEMAS.clone(),
+            Compatibility::Next => Arc::new(read_built_in().following(compatibility)),
+        }
+    }
+
+    /// With what a version of kustomize knows beyond schemas.
+    pub(crate) fn following(self, compatibility: Compatibility) -> Schemas {
+        Schemas { knows_newer: compatibility == Compatibility::Next, ..self }
     }
 
     /// The type of objects of this kind.
@@ -71,6 +85,10 @@ impl Schemas {
             kinds
         });
         if BUILT_IN.get(kind).is_some_and(|versions| versions.contains(&api_version)) {
+            return true;
+        }
+        if self.knows_newer && NEWER_CLUSTER_KINDS.contains(&kind) && api_version.starts_with("admissionregistration.")
+        {
             return true;
         }
         !self.scopes.is_empty() && self.scopes.get(format!("{api_version}/{kind}").as_str()) == Some(&false)

@@ -37,7 +37,7 @@ impl<'a> Session<'a> {
     pub(crate) fn new(options: &'a BuildOptions) -> Session<'a> {
         Session {
             options,
-            schemas: RefCell::new(Schemas::built_in()),
+            schemas: RefCell::new(Schemas::built_in(options.compatibility)),
             schema_is_set: Cell::new(false),
             manifests: RefCell::default(),
             has_objects: Cell::new(false),
@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
             (Some(custom), None) => {
                 let schemas = Schemas::read(&custom.text(), self.has_objects.get())
                     .map_err(|error| error.at(&custom.path, None))?;
-                *self.schemas.borrow_mut() = Arc::new(schemas);
+                *self.schemas.borrow_mut() = Arc::new(schemas.following(self.options.compatibility));
                 self.schema_is_set.set(true);
             }
             (None, Some("v1.21.2")) => self.schema_is_set.set(true),

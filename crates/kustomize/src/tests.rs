@@ -1,12 +1,14 @@
 //! Whole builds in memory.
 
+mod limits;
+
 use std::sync::Arc;
 
 use belay_tree::{MemoryTree, Recorded, TreePath};
 
 use crate::{
-    BuildOptions, Built, Error, ErrorKind, HelmRenderer, HelmRequest, Image, Limits, LoadRestrictor, Overlay, Patch,
-    Remote, RemoteBase, Reorder, RepositoryUrl, Selector, build,
+    BuildOptions, Built, Compatibility, Error, ErrorKind, HelmRenderer, HelmRequest, Image, Limits, LoadRestrictor,
+    Overlay, Patch, Remote, RemoteBase, Reorder, RepositoryUrl, Selector, build,
 };
 
 /// Makes a tree of `path: content` pairs.
@@ -377,6 +379,28 @@ fn annotations_come_out_as_texts_as_they_were_written() {
         "apiVersion: v1\nkind: A\nmetadata:\n  annotations:\n    a: \"1.10\"\n    b: \"0x1F\"\n    c: \"2020-01-01\"\n    d: \
          \"~\"\n    e: \"\"\n  name: a\n",
     );
+}
+
+#[test]
+fn what_comes_behind_5_8_1_is_there_for_those_who_ask() {
+    let stateful_set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec:\n  volumeClaimTemplates:\n  - \
+                        metadata: {name: v}\n";
+    let files = |claims: &'static str| [("app/kustomization.yaml", claims), ("app/r.yaml", stateful_set)];
+    let labelled = |files: &[(&str, &str)], compatibility| {
+        let options = BuildOptions { compatibility, ..BuildOptions::default() };
+        build_at("app", files, &options).map(|built| built.to_yaml().contains("a: b\n      name: v"))
+    };
+    let old = files("resources: [r.yaml]\nlabels: [{pairs: {a: b}, includeTemplates: true}]\n");
+    assert_eq!(labelled(&old, Compatibility::V5_8_1), Ok(true));
+    assert_eq!(labelled(&old, Compatibility::Next), Ok(false));
+    let new = files("resources: [r.yaml]\nlabels: [{pairs: {a: b}, includeVolumeClaimTemplates: true}]\n");
+    assert_eq!(labelled(&new, Compatibility::Next), Ok(true));
+    let error = labelled(&new, Compatibility::V5_8_1).expect_err("5.8.1 has no such field");
+    assert_eq!(
+        error.to_string(),
+        "app/kustomization.yaml:2: invalid Kustomization: json: unknown field \"includeVolumeClaimTemplates\""
+    );
+    assert!(error.hints()[0].contains("--compatibility next"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Accumulated, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{self, absorb};
+use crate::growth::measure;
 use crate::helm;
 use crate::manifest;
 use crate::metadata::Trace;
@@ -65,6 +66,9 @@ impl Target<'_> {
         generator: &str,
     ) -> Result<()> {
         for resource in &mut made {
+            // Data is read within a budget; labels and annotations for all generators stand in one place.
+            let options = resource.value().get("metadata").map_or(0, |metadata| measure(metadata).0);
+            self.session.growth().spend(options)?;
             resource.provenance.origin = resource.provenance.origin.take().or_else(|| trace.clone());
         }
         absorb(&mut into.resources, made)

@@ -4,6 +4,7 @@ use belay_object::Value;
 use belay_yaml::{Options, parse_value, to_yaml};
 
 use super::strategic_merge;
+use crate::options::Compatibility;
 use crate::schema::Schemas;
 
 fn yaml(text: &str) -> Value {
@@ -17,7 +18,8 @@ fn check(target: &str, patch: &str, expected: &str) {
         object.set(&["spec", "template", "spec"], yaml(spec));
         object
     };
-    let merged = strategic_merge(deployment(target), deployment(patch), &Schemas::built_in()).expect("it merges");
+    let merged = strategic_merge(deployment(target), deployment(patch), &Schemas::built_in(Compatibility::V5_8_1))
+        .expect("it merges");
     let spec = merged.as_ref().and_then(|m| m.at(&["spec", "template", "spec"])).map(to_yaml);
     assert_eq!(spec.as_deref().unwrap_or("nothing"), to_yaml(&yaml(expected)), "{target} + {patch}");
 }
@@ -82,7 +84,8 @@ fn scalars_take_the_quotes_of_what_they_replace() {
 
 #[test]
 fn shapes_must_agree_and_directives_be_known() {
-    let merge = |patch: &str| strategic_merge(yaml("{a: {b: c}}"), yaml(patch), &Schemas::built_in());
+    let merge =
+        |patch: &str| strategic_merge(yaml("{a: {b: c}}"), yaml(patch), &Schemas::built_in(Compatibility::V5_8_1));
     let text = |patch: &str| merge(patch).expect_err("it does not merge").message().to_owned();
     assert!(text("{a: []}").starts_with("wrong node kind: expected MappingNode but got SequenceNode"));
     assert_eq!(text("{a: {$patch: bogus}}"), "unknown patch strategy 'bogus'");
@@ -90,7 +93,7 @@ fn shapes_must_agree_and_directives_be_known() {
 
 #[test]
 fn whole_object_is_deleted_by_directive() {
-    let merged = strategic_merge(yaml("{a: b}"), yaml("{$patch: delete}"), &Schemas::built_in());
+    let merged = strategic_merge(yaml("{a: b}"), yaml("{$patch: delete}"), &Schemas::built_in(Compatibility::V5_8_1));
     assert_eq!(merged, Ok(None));
 }
 
@@ -101,6 +104,8 @@ fn two_thousand_items_merge_in_linear_time() {
     target.set(&["spec", "volumes"], items(0));
     let mut patch = yaml("{apiVersion: v1, kind: Pod}");
     patch.set(&["spec", "volumes"], items(1_000));
-    let merged = strategic_merge(target, patch, &Schemas::built_in()).expect("it merges").expect("it stays");
+    let merged = strategic_merge(target, patch, &Schemas::built_in(Compatibility::V5_8_1))
+        .expect("it merges")
+        .expect("it stays");
     assert_eq!(merged.at(&["spec", "volumes"]).map_or(0, |v| v.items().len()), 3_000);
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::fieldspec::{Create, FieldSpec, wrong_kind};
 use crate::growth::Growth;
 use crate::kustomization::Image;
+use crate::options::Compatibility;
 use crate::pattern;
 use crate::scalar::{is_null, set_text, text};
 use crate::set::Resources;
@@ -27,20 +28,24 @@ enum Name {
     /// Only dots are not taken literally: they stand for any character.
     Plain(Box<str>),
     Regex(Box<Regex>),
+    /// No regular expression: it matches nothing.
+    Nothing,
 }
 
 impl Images {
-    pub(crate) fn new(images: Vec<Image>, specs: Vec<FieldSpec>) -> Result<Images> {
+    pub(crate) fn new(images: Vec<Image>, specs: Vec<FieldSpec>, compatibility: Compatibility) -> Result<Images> {
         let entries = images.into_iter().map(|image| {
             let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b':' | b'@');
             let name = if image.name.bytes().all(plain) {
                 Name::Plain(image.name.as_str().into())
             } else {
                 let pattern = format!("^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", image.name);
-                let regex = pattern::compile(&pattern).ok_or_else(|| {
-                    Error::kustomization(format!("the image name {:?} is no regular expression", image.name))
-                })?;
-                Name::Regex(Box::new(regex))
+                match (pattern::compile(&pattern), compatibility) {
+                    (Some(regex), _) => Name::Regex(Box::new(regex)),
+                    (None, Compatibility::Next) => Name::Nothing,
+                    // kustomize 5.8.1 crashes.
+                    (None, Compatibility::V5_8_1) => return Err(no_expression(&image.name)),
+                }
             };
             Ok(Entry { image, name })
         });
@@ -85,6 +90,11 @@ impl Images {
         }
         Ok(())
     }
+}
+
+fn no_expression(name: &str) -> Error {
+    Error::kustomization(format!("images: the name {name:?} is no regular expression"))
+        .hint("write the image's name as it stands in the manifests, without tag or digest")
 }
 
 /// Whether the images at a path are all found by [`each_image`] too.
@@ -178,6 +188,7 @@ impl Entry {
     fn matches(&self, image: &str) -> bool {
         let name = match &self.name {
             Name::Regex(regex) => return regex.is_match(image),
+            Name::Nothing => return false,
             Name::Plain(name) => name,
         };
         let mut rest = image.chars();

@@ -2,6 +2,7 @@
 
 use super::{Images, changed, split};
 use crate::kustomization::Image;
+use crate::options::Compatibility;
 
 #[test]
 fn images_split_at_tag_and_digest() {
@@ -36,7 +37,7 @@ fn entries_change_name_tag_and_digest() {
 #[test]
 fn names_match_whole_and_may_be_expressions() {
     let matches = |name: &str, found: &str| {
-        let images = Images::new(vec![image(name)], Vec::new()).expect("the name is fine");
+        let images = Images::new(vec![image(name)], Vec::new(), Compatibility::V5_8_1).expect("the name is fine");
         images.entries[0].matches(found)
     };
     assert!(matches("nginx", "nginx:1.2@sha256:ab"));
@@ -45,5 +46,5 @@ fn names_match_whole_and_may_be_expressions() {
     assert!(!matches("nginx", "r.io/nginx"));
     assert!(matches("ngin.", "nginx"));
     assert!(matches("(a|b)", "b:1"));
-    assert!(Images::new(vec![image("[")], Vec::new()).is_err());
+    assert!(Images::new(vec![image("[")], Vec::new(), Compatibility::V5_8_1).is_err());
 }
