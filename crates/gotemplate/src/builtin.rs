@@ -129,6 +129,9 @@ impl Builtin {
                 return Err(Error::new(format!("{} is called by the executor", self.name())));
             }
         };
+        if value.as_str().is_some_and(|s| s.len() > fmt::MAX_BYTES) {
+            return Err(Error::limit(format!("printed text is longer than {} bytes", fmt::MAX_BYTES)));
+        }
         Ok(Operand::plain(value))
     }
 }

@@ -121,8 +121,8 @@ impl Context {
     /// Executes the template of a name with `dot` and gives what it wrote.
     pub fn execute(&mut self, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
         let Some(template) = self.set.get(name) else {
-            let name = crate::fmt::quote_str(name);
-            return Err(Error::new(format!("template: no template {name} associated with template {name}")));
+            let (name, set) = (crate::fmt::quote_str(name), crate::fmt::quote_str(self.set.name()));
+            return Err(Error::new(format!("template: no template {name} associated with template {set}")));
         };
         crate::exec::execute(self, &template, dot)
     }

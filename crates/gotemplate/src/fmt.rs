@@ -10,13 +10,17 @@ mod printable;
 mod printer;
 mod quote;
 
-use crate::value::{Str, Value};
+use crate::value::{Kind, Str, Value};
 
 pub use number::{float, format_float};
 pub(crate) use quote::{is_print, rune};
 pub use quote::{quote, quote_str};
 
 use printer::Printer;
+
+/// The longest text that these functions give; where it would be longer it is cut at some point
+/// after this many bytes.
+pub const MAX_BYTES: usize = printer::MAX_BYTES;
 
 /// A value as `%v` prints it.
 pub fn to_string(value: &Value) -> Str {
@@ -38,6 +42,16 @@ pub fn write_value(out: &mut Vec<u8>, value: &Value) {
         Value::Int(i) | Value::Int64(i) => number::write_int(out, *i),
         Value::Float(f) => number::write_shortest(out, *f),
         _ => Printer::new(out).print_arg(value, 'v'),
+    }
+}
+
+/// The same of what a pointer points at, as actions print it: without `&`.
+pub(crate) fn write_pointee(out: &mut Vec<u8>, value: &Value) {
+    let start = out.len();
+    write_value(out, value);
+    if matches!(value, Value::Object(o) if o.kind() == Kind::Ptr && o.text().is_none()) && out.get(start) == Some(&b'&')
+    {
+        out.remove(start);
     }
 }
 

@@ -32,6 +32,7 @@ impl Template {
 /// common is shared.
 #[derive(Clone, Debug, Default)]
 pub struct Set {
+    name: Box<str>,
     base: Option<Arc<Layer>>,
     own: HashMap<Box<str>, Arc<Template>>,
 }
@@ -46,6 +47,15 @@ impl Set {
     /// The empty set.
     pub fn new() -> Set {
         Set::default()
+    }
+    /// The empty set with a name, which is that of Go's root template: it appears in the error for a
+    /// template that does not exist.
+    pub fn named(name: &str) -> Set {
+        Set { name: name.into(), ..Set::default() }
+    }
+    /// The set's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
     /// Adds all templates of a parsed text. One of a name that is there replaces it, unless the
     /// new one is empty (Go's rule).

@@ -27,6 +27,10 @@ use crate::function::Function;
 /// people write, and safe on a thread's stack of 2 MiB.
 pub const MAX_DEPTH: usize = 500;
 
+/// How many items a walk over a value may meet: a list that holds another one twice, which holds
+/// another one twice, and so on, has more than there are atoms.
+pub(crate) const MAX_ITEMS: u32 = 10_000_000;
+
 /// One value of a template.
 #[derive(Clone, Default)]
 pub enum Value {
@@ -114,6 +118,11 @@ impl Value {
             _ => self.kind().name(),
         }
     }
+    /// The same, of what a pointer points at.
+    pub(crate) fn pointee_name(&self) -> &str {
+        let name = self.type_name();
+        name.strip_prefix('*').unwrap_or(name)
+    }
     /// Go's truth: not the zero of its type, not empty; structs are true.
     pub fn truth(&self) -> bool {
         match self {
@@ -183,12 +192,14 @@ impl Value {
     }
     /// Whether two values are equal as Go's `reflect.DeepEqual` has it: types too.
     pub fn deep_equal(&self, other: &Value) -> bool {
-        deep_equal(self, other, 0)
+        deep_equal(self, other, 0, &mut MAX_ITEMS.clone())
     }
 }
 
-fn deep_equal(a: &Value, b: &Value, depth: usize) -> bool {
-    if depth > MAX_DEPTH {
+/// What is nested deeper or has more items than the limits is not equal.
+fn deep_equal(a: &Value, b: &Value, depth: usize, items: &mut u32) -> bool {
+    *items = items.saturating_sub(1);
+    if depth > MAX_DEPTH || *items == 0 {
         return false;
     }
     match (a, b) {
@@ -206,14 +217,15 @@ fn deep_equal(a: &Value, b: &Value, depth: usize) -> bool {
             a.type_of().name == b.type_of().name
                 && a.is_nil() == b.is_nil()
                 && a.len() == b.len()
-                && a.iter().zip(b.iter()).all(|(a, b)| deep_equal(a, b, depth + 1))
+                && a.iter().zip(b.iter()).all(|(a, b)| deep_equal(a, b, depth + 1, items))
         }
+        (Value::Map(a), Value::Map(b)) if a.is_same(b) => a.type_of().name == b.type_of().name,
         (Value::Map(a), Value::Map(b)) => {
             if a.type_of().name != b.type_of().name || a.is_nil() != b.is_nil() || a.len() != b.len() {
                 return false;
             }
             let (a, b) = (a.entries(), b.entries());
-            a.iter().zip(&b).all(|((ka, a), (kb, b))| ka == kb && deep_equal(a, b, depth + 1))
+            a.iter().zip(&b).all(|((ka, a), (kb, b))| ka == kb && deep_equal(a, b, depth + 1, items))
         }
         (Value::Object(a), Value::Object(b)) => Rc::ptr_eq(a, b) || a.equals(&**b),
         _ => false,

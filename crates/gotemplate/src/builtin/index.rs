@@ -23,7 +23,7 @@ pub(super) fn index(args: &[Operand]) -> Result<Operand, Error> {
         if item.value.is_nil() {
             return Err(Error::new("index of nil pointer"));
         }
-        let type_name = item.value.type_name().to_owned();
+        let type_name = item.value.pointee_name().to_owned();
         item = match plain(item.value) {
             Value::List(list) => {
                 let at = position_in(position, list.len())?;
@@ -103,7 +103,7 @@ pub(crate) fn prepare(value: &Value, to: Param) -> Result<Value, Error> {
 
 /// `slice x 1 2`: x\[1:2\].
 pub(super) fn slice(args: &[Operand]) -> Result<Value, Error> {
-    let type_name = args[0].value.type_name();
+    let type_name = args[0].value.pointee_name();
     let item = plain(args[0].value.clone());
     if item.is_nil() {
         return Err(Error::new("slice of untyped nil"));
@@ -120,6 +120,10 @@ pub(super) fn slice(args: &[Operand]) -> Result<Value, Error> {
     };
     let mut bounds = [0, length, length];
     for (bound, position) in bounds.iter_mut().zip(positions) {
+        // Go takes no interface apart here, unlike in `index`.
+        if position.interface {
+            return Err(Error::new("cannot index slice/array with type interface {}"));
+        }
         *bound = position_in(position, length)?;
     }
     let [from, to, capacity] = bounds;
@@ -149,7 +153,7 @@ pub(super) fn length(item: &Operand) -> Result<Value, Error> {
         Value::Str(s) | Value::Bytes(s) => s.len(),
         Value::List(l) => l.len(),
         Value::Map(m) => m.len(),
-        _ => return Err(Error::new(format!("len of type {}", item.value.type_name()))),
+        _ => return Err(Error::new(format!("len of type {}", item.value.pointee_name()))),
     };
     Ok(length.into())
 }

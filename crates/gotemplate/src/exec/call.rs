@@ -94,7 +94,8 @@ impl State<'_> {
     fn result(&mut self, id: NodeId, name: &str, result: Result<Value, Error>) -> Result<Operand, Error> {
         let counted = result.and_then(|value| charge(self.ctx, &value).map(|()| value));
         match counted {
-            Ok(value) => Ok(Operand::plain(value)),
+            // Functions that give nil mostly have the result type `interface {}`.
+            Ok(value) => Ok(Operand { interface: value.is_nil(), value }),
             Err(error) => Err(self.call_error(id, name, error)),
         }
     }

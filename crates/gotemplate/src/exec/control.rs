@@ -84,7 +84,7 @@ impl State<'_> {
                 let type_name = Value::Func(f.clone()).type_name().to_owned();
                 return self.fail(format!("can't print {} of type {type_name}", self.tree.print(id)));
             }
-            value => fmt::write_value(self.out, value),
+            value => fmt::write_pointee(self.out, value),
         }
         self.check_output()
     }
@@ -146,8 +146,9 @@ impl State<'_> {
                 self.each(pipe, list, (0..count).map(|i| (Value::Nil, Operand::plain(same(i)))))
             }
             _ => {
-                let over = fmt::to_string(over);
-                self.fail(format!("range can't iterate over {over}"))
+                let mut text = Vec::new();
+                fmt::write_pointee(&mut text, over);
+                self.fail(format!("range can't iterate over {}", String::from_utf8_lossy(&text)))
             }
         }
     }

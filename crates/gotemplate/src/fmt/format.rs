@@ -21,6 +21,9 @@ pub(super) fn format(out: &mut Vec<u8>, format: &[u8], args: &[Value]) {
         state.at += 1;
         state.good_index = true;
         printer.flags = Flags::default();
+        if printer.is_full(0) {
+            return;
+        }
         if !state.simple(&mut printer) && !state.full(&mut printer) {
             break;
         }

@@ -2,6 +2,11 @@
 
 use std::fmt::Write as _;
 
+/// No `float64` has more significant digits than 767, nor more after the point than 1074; what comes
+/// after is zeros. `std` takes no larger precision than 65,535.
+const MAX_DIGITS: usize = 800;
+const MAX_PLACES: usize = 1100;
+
 /// Go's `strconv.FormatFloat(f, 'g', -1, 64)`, as `%v` prints a `float64`.
 pub fn float(f: f64) -> String {
     let mut out = Vec::new();
@@ -44,15 +49,25 @@ struct Digits {
 }
 
 impl Digits {
+    /// The shortest digits; of two equally near the even one, as Go has it and `std` has not.
+    fn shortest(f: f64) -> Digits {
+        let mut buffer = ryu::Buffer::new();
+        let text = buffer.format_finite(f);
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = [whole, fraction].concat();
+        let leading = all.len() - all.trim_start_matches('0').len();
+        let exponent = exponent.parse::<i32>().unwrap_or_default();
+        let point = whole.len() as i32 - leading as i32 + exponent;
+        Digits { digits: all.trim_matches('0').to_owned(), point }
+    }
     /// The shortest digits that read as the same number, or the number rounded to so many digits.
     fn of(f: f64, count: Option<usize>) -> Digits {
         if f == 0.0 {
             return Digits { digits: String::new(), point: 0 };
         }
-        let text = match count {
-            None => format!("{f:e}"),
-            Some(count) => format!("{f:.*e}", count.max(1) - 1),
-        };
+        let Some(count) = count else { return Digits::shortest(f) };
+        let text = format!("{f:.*e}", count.clamp(1, MAX_DIGITS) - 1);
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let digits = mantissa.replace('.', "").trim_end_matches('0').to_owned();
         Digits { digits, point: exponent.parse::<i32>().unwrap_or_default() + 1 }
@@ -62,7 +77,7 @@ impl Digits {
 /// For `%f`: rounded to places after the point.
 fn digits_of_plain(f: f64, precision: Option<usize>) -> Digits {
     let Some(precision) = precision else { return Digits::of(f, None) };
-    let text = format!("{f:.precision$}");
+    let text = format!("{f:.*}", precision.min(MAX_PLACES));
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let all = format!("{whole}{fraction}");
     let leading = all.len() - all.trim_start_matches('0').len();

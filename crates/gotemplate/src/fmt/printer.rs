@@ -29,16 +29,31 @@ pub(super) struct Printer<'o> {
     pub(super) flags: Flags,
     /// Within `%!v(...)`, where methods are not called.
     erroring: bool,
+    /// Where the buffer may end; see [`MAX_BYTES`].
+    end: usize,
 }
 
 const LOWER: &[u8; 17] = b"0123456789abcdefx";
 const UPPER: &[u8; 17] = b"0123456789ABCDEFX";
+/// The longest text that is printed. A value of a few items can be printed as long as one likes: by
+/// widths, or as a list that holds another one twice, which holds another one twice.
+pub(super) const MAX_BYTES: usize = 256 << 20;
 /// Printed where Go prints an address.
 const ADDRESS: u64 = 0xc000_000000;
 
 impl<'o> Printer<'o> {
     pub(super) fn new(out: &'o mut Vec<u8>) -> Printer<'o> {
-        Printer { out, flags: Flags::default(), erroring: false }
+        let end = out.len().saturating_add(MAX_BYTES);
+        Printer { out, flags: Flags::default(), erroring: false, end }
+    }
+    /// Whether so many bytes more are too many; what is printed is incomplete then, and longer than
+    /// [`MAX_BYTES`], so that callers see it.
+    pub(super) fn is_full(&mut self, more: usize) -> bool {
+        if self.out.len() + more > self.end {
+            self.out.resize(self.end + 1, b' ');
+            return true;
+        }
+        false
     }
 
     /// Prints an argument.
@@ -47,6 +62,7 @@ impl<'o> Printer<'o> {
             (Value::Nil, 'v' | 'T') => self.pad(b"<nil>"),
             (Value::Nil, _) => self.bad_verb(value, verb),
             (_, 'T') => self.string(value.type_name().as_bytes()),
+            (Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Func(_), 'p') => self.address(value, 'p'),
             (Value::Bytes(b), 'v' | 'd') => self.bytes(b, verb, "[]byte"),
             _ => self.value(value, verb, 0),
         }
@@ -54,6 +70,9 @@ impl<'o> Printer<'o> {
 
     /// Prints a value at a depth within the argument.
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
+        if self.is_full(0) {
+            return;
+        }
         if depth > MAX_DEPTH {
             // Go would end the process for a value that holds itself.
             self.out.extend_from_slice(b"%!(DEPTH)");
@@ -105,6 +124,9 @@ impl<'o> Printer<'o> {
     }
 
     fn pad_with(&mut self, count: usize) {
+        if self.is_full(count) {
+            return;
+        }
         let zero = self.flags.zero && !self.flags.minus;
         self.out.resize(self.out.len() + count, if zero { b'0' } else { b' ' });
     }

@@ -22,7 +22,10 @@ pub(super) fn number(text: &[u8], kind: Kind) -> Result<Number, String> {
             let real = if at == 0 { 0.0 } else { parse_float(&imaginary[..at])? };
             Some((real, parse_float(&imaginary[at..])?))
         });
-        let Some((real, imaginary)) = parts else { return Err(illegal(&shown)) };
+        let Some((real, imaginary)) = parts else {
+            let is_pair = kind == Kind::Complex;
+            return Err(if is_pair { "syntax error scanning complex number".to_owned() } else { illegal(&shown) });
+        };
         n.complex = Some((real, imaginary));
         if imaginary == 0.0 {
             n.float = Some(real);
@@ -139,7 +142,8 @@ fn without_underscores(whole: &str, digits: &str) -> Option<String> {
         return Some(digits.to_owned());
     }
     let has_prefix = whole.len() != digits.len() || whole.starts_with("0x") || whole.starts_with("0X");
-    let is_digit = |b: Option<&u8>| b.is_some_and(u8::is_ascii_hexdigit);
+    let is_hex = whole.starts_with("0x") || whole.starts_with("0X");
+    let is_digit = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_digit() || is_hex && b.is_ascii_hexdigit());
     let bytes = digits.as_bytes();
     for (i, _) in digits.match_indices('_') {
         let before = i == 0 && has_prefix || i > 0 && is_digit(bytes.get(i - 1)) || i == 2 && has_prefix;

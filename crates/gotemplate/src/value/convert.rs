@@ -2,7 +2,7 @@
 
 use belay_object as object;
 
-use super::{List, MAX_DEPTH, Map, Str, Type, Value};
+use super::{List, MAX_DEPTH, MAX_ITEMS, Map, Str, Type, Value};
 use crate::error::Error;
 
 impl Value {
@@ -25,7 +25,7 @@ impl Value {
     /// nil slices and maps null. Fails for what JSON cannot hold (functions, NaN) and for values
     /// nested too deep, as one that holds itself is.
     pub fn to_object(&self) -> Result<object::Value, Error> {
-        to_object(self, 0)
+        to_object(self, 0, &mut MAX_ITEMS.clone())
     }
 }
 
@@ -36,7 +36,11 @@ impl Map {
     }
 }
 
-fn to_object(value: &Value, depth: usize) -> Result<object::Value, Error> {
+fn to_object(value: &Value, depth: usize, items: &mut u32) -> Result<object::Value, Error> {
+    *items = items.saturating_sub(1);
+    if *items == 0 {
+        return Err(Error::limit(format!("value has more than {MAX_ITEMS} items")));
+    }
     if depth > MAX_DEPTH {
         return Err(Error::limit(format!("value is nested deeper than {MAX_DEPTH} levels")));
     }
@@ -57,14 +61,14 @@ fn to_object(value: &Value, depth: usize) -> Result<object::Value, Error> {
         Value::Bytes(b) => base64(b).into(),
         Value::List(l) if l.is_nil() => object::Value::Null,
         Value::List(l) => {
-            let items: Result<Vec<_>, Error> = l.iter().map(|v| to_object(v, depth + 1)).collect();
+            let items: Result<Vec<_>, Error> = l.iter().map(|v| to_object(v, depth + 1, items)).collect();
             items?.into()
         }
         Value::Map(m) if m.is_nil() => object::Value::Null,
         Value::Map(m) => {
             let mut out = object::Map::with_capacity(m.len());
             for (key, value) in m.entries() {
-                out.insert(&*key.to_string_lossy(), to_object(&value, depth + 1)?);
+                out.insert(&*key.to_string_lossy(), to_object(&value, depth + 1, items)?);
             }
             object::Value::Object(out)
         }
