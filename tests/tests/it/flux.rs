@@ -1,6 +1,7 @@
 //! The whole of Belay in one process: a Git server on loopback, the embedded API server, and the
 //! controllers between them. Each test has a world of its own and shares nothing.
 
+mod handover;
 mod inputs;
 mod rules;
 mod status;

@@ -363,6 +363,16 @@ async fn an_object_without_a_name() {
 }
 
 #[tokio::test]
+async fn an_encrypted_secret() {
+    let well = Well::new().await;
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: apps}\ndata: {a: RU5D}\nsops: {mac: x}\n";
+    let message =
+        "Secret/apps/s is SOPS encrypted, configuring decryption is required for this secret to be reconciled";
+    well.refuses(&[("app/s.yaml", Some(secret))], "ReconciliationFailed", message, &[("app/s.yaml", None)]).await;
+}
+
+#[tokio::test]
 async fn an_unknown_kind() {
     let well = Well::new().await;
     let message = "Widget/apps/w dry-run failed: no matches for kind \"Widget\" in version \"example.com/v1\"; \

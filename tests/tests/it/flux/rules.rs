@@ -232,41 +232,6 @@ async fn variables_are_put_in_after_the_build() {
 }
 
 #[tokio::test]
-async fn an_object_that_moves_to_another_kustomization_is_handed_over() {
-    let w = World::with_files(&[
-        ("left/a.yaml", &map("a", "one")),
-        ("left/stays.yaml", &map("left", "one")),
-        ("right/stays.yaml", &map("right", "one")),
-    ])
-    .await;
-    w.apply(&kustomization("left", "left", ""));
-    w.apply(&kustomization("right", "right", ""));
-    w.until("both are there", || w.get(MAPS, "apps", "a").and(w.get(MAPS, "apps", "right"))).await;
-    w.quiet().await;
-    let uid = w.the(MAPS, "a").uid().to_owned();
-    // INV-ACT-7: to and fro, in one commit each; whoever runs first, it is never deleted.
-    for (from, to) in [("left", "right"), ("right", "left"), ("left", "right"), ("right", "left")] {
-        let (old, new) = (format!("{from}/a.yaml"), format!("{to}/a.yaml"));
-        let text = map("a", to);
-        let revision = w.push_changes(&[(&old, None), (&new, Some(&text))]).await;
-        w.ready("left", &revision).await;
-        w.ready("right", &revision).await;
-        w.until("the new owner's label", || {
-            w.get(MAPS, "apps", "a").filter(|a| a.label("kustomize.toolkit.fluxcd.io/name") == Some(to))
-        })
-        .await;
-        assert_eq!(w.the(MAPS, "a").uid(), uid, "never deleted");
-        assert_eq!(w.data("a", "key").as_deref(), Some(to));
-        let (own, other) = (format!("apps_{to}__ConfigMap"), format!("apps_{from}__ConfigMap"));
-        w.until("each lists its own", || {
-            (w.inventory(to) == ["apps_a__ConfigMap".to_owned(), own.clone()] && w.inventory(from) == [other.clone()])
-                .then_some(())
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
 async fn marks_keep_objects_from_being_pruned_or_touched() {
     let marked = |name: &str, mark: &str| {
         map(name, "one")
