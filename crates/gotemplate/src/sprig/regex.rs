@@ -1,0 +1,231 @@
+//! Regular expressions: RE2's syntax as Go reads it, matched by the crate `regex`, which has the
+//! same leftmost-first rules and the same bound on time.
+
+mod translate;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+
+use super::arg::{self, Result};
+use super::unicode;
+use crate::context::Context;
+use crate::error::Error;
+use crate::fmt;
+use crate::function::{Function, Functions, Param};
+use crate::value::{List, Type, Value};
+use Param::{Int, String as Text};
+
+pub(super) fn register(f: &mut Functions) {
+    f.add(Function::new("regexMatch", &[Text, Text], |_, a| {
+        Ok(Value::Bool(compile(arg::str(a, 0)).is_ok_and(|r| r.is_match(arg::str(a, 1)))))
+    }));
+    f.add(Function::new("mustRegexMatch", &[Text, Text], |_, a| {
+        Ok(Value::Bool(compile(arg::str(a, 0)).map_err(Error::new)?.is_match(arg::str(a, 1))))
+    }));
+    both(f, "regexFind", &[Text, Text], |_, regex, a| {
+        let s = arg::str(a, 1);
+        Ok(regex.find(s).map_or(Value::str(""), |m| Value::str(m.as_bytes())))
+    });
+    both(f, "regexFindAll", &[Text, Text, Int], |ctx, regex, a| {
+        let s = arg::str(a, 1);
+        let found = find_all(ctx, regex, s, arg::int(a, 2))?;
+        if found.is_empty() {
+            return Ok(List::nil(Type::STRINGS).into());
+        }
+        Ok(List::strings(found.into_iter().map(|(start, end)| &s[start..end])).into())
+    });
+    both(f, "regexReplaceAll", &[Text, Text, Text], |ctx, regex, a| {
+        let template = arg::str(a, 2);
+        replace_all(ctx, regex, arg::str(a, 1), |out, captures| expand(out, template, regex, captures))
+    });
+    both(f, "regexReplaceAllLiteral", &[Text, Text, Text], |ctx, regex, a| {
+        let literal = arg::str(a, 2);
+        replace_all(ctx, regex, arg::str(a, 1), |out, _| out.extend_from_slice(literal))
+    });
+    both(f, "regexSplit", &[Text, Text, Int], |ctx, regex, a| {
+        split(ctx, regex, arg::str(a, 0).is_empty(), arg::str(a, 1), arg::int(a, 2))
+    });
+    f.add(Function::new("regexQuoteMeta", &[Text], |_, a| {
+        let mut out = Vec::new();
+        for b in arg::str(a, 0) {
+            if br"\.+*?()|[]{}^$".contains(b) {
+                out.push(b'\\');
+            }
+            out.push(*b);
+        }
+        Ok(out.into())
+    }));
+}
+
+/// A function and its form with `must`, which differ in how they tell of a bad expression.
+fn both(
+    f: &mut Functions,
+    name: &str,
+    params: &'static [Param],
+    body: impl Fn(&mut Context, &Regex, &[Value]) -> Result + Send + Sync + Clone + 'static,
+) {
+    let must = body.clone();
+    let must_name = format!("mustR{}", &name[1..]);
+    f.add(Function::new(&must_name, params, move |ctx, a| {
+        must(ctx, &*compile(arg::str(a, 0)).map_err(Error::new)?, a)
+    }));
+    f.add(Function::new(name, params, move |ctx, a| {
+        let regex = compile(arg::str(a, 0)).map_err(|error| {
+            // Go's MustCompile quotes as a raw string where that is possible.
+            let text = arg::text(a, 0);
+            let is_raw = text.chars().all(|c| c != '`' && c != '\u{feff}' && (c == '\t' || !c.is_control()));
+            let quoted = if is_raw { format!("`{text}`") } else { fmt::quote(arg::str(a, 0)) };
+            Error::new(format!("regexp: Compile({quoted}): {error}"))
+        })?;
+        body(ctx, &regex, a)
+    }));
+}
+
+/// How many compiled expressions a thread keeps: templates use few, and use them in loops.
+const KEPT: usize = 128;
+
+/// Compiles an expression; the error is Go's text.
+fn compile(pattern: &[u8]) -> std::result::Result<Rc<Regex>, String> {
+    thread_local! {
+        static COMPILED: RefCell<HashMap<Vec<u8>, Rc<Regex>>> = RefCell::default();
+    }
+    if let Some(regex) = COMPILED.with_borrow(|kept| kept.get(pattern).cloned()) {
+        return Ok(regex);
+    }
+    let translated = translate::translate(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
+    let regex = RegexBuilder::new(&translated).build().map_err(|error| {
+        let what = match error {
+            regex::Error::CompiledTooBig(_) => "expression too large",
+            _ => "expression that is not supported here",
+        };
+        format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(pattern))
+    })?;
+    let regex = Rc::new(regex);
+    COMPILED.with_borrow_mut(|kept| {
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(pattern.to_vec(), Rc::clone(&regex));
+    });
+    Ok(regex)
+}
+
+/// The matches, at most `most` unless that is negative; empty ones that touch the one before are
+/// none.
+fn find_all(ctx: &mut Context, regex: &Regex, s: &[u8], most: i64) -> Result<Vec<(usize, usize)>> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let (mut found, mut at, mut end_before) = (Vec::new(), 0, None);
+    while found.len() < most && at <= s.len() {
+        let Some(m) = regex.find_at(s, at) else { break };
+        let (start, end) = (m.start(), m.end());
+        let accepted = end != at || Some(start) != end_before;
+        at = if end == at { at + rune_width(s, at) } else { end };
+        end_before = Some(end);
+        if accepted {
+            ctx.charge(size_of::<(usize, usize)>() + size_of::<Value>())?;
+            found.push((start, end));
+        }
+    }
+    Ok(found)
+}
+
+/// The width of the rune at a place; 1 at the end.
+fn rune_width(s: &[u8], at: usize) -> usize {
+    unicode::decode(&s[at..]).map_or(1, |(_, width)| width)
+}
+
+fn replace_all(ctx: &mut Context, regex: &Regex, s: &[u8], replace: impl Fn(&mut Vec<u8>, &Captures<'_>)) -> Result {
+    let (mut out, mut from, mut at) = (Vec::with_capacity(s.len()), 0, 0);
+    while at <= s.len() {
+        let Some(captures) = regex.captures_at(s, at) else { break };
+        let Some(m) = captures.get(0) else { break };
+        out.extend_from_slice(&s[from..m.start()]);
+        if m.end() > from || m.start() == 0 {
+            let before = out.len();
+            replace(&mut out, &captures);
+            ctx.charge(out.len() - before)?;
+        }
+        from = m.end();
+        at = if m.end() > at { m.end() } else { at + rune_width(s, at) };
+    }
+    out.extend_from_slice(&s[from.min(s.len())..]);
+    Ok(out.into())
+}
+
+/// Appends a template: `$1`, `${1}`, `$name`, `$$`; what names nothing is empty.
+fn expand(out: &mut Vec<u8>, template: &[u8], regex: &Regex, captures: &Captures<'_>) {
+    let mut rest = template;
+    while let Some(at) = memchr::memchr(b'$', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        if rest.starts_with(b"$$") {
+            out.push(b'$');
+            rest = &rest[2..];
+            continue;
+        }
+        let Some((name, after)) = reference(rest) else {
+            out.push(b'$');
+            rest = &rest[1..];
+            continue;
+        };
+        let group = match number(name) {
+            Some(number) => captures.get(number),
+            // Of groups of the same name, the last that took part.
+            None => {
+                let named = |n: &Option<&str>| n.is_some_and(|n| n.as_bytes() == name);
+                regex.capture_names().enumerate().filter(|(_, n)| named(n)).find_map(|(i, _)| captures.get(i))
+            }
+        };
+        if let Some(group) = group {
+            out.extend_from_slice(group.as_bytes());
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+}
+
+/// The name after `$` and what follows it: letters, digits and underscores, or such in braces.
+fn reference(s: &[u8]) -> Option<(&[u8], &[u8])> {
+    let braced = s.get(1) == Some(&b'{');
+    let from = if braced { 2 } else { 1 };
+    let is_name = |c: char| c == '_' || unicode::is_letter(c) || unicode::is_digit(c);
+    let len: usize = unicode::runes(s.get(from..)?).take_while(|(c, _)| is_name(*c)).map(|(_, width)| width).sum();
+    let (name, after) = s[from..].split_at(len);
+    let after = if braced { after.strip_prefix(b"}")? } else { after };
+    (!name.is_empty()).then_some((name, after))
+}
+
+/// The number of a group; names that begin with 0 or are very long are none.
+fn number(name: &[u8]) -> Option<usize> {
+    if name.len() > 1 && name[0] == b'0' || name.len() > 8 || !name.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
+fn split(ctx: &mut Context, regex: &Regex, is_empty: bool, s: &[u8], most: i64) -> Result {
+    if most == 0 {
+        return Ok(List::nil(Type::STRINGS).into());
+    }
+    if !is_empty && s.is_empty() {
+        return Ok(List::strings([""]).into());
+    }
+    let (mut parts, mut begin, mut end) = (Vec::new(), 0, 0);
+    for (start, stop) in find_all(ctx, regex, s, most)? {
+        if most > 0 && parts.len() as i64 == most - 1 {
+            break;
+        }
+        end = start;
+        if stop != 0 {
+            parts.push(&s[begin..end]);
+        }
+        begin = stop;
+    }
+    if end != s.len() {
+        parts.push(&s[begin..]);
+    }
+    Ok(List::strings(parts).into())
+}
