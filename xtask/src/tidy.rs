@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// see each other.
 const ROWS: &[&[&str]] = &[
     &["object", "tree", "net", "semver"],
-    &["yaml", "expr"],
+    &["yaml", "expr", "oci"],
     &["schema", "health", "gotemplate"],
     &["helm", "kustomize", "plan", "source", "cluster", "apiserver"],
     &["render", "controller"],
@@ -32,6 +32,8 @@ const NEVER: &[(&str, &str, &str)] = &[
     ("render", "cluster", "rendering is pure"),
     ("render", "net", "rendering is pure"),
     ("render", "source", "rendering is pure"),
+    ("oci", "yaml", "registries know no manifests"),
+    ("oci", "object", "registries know no custom resources"),
     ("source", "yaml", "sources know no manifests"),
     ("source", "object", "sources know no custom resources"),
     ("engine", "flux", "the engine knows no dialect"),
@@ -48,6 +50,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("russh", &["source"]),
     ("pgp", &["source"]),
     ("reqwest", &["net"]),
+    ("aws-lc-rs", &["oci"]),
     ("granit-parser", &["yaml"]),
     ("kube-cel", &["expr"]),
     ("rcgen", &["apiserver"]),
