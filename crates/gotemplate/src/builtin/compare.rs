@@ -89,7 +89,7 @@ fn equal_two(a: &Value, b: &Value, a_type: &str, b_type: &str) -> Result<bool, E
 fn equal_others(a: &Value, b: &Value, a_type: &str, b_type: &str) -> Result<bool, Error> {
     let (a_kind, b_kind) = (a.kind(), b.kind());
     if a_kind != b_kind && a_kind != Kind::Invalid && b_kind != Kind::Invalid {
-        let (a, b) = (crate::fmt::sprintf(b"%s", &[a.clone()]), to_string(b));
+        let (a, b) = (crate::fmt::sprintf(b"%s", std::slice::from_ref(a)), to_string(b));
         let a = String::from_utf8_lossy(&a).into_owned();
         return Err(Error::new(format!("non-comparable types {a}: {a_type}, {b_type}: {b}")));
     }
@@ -101,7 +101,7 @@ fn equal_others(a: &Value, b: &Value, a_type: &str, b_type: &str) -> Result<bool
             Ok(Rc::ptr_eq(x, y) || x.type_name() == y.type_name() && x.equals(&**y))
         }
         _ => {
-            let b = crate::fmt::sprintf(b"%s", &[b.clone()]);
+            let b = crate::fmt::sprintf(b"%s", std::slice::from_ref(b));
             Err(Error::new(format!("non-comparable type {}: {b_type}", String::from_utf8_lossy(&b))))
         }
     }

@@ -48,10 +48,10 @@ impl State<'_> {
         let tree = self.tree;
         match tree.node(id) {
             Node::Dot => Ok(dot.clone()),
-            Node::Field { fields } => self.field_chain(dot, dot.clone(), id, *fields, &[], None),
+            Node::Field { fields } => self.field_chain(dot, dot, id, *fields, &[], None),
             Node::Variable { variable, fields } => {
                 let value = self.variable(*variable)?.clone();
-                if fields.is_empty() { Ok(value) } else { self.field_chain(dot, value, id, *fields, &[], None) }
+                if fields.is_empty() { Ok(value) } else { self.field_chain(dot, &value, id, *fields, &[], None) }
             }
             Node::Pipe { .. } => self.pipeline(dot, id),
             Node::Function { callee } => self.function(dot, callee, id, &[], None),

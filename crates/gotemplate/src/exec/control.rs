@@ -1,9 +1,11 @@
 //! Text, actions and control structures.
 
+use smallvec::SmallVec;
+
 use super::{Operand, State};
 use crate::error::Error;
 use crate::fmt;
-use crate::parse::tree::{Branch, Node, NodeId, Nodes};
+use crate::parse::tree::{Branch, Node, NodeId, Nodes, Symbol};
 use crate::value::{Elem, Kind, Value};
 
 /// How a walk ended.
@@ -36,9 +38,18 @@ impl State<'_> {
                 self.check_output()?;
             }
             Node::Action { pipe } => {
-                let value = self.pipeline(dot, *pipe)?;
-                if !self.declares(*pipe) {
-                    self.print(id, &value)?;
+                let mut is_function = false;
+                let mut print = |value: &Value, out: &mut Vec<u8>| match value {
+                    Value::Func(_) => is_function = true,
+                    value => write(value, out),
+                };
+                if self.peek(dot, *pipe, &mut print) && !is_function {
+                    self.check_output()?;
+                } else {
+                    let value = self.pipeline(dot, *pipe)?;
+                    if !self.declares(*pipe) {
+                        self.print(id, &value.value)?;
+                    }
                 }
             }
             Node::Branch { kind: Branch::Range, pipe, list, otherwise } => {
@@ -46,8 +57,13 @@ impl State<'_> {
             }
             Node::Branch { kind, pipe, list, otherwise } => {
                 let mark = self.variables.len();
-                let value = self.pipeline(dot, *pipe)?;
-                let flow = match (value.value.truth(), otherwise) {
+                let mut value = Operand::default();
+                let mut truth = false;
+                if *kind == Branch::With || !self.peek(dot, *pipe, &mut |v, _| truth = v.truth()) {
+                    value = self.pipeline(dot, *pipe)?;
+                    truth = value.value.truth();
+                }
+                let flow = match (truth, otherwise) {
                     (true, _) if *kind == Branch::With => self.walk_all(&value, *list)?,
                     (true, _) => self.walk_all(dot, *list)?,
                     (false, Some(otherwise)) => self.walk_all(dot, *otherwise)?,
@@ -76,16 +92,12 @@ impl State<'_> {
         Ok(())
     }
 
-    fn print(&mut self, id: NodeId, operand: &Operand) -> Result<(), Error> {
+    fn print(&mut self, id: NodeId, value: &Value) -> Result<(), Error> {
         self.at = Some(id);
-        match &operand.value {
-            Value::Nil => self.out.extend_from_slice(b"<no value>"),
-            Value::Func(f) => {
-                let type_name = Value::Func(f.clone()).type_name().to_owned();
-                return self.fail(format!("can't print {} of type {type_name}", self.tree.print(id)));
-            }
-            value => fmt::write_pointee(self.out, value),
+        if let Value::Func(_) = value {
+            return self.fail(format!("can't print {} of type {}", self.tree.print(id), value.type_name()));
         }
+        write(value, self.out);
         self.check_output()
     }
 
@@ -167,11 +179,18 @@ impl State<'_> {
         pairs: impl Iterator<Item = (Value, Operand)>,
     ) -> Result<Option<Flow>, Error> {
         let mark = self.variables.len();
+        let tree = self.tree;
+        let Node::Pipe { declared, assign, .. } = tree.node(pipe) else { return self.fail("unknown node") };
+        let symbol = |id: &NodeId| match tree.node(*id) {
+            Node::Variable { variable, .. } => *variable,
+            _ => Symbol::ROOT,
+        };
+        let symbols: SmallVec<[Symbol; 2]> = tree.nodes(*declared).iter().map(symbol).collect();
         let mut any = false;
         for (index, element) in pairs {
             any = true;
             self.step()?;
-            self.set_range_variables(pipe, index, &element)?;
+            self.set_range_variables(&symbols, *assign, index, &element)?;
             let flow = self.walk_all(&element, list)?;
             self.variables.truncate(mark);
             if flow == Flow::Break {
@@ -182,18 +201,18 @@ impl State<'_> {
     }
 
     /// One variable takes the element; of two the first takes the index.
-    fn set_range_variables(&mut self, pipe: NodeId, index: Value, element: &Operand) -> Result<(), Error> {
-        let tree = self.tree;
-        let Node::Pipe { declared, assign, .. } = tree.node(pipe) else { return Ok(()) };
-        let symbols = tree.nodes(*declared).iter().filter_map(|id| match tree.node(*id) {
-            Node::Variable { variable, .. } => Some(*variable),
-            _ => None,
-        });
-        let count = tree.nodes(*declared).len();
-        for (i, symbol) in symbols.enumerate() {
+    fn set_range_variables(
+        &mut self,
+        symbols: &[Symbol],
+        assign: bool,
+        index: Value,
+        element: &Operand,
+    ) -> Result<(), Error> {
+        let count = symbols.len();
+        for (i, symbol) in symbols.iter().enumerate() {
             let operand = if count > 1 && i == 0 { Operand::plain(index.clone()) } else { element.clone() };
-            if *assign {
-                self.assign(symbol, operand)?;
+            if assign {
+                self.assign(*symbol, operand)?;
             } else {
                 // Declared by the pipeline, they are the topmost.
                 let top = self.variables.len() - count + i;
@@ -221,5 +240,13 @@ impl State<'_> {
         let result = state.run(&dot);
         self.ctx.depth -= 1;
         result
+    }
+}
+
+/// What an action prints of a value.
+fn write(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Nil => out.extend_from_slice(b"<no value>"),
+        value => fmt::write_pointee(out, value),
     }
 }

@@ -34,6 +34,27 @@ impl State<'_> {
         Ok(value)
     }
 
+    /// What `look` makes of the value of a pipeline that is a mere path (`.a.b`, `$x.a`) through
+    /// maps in which all keys are; `None` where it is anything else. Most of what templates
+    /// evaluate is this: it needs no clone and cannot fail.
+    pub(super) fn peek(&mut self, dot: &Operand, id: NodeId, look: &mut dyn FnMut(&Value, &mut Vec<u8>)) -> bool {
+        let tree = self.tree;
+        let Node::Pipe { declared, commands, .. } = tree.node(id) else { return false };
+        let (true, [command]) = (tree.nodes(*declared).is_empty(), tree.nodes(*commands)) else { return false };
+        let Node::Command { args } = tree.node(*command) else { return false };
+        let [operand] = tree.nodes(*args) else { return false };
+        let (receiver, fields) = match tree.node(*operand) {
+            Node::Field { fields } => (dot, *fields),
+            Node::Variable { variable, fields } => {
+                let Some((_, value)) = self.variables.iter().rev().find(|(s, _)| s == variable) else { return false };
+                (value, *fields)
+            }
+            _ => return false,
+        };
+        let out = &mut *self.out;
+        follow(receiver, tree.names(fields), &mut |value, _| look(value, out))
+    }
+
     /// A command; `last` is what the command before it in the pipeline gave.
     fn command(&mut self, dot: &Operand, id: NodeId, last: Option<Operand>) -> Result<Operand, Error> {
         let tree = self.tree;
@@ -43,7 +64,7 @@ impl State<'_> {
         match tree.node(first) {
             Node::Field { fields } => {
                 self.at = Some(first);
-                return self.field_chain(dot, dot.clone(), first, *fields, args, last);
+                return self.field_chain(dot, dot, first, *fields, args, last);
             }
             Node::Chain { operand, fields } => return self.chain(dot, first, *operand, *fields, args, last),
             Node::Function { callee } => {
@@ -61,7 +82,7 @@ impl State<'_> {
                     self.not_a_function(args, &last)?;
                     return Ok(value);
                 }
-                return self.field_chain(dot, value, first, *fields, args, last);
+                return self.field_chain(dot, &value, first, *fields, args, last);
             }
             _ => {}
         }
@@ -119,31 +140,41 @@ impl State<'_> {
     ) -> Result<Operand, Error> {
         self.at = Some(id);
         let value = self.operand(dot, operand)?;
-        self.field_chain(dot, value, id, fields, args, last)
+        self.field_chain(dot, &value, id, fields, args, last)
     }
 
     /// `.a.b.c`: the last may be a method, which gets the arguments (`args` after its first).
     pub(super) fn field_chain(
         &mut self,
         dot: &Operand,
-        mut receiver: Operand,
+        receiver: &Operand,
         id: NodeId,
         fields: Names,
         args: &[NodeId],
         last: Option<Operand>,
     ) -> Result<Operand, Error> {
         let tree = self.tree;
-        let Some((final_name, names)) = tree.names(fields).split_last() else { return Ok(receiver) };
-        for name in names {
-            receiver = self.field(dot, receiver, id, name, &[], None)?;
+        if args.len() <= 1 && last.is_none() {
+            let mut found = None;
+            follow(receiver, tree.names(fields), &mut |value, interface| {
+                found = Some(Operand { value: value.clone(), interface });
+            });
+            if let Some(found) = found {
+                return Ok(found);
+            }
         }
-        self.field(dot, receiver, id, final_name, args.get(1..).unwrap_or_default(), last)
+        let Some((final_name, names)) = tree.names(fields).split_last() else { return Ok(receiver.clone()) };
+        let mut receiver = receiver.clone();
+        for name in names {
+            receiver = self.field(dot, &receiver, id, name, &[], None)?;
+        }
+        self.field(dot, &receiver, id, final_name, args.get(1..).unwrap_or_default(), last)
     }
 
     fn field(
         &mut self,
         dot: &Operand,
-        receiver: Operand,
+        receiver: &Operand,
         id: NodeId,
         name: &Str,
         args: &[NodeId],
@@ -196,4 +227,22 @@ impl State<'_> {
             MissingKey::Error => self.fail(format!("map has no entry for key {}", crate::fmt::quote(name))),
         }
     }
+}
+
+/// The longest path that is followed by recursion.
+const MAX_PATH: usize = 32;
+
+/// Gives the value at the end of a path through maps, and whether it is in an interface; says
+/// whether all keys are there.
+fn follow(from: &Operand, path: &[Str], found: &mut dyn FnMut(&Value, bool)) -> bool {
+    fn step(value: &Value, interface: bool, path: &[Str], found: &mut dyn FnMut(&Value, bool)) -> bool {
+        let Some((name, rest)) = path.split_first() else {
+            found(value, interface);
+            return true;
+        };
+        let Value::Map(map) = value else { return false };
+        let interface = matches!(map.type_of().elem, crate::value::Elem::Any);
+        map.with(name, |value| step(value, interface, rest, found)).unwrap_or(false)
+    }
+    path.len() <= MAX_PATH && step(&from.value, from.interface, path, found)
 }

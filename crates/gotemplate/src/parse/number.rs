@@ -68,7 +68,7 @@ fn exact_int(f: f64) -> Option<i64> {
 }
 
 fn exact_uint(f: f64) -> Option<u64> {
-    (f as u64 as f64 == f && f >= 0.0 && f < 1.9e19).then_some(f as u64)
+    (f as u64 as f64 == f && (0.0..1.9e19).contains(&f)).then_some(f as u64)
 }
 
 fn parse_uint(s: &str) -> Option<u64> {

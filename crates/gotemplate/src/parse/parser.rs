@@ -1,5 +1,6 @@
 //! Tokens to a [`Tree`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::lex::{Keyword, Kind, Lexer, Token};
@@ -36,7 +37,7 @@ pub(super) fn parse(name: &str, text: &[u8], functions: &Functions) -> Result<(T
         last_line: 0,
         action_line: 0,
         tree: Tree::new(name, text),
-        symbols: HashMap::from([("$".to_owned(), Symbol::ROOT)]),
+        symbols: HashMap::from([(Cow::Borrowed("$"), Symbol::ROOT)]),
         scope: Scope::default(),
         parens: 0,
         roots: Vec::new(),
@@ -72,7 +73,7 @@ struct Parser<'t> {
     /// The line on which the action that is parsed begins; 0 outside.
     action_line: u32,
     tree: Tree,
-    symbols: HashMap<String, Symbol>,
+    symbols: HashMap<Cow<'t, str>, Symbol>,
     scope: Scope,
     parens: u32,
     roots: Vec<Root>,
@@ -129,8 +130,8 @@ impl<'t> Parser<'t> {
     fn bytes(&self, token: Token) -> &'t [u8] {
         &self.text[token.start as usize..token.end as usize]
     }
-    fn word(&self, token: Token) -> String {
-        String::from_utf8_lossy(self.bytes(token)).into_owned()
+    fn word(&self, token: Token) -> Cow<'t, str> {
+        String::from_utf8_lossy(self.bytes(token))
     }
 
     fn error<T>(&self, message: impl AsRef<str>) -> Result<T, Error> {
@@ -587,7 +588,7 @@ impl<'t> Parser<'t> {
             }
             Kind::String | Kind::RawString => {
                 let value = self.unquote(token)?;
-                Node::String { value, quoted: self.word(token).into() }
+                Node::String { value, quoted: self.word(token).as_ref().into() }
             }
             _ => {
                 self.back(token);

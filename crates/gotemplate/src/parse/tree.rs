@@ -131,7 +131,16 @@ pub(crate) struct Number {
 
 impl Tree {
     pub(super) fn new(name: &str, text: &[u8]) -> Tree {
-        Tree { name: name.into(), text: text.into(), names: vec![Str::from("$")], ..Tree::default() }
+        // About a node in eight bytes, in what people write.
+        let guess = text.len() / 8 + 8;
+        Tree {
+            name: name.into(),
+            text: text.into(),
+            nodes: Vec::with_capacity(guess),
+            positions: Vec::with_capacity(guess),
+            children: Vec::with_capacity(guess),
+            names: vec![Str::from("$")],
+        }
     }
     pub(super) fn add(&mut self, pos: u32, node: Node) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);

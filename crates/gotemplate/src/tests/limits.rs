@@ -74,7 +74,8 @@ fn widths_are_go_s_and_no_more() {
         context("{{ printf \"%100000001d|%.70000f\" 1 1.5 | len }}", Limits::default()).unwrap().execute("t", &data());
     // Go: `%!(NOVERB)` and the rest of the format as extra.
     assert_eq!(out.unwrap(), "%!(NOVERB)%!(EXTRA int=1, float64=1.5)".len().to_string().as_bytes());
-    let text = "{{ $l := list 1 }}{{ range 40 }}{{ $l = list $l $l }}{{ end }}{{ $s := print $l }}";
+    let text =
+        "{{ $l := list (printf `%01000000d` 1) }}{{ range 40 }}{{ $l = list $l $l }}{{ end }}{{ $s := print $l }}";
     fails(text, Limits::default(), "printed text is longer than 268435456 bytes");
 }
 

@@ -72,6 +72,10 @@ impl Map {
     pub fn get(&self, key: &[u8]) -> Option<Value> {
         self.data.entries.borrow().get(key).cloned()
     }
+    /// What `look` gives for a key's value, without a clone. `look` must not change this map.
+    pub(crate) fn with<R>(&self, key: &[u8], look: impl FnOnce(&Value) -> R) -> Option<R> {
+        self.data.entries.borrow().get(key).map(look)
+    }
     /// Whether a key is there.
     pub fn contains_key(&self, key: &[u8]) -> bool {
         self.data.entries.borrow().contains_key(key)
