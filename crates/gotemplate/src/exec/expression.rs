@@ -241,6 +241,10 @@ fn follow(from: &Operand, path: &[Str], found: &mut dyn FnMut(&Value, bool)) -> 
             return true;
         };
         let Value::Map(map) = value else { return false };
+        // A named type may have methods, which go before entries.
+        if map.type_of().named {
+            return false;
+        }
         let interface = matches!(map.type_of().elem, crate::value::Elem::Any);
         map.with(name, |value| step(value, interface, rest, found)).unwrap_or(false)
     }

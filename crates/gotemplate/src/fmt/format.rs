@@ -157,11 +157,11 @@ impl Format<'_> {
             flags.plus_v = std::mem::take(&mut flags.plus);
         }
         let arg = &self.args[self.arg];
-        // `%w` is for errors made of a format alone.
-        if verb == 'w' {
-            printer.bad_verb(arg, verb)
+        // `%w` is for errors made of a format alone; of bytes each is refused.
+        if verb == 'w' && !matches!(arg, Value::Bytes(_)) {
+            printer.bad_verb(arg, verb);
         } else {
-            printer.print_arg(arg, verb)
+            printer.print_arg(arg, verb);
         }
         self.arg += 1;
     }
