@@ -57,6 +57,9 @@ pub struct RunArgs {
     /// Only resources with these labels
     #[arg(long, default_value = "")]
     watch_label_selector: String,
+    /// ConfigMaps and Secrets with these labels wake those that read them when they change
+    #[arg(long, default_value = belay_flux::names::WATCHED_CONFIGS)]
+    watch_configs_label_selector: String,
     /// Percent by which intervals vary
     #[arg(long, default_value_t = 5)]
     interval_jitter_percentage: u32,
@@ -196,6 +199,7 @@ fn settings(global: &Global, args: &RunArgs) -> Settings {
         kubeconfig_insecure_tls: args.insecure_kubeconfig_tls,
         namespace: if args.watch_all_namespaces { String::new() } else { global.namespace.clone() },
         label_selector: args.watch_label_selector.clone(),
+        configs_label_selector: args.watch_configs_label_selector.clone(),
         ..Settings::default()
     }
 }

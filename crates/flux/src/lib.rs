@@ -8,6 +8,7 @@
 //! Nothing of Argo CD is known here.
 
 pub mod conditions;
+mod configs;
 pub mod crds;
 mod dependencies;
 pub mod duration;

@@ -53,6 +53,8 @@ pub const FINALIZER: &str = "finalizers.fluxcd.io";
 
 /// Annotation: an opaque token whose change asks for a reconciliation.
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Selects the ConfigMaps and Secrets whose changes wake those that read them.
+pub const WATCHED_CONFIGS: &str = "reconcile.fluxcd.io/watch=Enabled";
 /// Annotation of a Kustomization, Belay's own: which objects it deleted last, and by what right, written
 /// before the first of them is deleted.
 pub const DELETIONS: &str = "belay.dev/deletions";

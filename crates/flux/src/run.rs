@@ -13,6 +13,7 @@ use belay_render::Memo;
 use belay_source::{ArtifactStore, Repositories, RepositoriesOptions};
 use tokio::task::JoinSet;
 
+use crate::configs::Configs;
 use crate::git_repository::GitRepositories;
 use crate::kustomization::Kustomizations;
 use crate::lower::{kustomization_kind, owner_label};
@@ -42,6 +43,7 @@ pub struct Options {
 /// Running controllers. They end with [`Controllers::stop`] or when this is dropped.
 pub struct Controllers {
     tasks: JoinSet<()>,
+    _configs: Configs,
     shared: Arc<Shared>,
     engine: Arc<Engine>,
     /// Where archives are served.
@@ -137,7 +139,8 @@ impl Controllers {
             format!("http://{}", advertised_host(&advertised, artifacts)),
         );
         run_kustomizations(&mut tasks, &shared, &engine);
-        Ok(Controllers { tasks, shared, engine, artifacts })
+        let configs = Configs::watch(&shared.cluster, &shared.settings, &shared);
+        Ok(Controllers { tasks, _configs: configs, shared, engine, artifacts })
     }
 
     /// The memo of renders: its counts are of interest to metrics.

@@ -1,6 +1,7 @@
 //! What both controllers share: the cluster, the live resources, the fetched trees, events.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use belay_source::Fetched;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+use crate::configs::Config;
 use crate::duration::GoDuration;
 use crate::names::{self, Kind};
 use crate::report::{Event, Severity};
@@ -64,6 +66,8 @@ pub struct Settings {
     pub namespace: String,
     /// Only resources with these labels (`--watch-label-selector`).
     pub label_selector: String,
+    /// ConfigMaps and Secrets whose changes wake their readers (`--watch-configs-label-selector`).
+    pub configs_label_selector: String,
 }
 
 impl Default for Settings {
@@ -81,6 +85,7 @@ impl Default for Settings {
             kubeconfig_insecure_tls: false,
             namespace: String::new(),
             label_selector: String::new(),
+            configs_label_selector: names::WATCHED_CONFIGS.to_owned(),
         }
     }
 }
@@ -130,10 +135,12 @@ struct ReferenceMaps {
     by_source: HashMap<Name, HashSet<Name>>,
     /// By Kustomization: those that depend on it.
     by_dependency: HashMap<Name, HashSet<Name>>,
+    /// By ConfigMap or Secret: the Kustomizations that read it.
+    by_config: HashMap<Config, HashSet<Name>>,
     /// By repository: the repositories that include it.
     by_include: HashMap<Name, HashSet<Name>>,
     /// What each Kustomization refers to, to take it back.
-    of_kustomization: HashMap<Name, (Name, Vec<Name>)>,
+    of_kustomization: HashMap<Name, (Name, Vec<Name>, Vec<Config>)>,
     of_repository: HashMap<Name, Vec<Name>>,
 }
 
@@ -142,10 +149,13 @@ impl References {
     pub fn set_kustomization(&self, name: &Name, object: Option<&Object>) {
         let mut maps = self.0.lock();
         let maps = &mut *maps;
-        if let Some((source, dependencies)) = maps.of_kustomization.remove(name) {
+        if let Some((source, dependencies, configs)) = maps.of_kustomization.remove(name) {
             drop_from(&mut maps.by_source, &source, name);
             for dependency in dependencies {
                 drop_from(&mut maps.by_dependency, &dependency, name);
+            }
+            for config in configs {
+                drop_from(&mut maps.by_config, &config, name);
             }
         }
         let Some(object) = object else { return };
@@ -161,7 +171,11 @@ impl References {
         for dependency in &dependencies {
             maps.by_dependency.entry(dependency.clone()).or_default().insert(name.clone());
         }
-        maps.of_kustomization.insert(name.clone(), (source, dependencies));
+        let configs = Config::named_by(object);
+        for config in &configs {
+            maps.by_config.entry(config.clone()).or_default().insert(name.clone());
+        }
+        maps.of_kustomization.insert(name.clone(), (source, dependencies, configs));
     }
     /// Notes what a repository includes; `None` where it is gone.
     pub fn set_repository(&self, name: &Name, object: Option<&Object>) {
@@ -193,13 +207,17 @@ impl References {
     pub fn dependents(&self, dependency: &Name) -> Vec<Name> {
         self.0.lock().by_dependency.get(dependency).into_iter().flatten().cloned().collect()
     }
+    /// The Kustomizations that read a ConfigMap or Secret.
+    pub fn readers(&self, config: &Config) -> Vec<Name> {
+        self.0.lock().by_config.get(config).into_iter().flatten().cloned().collect()
+    }
     /// The repositories that include one.
     pub fn includers(&self, repository: &Name) -> Vec<Name> {
         self.0.lock().by_include.get(repository).into_iter().flatten().cloned().collect()
     }
 }
 
-fn drop_from(map: &mut HashMap<Name, HashSet<Name>>, key: &Name, name: &Name) {
+fn drop_from<K: Eq + Hash>(map: &mut HashMap<K, HashSet<Name>>, key: &K, name: &Name) {
     if let Some(names) = map.get_mut(key) {
         names.remove(name);
         if names.is_empty() {

@@ -368,3 +368,30 @@ async fn namespaces_come_first_and_go_last_and_hold_back_for_others() {
     assert!(w.get(NAMESPACES, "", "shop").is_some_and(|n| !n.is_deleting()));
     assert!(w.get(MAPS, "shop", "foreign").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watched_config_wakes_who_reads_it() {
+    let world = World::with_files(&[("deploy/map.yaml", &map("shop", "${greeting}"))]).await;
+    let vars = |label: &str, greeting: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: vars, namespace: apps, labels: {{{label}}}}}, \
+             data: {{greeting: {greeting}}}}}"
+        )
+    };
+    let watched = "reconcile.fluxcd.io/watch: Enabled";
+    world.apply(&vars(watched, "hello"));
+    let reads = "postBuild: {substituteFrom: [{kind: ConfigMap, name: vars}]}";
+    world.apply(&kustomization("shop", "./deploy", reads));
+    world.until("the first value is applied", || (world.data("shop", "key")? == "hello").then_some(())).await;
+    world.apply(&vars(watched, "bye"));
+    world.until("the change is applied", || (world.data("shop", "key")? == "bye").then_some(())).await;
+
+    // Without the label nothing is watched: the next reconciliation reads it.
+    world.apply(&vars("", "again"));
+    world.quiet().await;
+    world.apply(&vars("", "later"));
+    world.quiet().await;
+    assert_ne!(world.data("shop", "key").as_deref(), Some("later"));
+    world.reconcile(KUSTOMIZATION, "shop").await;
+    assert_eq!(world.data("shop", "key").as_deref(), Some("later"));
+}
