@@ -3,7 +3,7 @@
 CARGO ?= cargo
 JOBS  ?= $(shell nproc)
 
-.PHONY: demo tour build test test-cluster bench lint doc fuzz clean
+.PHONY: demo tour build test test-cluster kill-sweep bench lint doc fuzz clean
 
 ## Runs Belay on its embedded API server: a Git server, a sample shop, the controllers; ctrl-C ends it.
 demo: build
@@ -24,6 +24,10 @@ test:
 ## The scenarios against the cluster that KUBECONFIG names.
 test-cluster:
 	BELAY_TEST_KUBECONFIG=$${KUBECONFIG:?names no cluster} $(CARGO) test --locked -p belay-tests -- cluster_scenarios
+
+## Kills a real `belay run` at each of its writes, and restarts it. BELAY=path of the binary; else one is built.
+kill-sweep:
+	bash scripts/kill_sweep.sh
 
 ## The figures of this machine.
 bench:
