@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 
+mod answers;
 mod errors;
 mod language;
 mod limits;
