@@ -8,7 +8,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use belay_cli::{ClusterCommand, Global, kustomize};
+use belay_cli::{ClusterCommand, Global, helm, kustomize};
 use clap::{CommandFactory, Parser, Subcommand};
 
 #[global_allocator]
@@ -32,6 +32,9 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Run the embedded Kubernetes API server
     Apiserver(apiserver::ApiserverArgs),
+    /// Render charts
+    #[command(subcommand)]
+    Helm(helm::HelmCommand),
     /// Build kustomizations
     #[command(subcommand)]
     Kustomize(kustomize::KustomizeCommand),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let cli: Cli = belay_cli::args::parse();
     // What needs no runtime answers at once.
     match &cli.command {
+        Command::Helm(command) => return helm::run(command),
         Command::Kustomize(command) => return kustomize::run(command),
         Command::Cluster(ClusterCommand::Completion { shell }) => {
             clap_complete::generate(
@@ -76,7 +80,7 @@ async fn dispatch(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(&cli.global, *args).await,
         Command::Apiserver(args) => apiserver::apiserver(args).await,
         Command::Cluster(command) => return belay_cli::run(cli.global, command).await,
-        Command::Kustomize(_) => return ExitCode::FAILURE,
+        Command::Helm(_) | Command::Kustomize(_) => return ExitCode::FAILURE,
     };
     match ended {
         Ok(code) => code,

@@ -16,6 +16,7 @@ mod diff;
 mod events;
 mod export;
 mod get;
+pub mod helm;
 mod install;
 mod kinds;
 pub mod kustomize;

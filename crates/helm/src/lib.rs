@@ -28,7 +28,7 @@ pub mod values;
 pub use capabilities::{Capabilities, KubeVersion};
 pub use chart::{Chart, Crd, Dependency, File, ImportValues, Lock, Maintainer, Metadata};
 pub use dependencies::processed;
-pub(crate) use error::Result;
+use error::Result;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
 pub use load::{load, load_archive, load_dir};

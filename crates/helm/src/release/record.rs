@@ -233,6 +233,9 @@ impl Release {
 /// A time as Go reads it: none where it is empty or Go's zero.
 fn time(fields: &mut Fields, name: &str) -> Result<String, String> {
     let text: String = fields.read_field(name)?;
+    if !text.is_empty() && text.parse::<jiff::Timestamp>().is_err() {
+        return Err(format!("{name}: {} is no time in RFC 3339", crate::go::quote(&text)));
+    }
     Ok(if text.starts_with("0001-01-01T00:00:00") { String::new() } else { text })
 }
 
