@@ -133,7 +133,12 @@ impl Context {
         let mut set = self.set.clone();
         set.add(&parsed);
         let outer = std::mem::replace(&mut self.set, set);
-        let result = self.execute(name, dot);
+        // The text's own template is what runs, also where it is empty and the set keeps another of
+        // its name: `tpl ""` within `tpl` writes nothing.
+        let result = match parsed.templates().last() {
+            Some(template) => crate::exec::execute(self, template, dot),
+            None => Ok(Vec::new()),
+        };
         self.set = outer;
         result
     }

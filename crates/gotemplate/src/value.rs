@@ -17,7 +17,7 @@ pub use bytes::Str;
 pub use list::List;
 pub use map::Map;
 pub use object::Object;
-pub use types::{Elem, Kind, Type};
+pub use types::{Elem, Kind, MapMethod, Type};
 
 use std::rc::Rc;
 

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::function::{Param, Signature};
 use crate::parse::tree::{Callee, NodeId};
-use crate::value::{Object, Value};
+use crate::value::{Map, MapMethod, Object, Value};
 
 /// What a list item or map entry takes, for counting what functions make.
 const ITEM_BYTES: usize = size_of::<Value>();
@@ -53,6 +53,21 @@ impl State<'_> {
         let values = self.values(dot, name, signature, args, last)?;
         let result = object.call(self.ctx, name, &values);
         self.result(id, name, result)
+    }
+
+    pub(super) fn map_method(
+        &mut self,
+        dot: &Operand,
+        map: &Map,
+        id: NodeId,
+        method: &MapMethod,
+        args: &[NodeId],
+        last: Option<Operand>,
+    ) -> Result<Operand, Error> {
+        self.step()?;
+        let values = self.values(dot, method.name, &method.signature, args, last)?;
+        let result = (method.call)(self.ctx, map, &values);
+        self.result(id, method.name, result)
     }
 
     /// The arguments of a call, each of the type that the signature wants.

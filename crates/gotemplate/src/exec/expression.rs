@@ -191,7 +191,13 @@ impl State<'_> {
         }
         let has_args = !args.is_empty() || last.is_some();
         match &receiver.value {
-            Value::Map(map) => return self.entry(map, name, has_args),
+            Value::Map(map) => {
+                let mut methods = map.type_of().methods.iter();
+                if let Some(method) = methods.find(|method| method.name.as_bytes() == name.as_bytes()) {
+                    return self.map_method(dot, map, id, method, args, last);
+                }
+                return self.entry(map, name, has_args);
+            }
             Value::Object(object) => {
                 let text = name.to_string_lossy();
                 if let Some(signature) = object.method(&text).copied() {

@@ -141,3 +141,28 @@ fn functions_can_execute_templates_and_texts() {
     );
     check("{{ range 3 }}{{ tpl \"{{ . }}\" . }}{{ end }}", "012");
 }
+
+#[test]
+fn an_inner_text_that_is_empty_writes_nothing() {
+    check(r#"{{ tpl "a{{ tpl \"\" . }}b" . }}"#, "ab");
+}
+
+#[test]
+fn methods_of_a_map_type_go_before_entries() {
+    use crate::*;
+    use std::sync::Arc;
+    const SIZE: MapMethod = MapMethod {
+        name: "Size",
+        signature: Signature::fixed(&[Param::Int]),
+        call: |_, map, args| Ok(Value::Int(map.len() as i64 + args[0].as_int().unwrap_or(0))),
+    };
+    const SIZED: &Type = &Type::with_methods("main.Sized", Elem::Any, &[SIZE]);
+    let map = Map::from_entries(SIZED, [("Size", Value::Nil), ("a", "b".into())]);
+    let parsed = parse("t", "{{ .Size 40 }} {{ .a }} {{ .m.Size }}", &Functions::new()).expect("it parses");
+    let mut set = Set::named("t");
+    set.add(&parsed);
+    let mut context = Context::new(set, Arc::new(Functions::new()), Environment::default(), Limits::default());
+    map.insert("m", Value::Map(Map::new()));
+    let out = context.execute("t", &Value::Map(map)).expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&out), "43 b <no value>");
+}

@@ -2,6 +2,9 @@
 //! and [`Elem`], what it holds.
 
 use super::{List, Map, Str, Value};
+use crate::context::Context;
+use crate::error::Error;
+use crate::function::Signature;
 
 /// Go's `reflect.Kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,19 @@ pub struct Type {
     /// Whether the type has a name of its own, as `common.Values` has. Such a value can be passed
     /// where the plain type is wanted, and is of the plain type then.
     pub named: bool,
+    /// The methods of a named map type; each goes before an entry of its name.
+    pub methods: &'static [MapMethod],
+}
+
+/// A method of a named map type.
+#[derive(Debug)]
+pub struct MapMethod {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub signature: Signature,
+    /// Calls it; the arguments fit the signature.
+    pub call: fn(&mut Context, &Map, &[Value]) -> Result<Value, Error>,
 }
 
 /// The type of a slice's or map's elements.
@@ -119,11 +135,15 @@ impl Type {
 
     /// A type without a name of its own.
     pub const fn of(name: &'static str, elem: Elem) -> Type {
-        Type { name, elem, named: false }
+        Type { name, elem, named: false, methods: &[] }
     }
     /// A type with a name of its own (`type Values map[string]interface {}`).
     pub const fn named(name: &'static str, elem: Elem) -> Type {
-        Type { name, elem, named: true }
+        Type { name, elem, named: true, methods: &[] }
+    }
+    /// A map type with a name and methods of its own.
+    pub const fn with_methods(name: &'static str, elem: Elem, methods: &'static [MapMethod]) -> Type {
+        Type { name, elem, named: true, methods }
     }
 }
 
