@@ -112,8 +112,8 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
     release::check_name(name).map_err(|e| format!("release name check failed: release name {name:?}: {e}"))?;
     let limits = Limits::default();
     let chart = load_chart(chart, &limits)?;
-    chart.check_installable().map_err(told)?;
     let values = user_values(args)?;
+    chart.check_installable(&values).map_err(told)?;
     let mut capabilities = Capabilities::offline().with_api_versions(args.api_versions.iter().cloned());
     if let Some(version) = &args.kube_version {
         let version = KubeVersion::parse(version).map_err(|e| format!("invalid kube version '{version}': {e}"))?;
@@ -141,10 +141,10 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
         show_only: &args.show_only,
     };
     let text = match &args.output_dir {
-        None => template(&chart, &rendered, &printed).map_err(told)?,
+        None => template(&rendered, &printed).map_err(told)?,
         Some(dir) => {
             let dir = if args.release_name { dir.join(name) } else { dir.clone() };
-            write_files(&dir, &chart, &rendered, &printed)?
+            write_files(&dir, &rendered, &printed)?
         }
     };
     // A reader that went away (head) is no failure.
@@ -206,11 +206,11 @@ fn read(name: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Writes each document to the file of its template, several to one after the other.
-fn write_files(dir: &Path, chart: &Chart, rendered: &Rendered, printed: &Printed<'_>) -> Result<String, String> {
+fn write_files(dir: &Path, rendered: &Rendered, printed: &Printed<'_>) -> Result<String, String> {
     let mut out = String::new();
     let mut seen = HashSet::new();
-    let crds = if printed.include_crds { chart.crds() } else { Vec::new() };
-    let crds = crds.iter().map(|crd| (crd.path.as_str(), String::from_utf8_lossy(&crd.file.data)));
+    let crds = rendered.crds.iter().filter(|_| printed.include_crds);
+    let crds = crds.map(|crd| (crd.path.as_str(), String::from_utf8_lossy(&crd.file.data)));
     let manifests = rendered.manifests.iter().map(|m| (m.path.as_str(), m.content.as_str().into()));
     let hooks = printed_hooks(rendered, printed).map(|hook| (hook.path.as_str(), hook.manifest.as_str().into()));
     for (path, text) in crds.chain(manifests).chain(hooks) {

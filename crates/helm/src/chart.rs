@@ -61,11 +61,11 @@ pub struct Chart {
 
 /// A file of `crds/`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Crd<'a> {
+pub struct Crd {
     /// The path from the root chart, names of charts included.
     pub path: String,
     /// The file.
-    pub file: &'a File,
+    pub file: File,
 }
 
 impl Chart {
@@ -79,21 +79,26 @@ impl Chart {
         self.metadata.chart_type.eq_ignore_ascii_case("library")
     }
 
-    /// Refuses what cannot be installed: library charts, and charts whose declared dependencies are
-    /// not in `charts/`, whether they would be enabled or not.
-    pub fn check_installable(&self) -> crate::Result<()> {
+    /// Refuses what cannot be installed with the user's values: library charts, and charts that lack
+    /// a dependency that these values want. Helm asks for the others too, which nothing is rendered of.
+    pub fn check_installable(&self, values: &Map) -> crate::Result<()> {
         let kind = self.metadata.chart_type.as_str();
         if !kind.is_empty() && kind != "application" {
             return Err(crate::Error::chart(format!("{kind} charts are not installable")));
         }
         let is_missing = |d: &&Dependency| !self.dependencies.iter().any(|c| c.name() == d.name);
-        let missing: Vec<&str> =
-            self.metadata.dependencies.iter().filter(is_missing).map(|d| d.name.as_str()).collect();
+        if !self.metadata.dependencies.iter().any(|d| is_missing(&d)) {
+            return Ok(());
+        }
+        let wanted = crate::dependencies::processed(self, values)?.metadata.dependencies;
+        let is_wanted = |d: &&Dependency| wanted.iter().any(|w| w.name == d.alias_or_name());
+        let missing = self.metadata.dependencies.iter().filter(is_missing).filter(is_wanted);
+        let missing: Vec<&str> = missing.map(|d| d.name.as_str()).collect();
         if missing.is_empty() {
             return Ok(());
         }
         let message = format!(
-            "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to \
+            "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to \
              fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
             missing.join(", ")
         );
@@ -101,24 +106,13 @@ impl Chart {
             .hint("put the charts into charts/, or fetch the chart from a repository that packages them"))
     }
 
-    /// The files of `crds/`, then those of the dependencies.
-    pub fn crds(&self) -> Vec<Crd<'_>> {
-        let mut found = Vec::new();
-        self.collect_crds(self.name(), &mut found);
-        found
-    }
-
-    // Recursion is bounded by `Limits::chart_depth`.
-    fn collect_crds<'a>(&'a self, path: &str, found: &mut Vec<Crd<'a>>) {
+    /// The manifests of `crds/`.
+    pub fn own_crds(&self) -> impl Iterator<Item = &File> {
         let is_manifest = |name: &str| {
             let extension = name.rsplit('/').next().and_then(|base| base.rsplit_once('.')).map(|(_, e)| e);
             extension.is_some_and(|e| ["yaml", "yml", "json"].iter().any(|m| e.eq_ignore_ascii_case(m)))
         };
-        let files = self.files.iter().filter(|f| f.name.starts_with("crds/") && is_manifest(&f.name));
-        found.extend(files.map(|file| Crd { path: format!("{path}/{}", file.name), file }));
-        for chart in &self.dependencies {
-            chart.collect_crds(&format!("{path}/charts/{}", chart.name()), found);
-        }
+        self.files.iter().filter(move |f| f.name.starts_with("crds/") && is_manifest(&f.name))
     }
 
     /// Identity of all that the chart holds, sub-charts included.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use belay_gotemplate::{Map, Value};
 use belay_object as object;
 
-use crate::chart::{Chart, Dependency, ImportValues, Metadata};
+use crate::chart::{Chart, Crd, Dependency, File, ImportValues, Metadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::semver::is_compatible;
 use crate::values::coalesce::{self, Nulls, coalesce};
@@ -39,6 +39,22 @@ impl<'a> Node<'a> {
     /// The name, or alias.
     pub(crate) fn name(&self) -> &str {
         &self.metadata.name
+    }
+
+    /// The files of `crds/`, then those of the dependencies.
+    pub(crate) fn crds(&self) -> Vec<Crd> {
+        let mut found = Vec::new();
+        self.collect_crds(self.name(), &mut found);
+        found
+    }
+
+    // Recursion is bounded by `Limits::chart_depth`.
+    fn collect_crds(&self, path: &str, found: &mut Vec<Crd>) {
+        let crd = |file: &File| Crd { path: format!("{path}/{}", file.name), file: file.clone() };
+        found.extend(self.chart.own_crds().map(crd));
+        for child in &self.dependencies {
+            child.collect_crds(&format!("{path}/charts/{}", child.name()), found);
+        }
     }
 
     /// A copy of the chart's own values.

@@ -25,7 +25,7 @@ use belay_gotemplate::{Map, MissingKey, Parsed, Value};
 use belay_object as object;
 
 use crate::capabilities::Capabilities;
-use crate::chart::Chart;
+use crate::chart::{Chart, Crd};
 use crate::dependencies::{self, Node};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -99,6 +99,9 @@ pub struct Rendered {
     pub hooks: Vec<Hook>,
     /// `NOTES.txt`.
     pub notes: String,
+    /// The files of `crds/` of the chart and of those that take part. They are not templates; they
+    /// are made before all else, and never changed or deleted.
+    pub crds: Vec<Crd>,
 }
 
 /// The native stack of a render. Helm's 1,000 nested includes take a tenth of it; memory is taken
@@ -122,7 +125,7 @@ fn render_here(chart: &Chart, values: &object::Map, options: &RenderOptions<'_>,
     let mut files = execute(&node, &coalesced, options, outside)?;
     let notes = take_notes(&mut files, chart.name(), options.sub_notes);
     let (hooks, manifests) = manifest::sort(files)?;
-    Ok(Rendered { manifests, hooks, notes })
+    Ok(Rendered { manifests, hooks, notes, crds: node.crds() })
 }
 
 /// Executes all templates; what each file wrote, by its path.
@@ -139,7 +142,7 @@ fn execute(
     templates.dedup_by(|later, earlier| later.path == earlier.path);
     templates.reverse();
     let functions = functions::all();
-    let mut set = gt::Set::new();
+    let mut set = gt::Set::named(functions::ROOT);
     for template in &templates {
         set.add(&*parsed(template, options.cache)?);
     }

@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use crate::chart::Chart;
 use crate::error::{Error, Result};
 use crate::glob::PathPattern;
 use crate::manifest::{Hook, HookEvent, split};
@@ -46,10 +45,9 @@ pub fn printed_hooks<'a>(rendered: &'a Rendered, printed: &Printed<'_>) -> impl 
 
 /// The manifest of a release: all documents that are no hooks, CRDs first where they are asked for.
 /// It is what a release record keeps.
-pub fn manifest(chart: &Chart, rendered: &Rendered, include_crds: bool) -> String {
+pub fn manifest(rendered: &Rendered, include_crds: bool) -> String {
     let mut out = String::new();
-    let crds = if include_crds { chart.crds() } else { Vec::new() };
-    for crd in crds {
+    for crd in rendered.crds.iter().filter(|_| include_crds) {
         let text = String::from_utf8_lossy(&crd.file.data);
         out.push_str(&Document { path: &crd.path, text: &text }.to_string());
     }
@@ -60,8 +58,8 @@ pub fn manifest(chart: &Chart, rendered: &Rendered, include_crds: bool) -> Strin
 }
 
 /// All that is printed.
-pub fn template(chart: &Chart, rendered: &Rendered, printed: &Printed<'_>) -> Result<String> {
-    let mut out = manifest(chart, rendered, printed.include_crds).trim().to_owned();
+pub fn template(rendered: &Rendered, printed: &Printed<'_>) -> Result<String> {
+    let mut out = manifest(rendered, printed.include_crds).trim().to_owned();
     out.push('\n');
     for hook in printed_hooks(rendered, printed) {
         out.push_str(&Document { path: &hook.path, text: &hook.manifest }.to_string());

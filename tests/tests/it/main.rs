@@ -7,6 +7,7 @@ mod cluster;
 mod cluster_scenarios;
 mod flux;
 mod flux_definitions;
+mod helm;
 mod kill_sweep;
 mod kustomize_corpus;
 mod schemas;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use belay_gotemplate as gt;
-use belay_gotemplate::{Context, Elem, Kind, List, Map, Object, Param, Signature, Type, Value};
+use belay_gotemplate::{Context, Elem, Kind, List, Map, MapMethod, Object, Param, Signature, Type, Value};
 use belay_object as object;
 
 use super::RenderOptions;
@@ -17,7 +17,40 @@ use crate::dependencies::Node;
 use crate::values::coalesce;
 
 /// `common.Values`
-pub(super) const VALUES: &Type = &Type::named("common.Values", Elem::Any);
+pub(super) const VALUES: &Type = &Type::with_methods(
+    "common.Values",
+    Elem::Any,
+    &[
+        MapMethod { name: "AsMap", signature: NONE, call: |_, map, _| Ok(Value::Map(map.with_type(Type::MAP))) },
+        MapMethod { name: "Table", signature: ONE_TEXT, call: |_, map, args| table(map, &args[0]) },
+        MapMethod { name: "PathValue", signature: ONE_TEXT, call: |_, map, args| path_value(map, &args[0]) },
+        MapMethod { name: "YAML", signature: NONE, call: |_, map, _| yaml(map) },
+    ],
+);
+
+fn path_of(value: &Value) -> String {
+    value.as_str().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn table(map: &Map, path: &Value) -> Result<Value, gt::Error> {
+    let path = path_of(path);
+    let found = coalesce::table(map, &path).map(|table| Value::Map(table.with_type(VALUES)));
+    found.ok_or_else(|| gt::Error::new(format!("{} is not a table", crate::go::quote(&path))))
+}
+
+fn path_value(map: &Map, path: &Value) -> Result<Value, gt::Error> {
+    let path = path_of(path);
+    if path.is_empty() {
+        return Err(gt::Error::new("YAML path cannot be empty"));
+    }
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let found = coalesce::path_value(map, &path);
+    found.ok_or_else(|| gt::Error::new(format!("{} is not a value", crate::go::quote(last))))
+}
+
+fn yaml(map: &Map) -> Result<Value, gt::Error> {
+    Ok(Value::from(belay_yaml::to_yaml(&Value::Map(map.clone()).to_object()?)))
+}
 /// `common.VersionSet`
 const VERSION_SET: &Type = &Type::named("common.VersionSet", Elem::String);
 
@@ -233,6 +266,7 @@ impl Object for CapabilitiesObject {
 struct KubeVersionObject(KubeVersion);
 
 const NONE: Signature = Signature::fixed(&[]);
+const ONE_TEXT: Signature = Signature::fixed(&[Param::String]);
 
 impl Object for KubeVersionObject {
     fn type_name(&self) -> &str {

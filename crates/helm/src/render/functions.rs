@@ -21,7 +21,7 @@ pub(super) struct RenderData {
 /// Helm's limit on includes of one name within each other.
 const MAX_NESTED: u32 = 1000;
 /// The name of the template that all others belong to, which errors tell.
-const ROOT: &str = "gotpl";
+pub(super) const ROOT: &str = "gotpl";
 
 /// All functions that a chart's templates have.
 pub(super) fn all() -> &'static Arc<Functions> {
@@ -86,12 +86,7 @@ fn include(ctx: &mut Context, args: Args<'_>) -> Result<Value, Error> {
         }
         *count += 1;
     }
-    let result = if ctx.set().get(&name).is_some() {
-        ctx.execute(&name, &args[1])
-    } else {
-        let name = gt::fmt::quote_str(&name);
-        Err(Error::new(format!("template: no template {name} associated with template \"{ROOT}\"")))
-    };
+    let result = ctx.execute(&name, &args[1]);
     if let Some(count) = data.included.borrow_mut().get_mut(name.as_str()) {
         *count = count.saturating_sub(1);
     }
