@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use belay_cli::{Global, args::duration, connect};
 use belay_cluster::Cluster;
-use belay_controller::{Candidate, ElectionOptions, Leadership};
+use belay_controller::{Candidate, ElectionOptions, Leadership, Obstacle};
 use belay_flux::{Controllers, Options, Settings, names};
 use belay_render::Memo;
 use clap::Args;
@@ -75,6 +75,12 @@ pub struct RunArgs {
     /// How long a Lease is valid
     #[arg(long, default_value = "35s", value_parser = duration)]
     leader_election_lease_duration: Duration,
+    /// How long a leader that cannot renew its Lease goes on
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    leader_election_renew_deadline: Duration,
+    /// The pause between two tries to take or renew a Lease
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    leader_election_retry_period: Duration,
     /// trace, debug, info or error
     #[arg(long, default_value = "info")]
     log_level: String,
@@ -103,7 +109,12 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     let own_storage = args.storage_path.is_none();
     let storage =
         args.storage_path.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("belay-{}", std::process::id())));
-    let (candidates, leadership) = lead(&cluster, global, &args).await;
+    // Whoever starts this and gets no further should read why at once.
+    if let Err(error) = cluster.without_retries().version().await {
+        tracing::error!(%error, "the cluster does not answer; waiting for it");
+    }
+    let terms = lead(&cluster, global, &args).await?;
+    let leadership = terms.last().map_or_else(Leadership::unopposed, |term| term.leadership.clone());
     let controllers = Controllers::start(Options {
         cluster: cluster.clone(),
         settings: settings(global, &args),
@@ -118,19 +129,19 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     face.ready.store(true, Ordering::Relaxed);
     tracing::info!(artifacts = %controllers.artifacts, "the controllers run");
     let lost = tokio::select! {
-        () = leadership.lost() => true,
-        () = stopped() => false,
+        lease = lost(&terms) => Some(lease),
+        () = stopped() => None,
     };
     face.ready.store(false, Ordering::Relaxed);
     controllers.stop(Duration::from_secs(5)).await;
-    for candidate in candidates {
-        candidate.resign().await;
+    for term in terms {
+        term.candidate.resign().await;
     }
     if own_storage {
         let _ = std::fs::remove_dir_all(&storage);
     }
-    if lost {
-        tracing::error!("the Lease is lost: another process leads; this one ends");
+    if let Some((lease, why)) = lost {
+        tracing::error!(lease, why, "the Lease is lost; this process ends, so that never two work at once");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
@@ -153,38 +164,62 @@ async fn stopped() {
     }
 }
 
+/// A Lease that this process holds.
+struct Held {
+    lease: &'static str,
+    candidate: Candidate,
+    leadership: Leadership,
+}
+
 /// Takes the Leases of Flux's controllers, so that a Flux that still runs and this process never work
 /// at the same time.
-async fn lead(cluster: &Cluster, global: &Global, args: &RunArgs) -> (Vec<Candidate>, Leadership) {
+async fn lead(cluster: &Cluster, global: &Global, args: &RunArgs) -> Result<Vec<Held>> {
+    let mut terms = Vec::new();
     if !args.enable_leader_election {
-        return (Vec::new(), Leadership::unopposed());
+        return Ok(terms);
     }
     let namespace = std::env::var("RUNTIME_NAMESPACE").unwrap_or_else(|_| global.namespace.clone());
     let identity = format!("{}_{}", std::env::var("HOSTNAME").unwrap_or_else(|_| "belay".into()), std::process::id());
-    let mut candidates = Vec::new();
-    let mut leadership = Leadership::unopposed();
     for lease in [names::SOURCE_LEASE, names::KUSTOMIZE_LEASE] {
         let mut options = ElectionOptions::new(&namespace, lease, &identity);
         options.lease_duration = args.leader_election_lease_duration;
+        options.renew_deadline = args.leader_election_renew_deadline;
+        options.retry_period = args.leader_election_retry_period;
+        options.check().map_err(anyhow::Error::msg).context("leader election")?;
         let mut candidate = Candidate::start(cluster.clone(), options);
         tracing::info!(lease, namespace, "waiting to lead");
-        leadership = elected(cluster, &mut candidate, lease).await;
-        candidates.push(candidate);
+        let leadership = elected(&mut candidate, lease).await;
+        terms.push(Held { lease, candidate, leadership });
     }
-    (candidates, leadership)
+    Ok(terms)
 }
 
 /// Waits for a Lease, and says every ten seconds why it is still waited for.
-async fn elected(cluster: &Cluster, candidate: &mut Candidate, lease: &str) -> Leadership {
+async fn elected(candidate: &mut Candidate, lease: &str) -> Leadership {
+    let mut patience = Duration::from_secs(1);
     loop {
-        if let Ok(leadership) = tokio::time::timeout(Duration::from_secs(10), candidate.elected()).await {
+        if let Ok(leadership) = tokio::time::timeout(patience, candidate.elected()).await {
             return leadership;
         }
-        match cluster.without_retries().version().await {
-            Ok(_) => tracing::info!(lease, "another process holds the Lease; waiting for it to end"),
-            Err(e) => tracing::error!(lease, error = %e, "the cluster does not answer; waiting for it"),
+        patience = Duration::from_secs(10);
+        match candidate.obstacle() {
+            Obstacle::None => {}
+            Obstacle::HeldBy(holder) => {
+                tracing::info!(lease, holder, "another process holds the Lease; waiting for it to end")
+            }
+            Obstacle::Failed(error) => tracing::error!(lease, error, "the Lease cannot be taken; trying on"),
         }
     }
+}
+
+/// Waits until one of the Leases is lost; which, and why.
+async fn lost(terms: &[Held]) -> (&'static str, String) {
+    if terms.is_empty() {
+        return std::future::pending().await;
+    }
+    let ends = terms.iter().map(|term| Box::pin(term.leadership.lost()));
+    let (_, at, _) = futures::future::select_all(ends).await;
+    (terms[at].lease, terms[at].candidate.obstacle().to_string())
 }
 
 fn settings(global: &Global, args: &RunArgs) -> Settings {

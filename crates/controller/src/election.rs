@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 /// How to compete.
 #[derive(Clone, Debug)]
@@ -48,6 +48,20 @@ impl ElectionOptions {
             retry_period: Duration::from_secs(5),
             release_on_cancel: true,
         }
+    }
+    /// Refuses times with which two could lead at once, or none for long.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let s = |time: Duration| format!("{} s", time.as_secs_f64());
+        if self.renew_deadline >= self.lease_duration {
+            let (deadline, lease) = (s(self.renew_deadline), s(self.lease_duration));
+            return Err(format!("the renew deadline ({deadline}) must be shorter than the lease duration ({lease})"));
+        }
+        // The pauses between tries are up to 1.2 periods and more: one of them must fit.
+        if self.retry_period.mul_f64(1.2) >= self.renew_deadline {
+            let (period, deadline) = (s(self.retry_period), s(self.renew_deadline));
+            return Err(format!("1.2 retry periods ({period}) must be shorter than the renew deadline ({deadline})"));
+        }
+        Ok(())
     }
 }
 
@@ -125,8 +139,31 @@ impl belay_cluster::Fence for Leadership {
 /// A competitor for a Lease, running until dropped or [`Candidate::resign`].
 pub struct Candidate {
     leadership: watch::Receiver<Option<Leadership>>,
+    obstacle: watch::Receiver<Obstacle>,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
+}
+
+/// What keeps a candidate from leading, by its last try.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Obstacle {
+    /// Nothing, or nothing yet.
+    #[default]
+    None,
+    /// Somebody else holds the Lease.
+    HeldBy(String),
+    /// The Lease could not be read or written; why.
+    Failed(String),
+}
+
+impl std::fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Obstacle::None => f.write_str("nothing is known yet"),
+            Obstacle::HeldBy(holder) => write!(f, "{holder} holds it"),
+            Obstacle::Failed(why) => f.write_str(why),
+        }
+    }
 }
 
 impl Candidate {
@@ -134,14 +171,21 @@ impl Candidate {
     pub fn start(cluster: Cluster, options: ElectionOptions) -> Candidate {
         let (sender, leadership) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
+        let (obstacle_sender, obstacle) = watch::channel(Obstacle::None);
         let racer = Racer {
-            cluster: cluster.urgent().with_timeout(options.retry_period),
+            // The race is a loop of tries: one of many requests would tell late why it fails.
+            cluster: cluster.urgent().without_retries().with_timeout(options.retry_period),
+            obstacle: obstacle_sender,
             lease: Resource::known("coordination.k8s.io", "v1", "Lease", "leases", true),
             options,
             seen: None,
         };
         let task = tokio::spawn(racer.race(sender, stopped));
-        Candidate { leadership, stop, task: Some(task) }
+        Candidate { leadership, obstacle, stop, task: Some(task) }
+    }
+    /// What stands in the way; after a term was lost, what ended it.
+    pub fn obstacle(&self) -> Obstacle {
+        self.obstacle.borrow().clone()
     }
     /// Waits until the Lease is ours.
     pub async fn elected(&mut self) -> Leadership {
@@ -180,6 +224,7 @@ struct Racer {
     cluster: Cluster,
     lease: Arc<Resource>,
     options: ElectionOptions,
+    obstacle: watch::Sender<Obstacle>,
     /// The Lease as last seen, and when its spec was first seen so.
     seen: Option<(Object, Instant)>,
 }
@@ -205,7 +250,8 @@ impl Racer {
                 }
                 return;
             }
-            tracing::warn!(lease = %self.options.name, "the lease could not be renewed in time and is lost");
+            let why = self.obstacle.borrow().to_string();
+            tracing::warn!(lease = %self.options.name, why, "the Lease is lost");
         }
     }
 
@@ -213,17 +259,16 @@ impl Racer {
     async fn acquire(&mut self) -> Arc<Term> {
         loop {
             let began = Instant::now();
-            match timeout(self.options.renew_deadline, self.try_once()).await {
-                Ok(Ok(true)) => {
+            match self.try_until(began + self.options.renew_deadline).await {
+                Obstacle::None => {
                     return Arc::new(Term {
                         epoch: self.transitions(),
                         until: Mutex::new(began + self.options.renew_deadline),
                         ended: watch::Sender::new(false),
                     });
                 }
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "the lease could not be taken"),
-                Err(_) => tracing::debug!("the lease could not be taken in time"),
+                Obstacle::HeldBy(_) => {}
+                Obstacle::Failed(error) => tracing::debug!(error, "the Lease could not be taken"),
             }
             // Up to 2.2 periods, so that candidates that started together do not stay together.
             let period = self.options.retry_period;
@@ -239,20 +284,37 @@ impl Racer {
             let until = *term.until.lock();
             loop {
                 let began = Instant::now();
-                match timeout_at(until, self.try_once()).await {
-                    Ok(Ok(true)) => {
+                match self.try_until(until).await {
+                    Obstacle::None => {
                         *term.until.lock() = began + self.options.renew_deadline;
                         break;
                     }
-                    Ok(Ok(false)) => return,
-                    Ok(Err(error)) => tracing::debug!(%error, "the lease could not be renewed"),
-                    Err(_) => return,
+                    Obstacle::HeldBy(_) => return,
+                    Obstacle::Failed(error) => {
+                        let left_s = until.saturating_duration_since(Instant::now()).as_secs();
+                        tracing::warn!(lease = %self.options.name, error, left_s, "the Lease could not be renewed");
+                    }
                 }
                 if timeout_at(until, sleep(self.options.retry_period)).await.is_err() {
                     return;
                 }
             }
         }
+    }
+
+    /// One try with a deadline; what stands in the way, `None` where the Lease is ours.
+    async fn try_until(&mut self, deadline: Instant) -> Obstacle {
+        let obstacle = match timeout_at(deadline, self.try_once()).await {
+            Ok(Ok(true)) => Obstacle::None,
+            Ok(Ok(false)) => {
+                let holder = self.seen.as_ref().map_or("", |(seen, _)| holder(seen));
+                Obstacle::HeldBy(if holder.is_empty() { "another process".to_owned() } else { holder.to_owned() })
+            }
+            Ok(Err(error)) => Obstacle::Failed(error.to_string()),
+            Err(_) => Obstacle::Failed(format!("no answer from {} in time", self.cluster.host())),
+        };
+        self.obstacle.send_replace(obstacle.clone());
+        obstacle
     }
 
     /// One try to take or renew; whether the Lease is ours.

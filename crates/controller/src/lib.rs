@@ -22,7 +22,7 @@ mod run;
 pub mod status;
 
 pub use collect::{collect_cluster, collect_queue};
-pub use election::{Candidate, ElectionOptions, Leadership, LeadershipLost};
+pub use election::{Candidate, ElectionOptions, Leadership, LeadershipLost, Obstacle};
 pub use event::{Event, EventKind, EventSink, Involved, Recorder, RecorderStats};
 pub use metrics::{Counter, Gauge, Histogram, MetricText, Registry, exponential_buckets};
 pub use queue::{Job, QueueOptions, QueueStats, WorkQueue};

@@ -6,7 +6,7 @@ use belay_object::object;
 use tokio::time::{sleep, timeout};
 
 use super::fake::Fake;
-use crate::{Candidate, ElectionOptions, Leadership};
+use crate::{Candidate, ElectionOptions, Leadership, Obstacle};
 
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/flux-system/leases/belay";
 
@@ -114,4 +114,39 @@ async fn who_competes_with_nobody_leads() {
     let leadership = Leadership::unopposed();
     assert!(leadership.check().is_ok());
     assert!(timeout(Duration::from_millis(1), leadership.lost()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_knows_what_keeps_it_from_leading() {
+    let fake = Fake::default();
+    fake.0.lock().down = true;
+    let mut first = candidate(&fake, "one");
+    assert_eq!(first.obstacle(), Obstacle::None);
+    wait(6).await;
+    let unanswered = Obstacle::Failed("get Lease/flux-system/belay on fake: no answer within 5 s".to_owned());
+    assert_eq!(first.obstacle(), unanswered);
+    fake.0.lock().down = false;
+    let leadership = within(&mut first, 12).await.unwrap();
+    assert_eq!(first.obstacle(), Obstacle::None);
+    let mut second = candidate(&fake, "two");
+    assert!(within(&mut second, 10).await.is_none());
+    assert_eq!(second.obstacle(), Obstacle::HeldBy("one".to_owned()));
+    // A leader whose server is gone knows that it was not taken over.
+    fake.0.lock().down = true;
+    leadership.lost().await;
+    assert!(matches!(first.obstacle(), Obstacle::Failed(_)), "{:?}", first.obstacle());
+}
+
+#[test]
+fn times_with_which_two_could_lead_at_once_are_refused() {
+    let check = |lease: u64, deadline: u64, period: u64, expected: &str| {
+        let mut options = ElectionOptions::new("flux-system", "belay", "one");
+        options.lease_duration = Duration::from_secs(lease);
+        options.renew_deadline = Duration::from_secs(deadline);
+        options.retry_period = Duration::from_secs(period);
+        assert_eq!(options.check().err().unwrap_or_default(), expected);
+    };
+    check(35, 30, 5, "");
+    check(15, 30, 5, "the renew deadline (30 s) must be shorter than the lease duration (15 s)");
+    check(15, 10, 9, "1.2 retry periods (9 s) must be shorter than the renew deadline (10 s)");
 }

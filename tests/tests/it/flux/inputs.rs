@@ -515,6 +515,22 @@ async fn a_conflict_with_another_manager() {
 }
 
 #[tokio::test]
+async fn a_manager_that_is_overridden_loses_what_is_not_in_git() {
+    let mut w = World::empty().await;
+    w.settings.override_managers = vec!["operator".to_owned()];
+    let revision = w.commit(&[("app/a.yaml", &map("a", "git"))]);
+    for manager in ["operator", "other"] {
+        w.apply_as(manager, &(map("a", "theirs") + &format!("  {manager}: own\n")));
+    }
+    w.apply(&w.repository(""));
+    w.apply(&kustomization("apps", "app", ""));
+    w.start().await;
+    w.ready("apps", &revision).await;
+    let data = w.the(MAPS, "a").get("data").unwrap().to_json();
+    check(&data, r#"{"key":"git","other":"own"}"#);
+}
+
+#[tokio::test]
 async fn a_namespace_that_is_being_deleted() {
     let well = Well::new().await;
     let w = &well.w;
