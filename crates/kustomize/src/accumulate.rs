@@ -6,22 +6,19 @@ mod generators;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use belay_tree::TreePath;
-
 use crate::configuration;
-use crate::decode::Rules;
+use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Config;
-use crate::kustomization::{COMPONENT, FILE_NAMES, Kustomization};
+use crate::kustomization::COMPONENT;
 use crate::load::Loader;
 use crate::manifest;
 use crate::metadata::Trace;
-use crate::options::{Compatibility, Overlay};
+use crate::options::Compatibility;
 use crate::plugin;
 use crate::resource::{Origin, Resource};
-use crate::schema::Schemas;
-use crate::session::Session;
 use crate::set::Resources;
+use crate::target::Target;
 use crate::transform::Transformer;
 use crate::transform::vars::{self, Vars};
 
@@ -63,103 +60,7 @@ impl Accumulated {
     }
 }
 
-/// A kustomization to be accumulated.
-pub(crate) struct Target<'a> {
-    session: &'a Session<'a>,
-    loader: Rc<Loader<'a>>,
-    kustomization: Kustomization,
-    /// The kustomization file.
-    file: TreePath,
-    file_name: String,
-    /// Where the kustomization comes from, where `buildMetadata` asks for it.
-    trace: Option<Trace>,
-    /// The namespace of the kustomizations above, which charts inherit.
-    inherited_namespace: String,
-}
-
 impl<'a> Target<'a> {
-    /// Reads the kustomization of a loader's directory.
-    pub(crate) fn load(
-        session: &'a Session<'a>,
-        loader: Rc<Loader<'a>>,
-        overlay: Option<&Overlay>,
-    ) -> Result<Target<'a>> {
-        let mut found = Vec::new();
-        let mut unreadable = None;
-        for name in FILE_NAMES {
-            match loader.load(name) {
-                Ok(loaded) => found.push((name, loaded)),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => unreadable = Some(error),
-            }
-        }
-        let generated = overlay.and_then(|overlay| overlay.generated.as_ref());
-        // Who changes a kustomization reads it as sigs.k8s.io/yaml does and writes it anew.
-        let rules = if overlay.is_some() { Rules::Yaml } else { Rules::Json };
-        let mut files = found.into_iter();
-        let (mut kustomization, file, file_name) = match (files.next(), files.next(), generated) {
-            (Some(_), Some(_), _) => {
-                let message = format!("Found multiple kustomization files under: {}\n", loader.shown_dir());
-                return Err(Error::kustomization(message));
-            }
-            (Some((name, loaded)), None, _) => {
-                let kustomization = Kustomization::read(&loaded.text(), rules, loader.options().compatibility)
-                    .map_err(|error| error.in_file(&loaded.path))?;
-                (kustomization, loaded.path, name)
-            }
-            (None, _, Some(generated)) => {
-                let file =
-                    loader.dir().child(FILE_NAMES[0]).map_err(|error| Error::kustomization(error.to_string()))?;
-                (Kustomization::of(generated, Rules::Json)?, file, FILE_NAMES[0])
-            }
-            (None, ..) => {
-                let missing = Error::new(
-                    ErrorKind::NotFound,
-                    format!(
-                        "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{}'",
-                        loader.shown_dir()
-                    ),
-                );
-                return Err(unreadable.unwrap_or(missing));
-            }
-        };
-        kustomization.warnings().into_iter().for_each(|warning| session.warn(warning));
-        if let Some(overlay) = overlay {
-            crate::build::apply_overlay(&mut kustomization, overlay);
-        }
-        kustomization.fix();
-        if kustomization.is_empty() {
-            return Err(Error::kustomization("kustomization.yaml is empty").at(&file, None));
-        }
-        let errors = kustomization.header_errors();
-        if !errors.is_empty() {
-            let message =
-                format!("Failed to read kustomization file under {}:\n{}", loader.shown_dir(), errors.join("\n"));
-            return Err(Error::kustomization(message).at(&file, None));
-        }
-        let file_name = file_name.to_owned();
-        Ok(Target { session, loader, kustomization, file, file_name, trace: None, inherited_namespace: String::new() })
-    }
-
-    pub(crate) fn kustomization(&self) -> &Kustomization {
-        &self.kustomization
-    }
-    pub(crate) fn loader(&self) -> &Loader<'a> {
-        &self.loader
-    }
-    pub(crate) fn schemas(&self) -> Arc<Schemas> {
-        self.session.schemas()
-    }
-    /// Where generated objects come from.
-    pub(crate) fn generator_origin(&self) -> Origin {
-        Origin { path: self.file.clone(), document: 0, line: 0 }
-    }
-
-    /// Begins to keep track of where objects come from, if the root asks for it.
-    pub(crate) fn start_tracing(&mut self) {
-        self.trace = (!self.kustomization.build_metadata.is_empty()).then(Trace::default);
-    }
-
     /// Accumulates this kustomization and what it includes.
     pub(crate) fn accumulate(&mut self) -> Result<Accumulated> {
         self.accumulate_into(Accumulated::default())
@@ -167,11 +68,17 @@ impl<'a> Target<'a> {
 
     fn accumulate_into(&mut self, mut into: Accumulated) -> Result<Accumulated> {
         let doing = |what: &'static str| move |error: Error| error.wrap(what);
-        let paths = std::mem::take(&mut self.kustomization.resources);
+        let paths = entries("resources", &std::mem::take(&mut self.kustomization.resources));
         self.accumulate_resources(&mut into, &paths).map_err(doing("accumulating resources"))?;
-        into.merge_config(&configuration::load(&self.loader, &self.kustomization.configurations)?)?;
-        let crds = configuration::load_crds(&self.loader, &self.kustomization.crds)?;
-        into.merge_config(&Arc::new(crds))?;
+        let blame = |field| move |error: Error| (Entry::field(field), error);
+        let config = configuration::load(&self.loader, &self.kustomization.configurations)
+            .and_then(|config| into.merge_config(&config))
+            .map_err(blame("configurations"));
+        config.map_err(|(entry, error)| self.blame(entry, error))?;
+        let crds = configuration::load_crds(&self.loader, &self.kustomization.crds)
+            .and_then(|crds| into.merge_config(&Arc::new(crds)))
+            .map_err(blame("crds"));
+        crds.map_err(|(entry, error)| self.blame(entry, error))?;
         self.run_generators(&mut into)?;
         let paths = std::mem::take(&mut self.kustomization.components);
         into = self.accumulate_components(into, &paths).map_err(doing("accumulating components"))?;
@@ -181,45 +88,34 @@ impl<'a> Target<'a> {
         let vars = self.kustomization.vars.take().unwrap_or_default();
         vars::note(&mut into.resources, &vars, &self.schemas())
             .and_then(|()| into.vars.add(vars))
-            .map_err(|error| error.wrap("merging vars").at(&self.file, None))?;
+            .map_err(|error| self.blame(Entry::field("vars"), error.wrap("merging vars")))?;
         Ok(into)
     }
 
     /// Takes each path as a file, then as a directory or repository.
-    fn accumulate_resources(&mut self, into: &mut Accumulated, paths: &[String]) -> Result<()> {
-        for path in paths {
-            let Err(as_file) = self.accumulate_file(into, path) else { continue };
-            if matches!(as_file.kind(), ErrorKind::Limit) {
-                return Err(as_file);
-            }
-            match self.loader.enter(path) {
-                Err(_) if as_file.is_malformed() => return Err(as_file),
-                Err(as_dir) => {
-                    let keep = matches!(as_dir.kind(), ErrorKind::Limit | ErrorKind::Unsupported | ErrorKind::Cycle);
-                    let message = format!("accumulation err='{}': {}", as_file.message(), as_dir.message());
-                    let kind = if keep { as_dir.kind() } else { as_file.kind() };
-                    return Err(self.combined(kind, message, &as_file, &as_dir));
-                }
-                Ok(loader) => self
-                    .accumulate_directory(into, loader, path)
-                    .map_err(|error| error.wrap(format_args!("accumulation err='{}'", as_file.message())))?,
-            }
+    fn accumulate_resources(&mut self, into: &mut Accumulated, paths: &[(Entry, String)]) -> Result<()> {
+        for (entry, path) in paths {
+            self.accumulate_path(into, path).map_err(|error| self.blame(*entry, error))?;
         }
         Ok(())
     }
 
-    /// One error of two attempts, placed where the first failed, or in this kustomization file.
-    fn combined(&self, kind: ErrorKind, message: String, first: &Error, second: &Error) -> Error {
-        let mut error = Error::new(kind, message);
-        if first.kind() != ErrorKind::NotFound && kind == first.kind() {
-            error = error.because(first.cause());
+    fn accumulate_path(&mut self, into: &mut Accumulated, path: &str) -> Result<()> {
+        let Err(as_file) = self.accumulate_file(into, path) else { return Ok(()) };
+        if matches!(as_file.kind(), ErrorKind::Limit) {
+            return Err(as_file);
         }
-        for hint in first.hints().iter().chain(second.hints()) {
-            error = error.hint(hint);
-        }
-        match first.location().or(second.location()) {
-            Some(at) => error.at(&at.path, at.line),
-            None => error.at(&self.file, None),
+        match self.loader.enter(path) {
+            Err(_) if as_file.is_malformed() => Err(as_file),
+            Err(as_dir) => {
+                let keep = matches!(as_dir.kind(), ErrorKind::Limit | ErrorKind::Unsupported | ErrorKind::Cycle);
+                let message = format!("accumulation err='{}': {}", as_file.message(), as_dir.message());
+                let kind = if keep { as_dir.kind() } else { as_file.kind() };
+                Err(combined(kind, message, &as_file, &as_dir))
+            }
+            Ok(loader) => self
+                .accumulate_directory(into, loader, path)
+                .map_err(|error| error.wrap(format_args!("accumulation err='{}'", as_file.message()))),
         }
     }
 
@@ -256,9 +152,11 @@ impl<'a> Target<'a> {
             (true, false) => Err(Error::kustomization(format!(
                 "expected kind '{COMPONENT}' for path '{shown_dir}' but got '{}'",
                 target.kustomization.kind
-            ))),
+            ))
+            .hint("list it under resources, or write kind: Component in its kustomization file")),
             (false, true) => {
-                Err(Error::kustomization(format!("expected kind != '{COMPONENT}' for path '{shown_dir}'")))
+                Err(Error::kustomization(format!("expected kind != '{COMPONENT}' for path '{shown_dir}'"))
+                    .hint("list it under components"))
             }
             _ => Ok(target),
         }
@@ -275,16 +173,21 @@ impl<'a> Target<'a> {
 
     /// Components work on what is accumulated so far.
     fn accumulate_components(&mut self, mut into: Accumulated, paths: &[String]) -> Result<Accumulated> {
-        for path in paths {
+        for (i, path) in paths.iter().enumerate() {
             let requoted = |error: Error, what: &str| {
                 let message = format!("{what}{}", crate::transform::patch::quoted(error.message()));
-                let mut placed = Error::new(error.kind(), message);
+                let mut placed = Error::new(error.kind(), message).hints_of(&error);
                 if let Some(at) = error.location() {
                     placed = placed.at(&at.path, at.line);
                 }
-                placed
+                self.blame(Entry::nth("components", i), placed)
             };
-            let loader = self.loader.enter(path).map_err(|error| requoted(error, "loader.New "))?;
+            let loader = self.loader.enter(path).map_err(|error| {
+                requoted(
+                    error.hint("a component is a directory, with a kustomization file of kind Component"),
+                    "loader.New ",
+                )
+            })?;
             let shown_dir = loader.shown_dir();
             let accumulated = self.sub_target(loader, path, true).and_then(|mut target| {
                 let accumulated = target.accumulate_into(into);
@@ -297,13 +200,13 @@ impl<'a> Target<'a> {
 
     /// The objects that configure generators or transformers: inline, in files, or what a
     /// kustomization makes.
-    fn external(&mut self, entries: &[String], doing: &str) -> Result<Resources> {
+    fn external(&mut self, field: &'static str, list: &[String], doing: &str) -> Result<Resources> {
         let mut configs = Accumulated::default();
         let mut paths = Vec::new();
         let schemas = self.schemas();
-        for entry in entries {
-            let Ok(manifests) = manifest::read(entry) else {
-                paths.push(entry.clone());
+        for (entry, text) in entries(field, list) {
+            let Ok(manifests) = manifest::read(&text) else {
+                paths.push((entry, text));
                 continue;
             };
             let trace = self.trace.as_ref().map(|trace| Rc::new(trace.append(&self.file_name)));
@@ -327,23 +230,26 @@ impl<'a> Target<'a> {
     }
 
     fn run_transformers(&mut self, into: &mut Accumulated) -> Result<()> {
-        let built_in = plugin::built_in_transformers(self, &into.config).map_err(|error| error.at(&self.file, None))?;
-        let configs = self.external(&self.kustomization.transformers.clone(), "configuring external transformer")?;
-        let mut all: Vec<(Transformer, Option<Rc<Trace>>)> = built_in
+        let built_in = plugin::built_in_transformers(self, &into.config)
+            .map_err(|mut error| self.blame(error.take_entry().unwrap_or(Entry::field("images")), error))?;
+        let configs = self.external("transformers", &self.kustomization.transformers.clone(), CONFIGURING)?;
+        let mut all: Vec<(Entry, Transformer, Option<Rc<Trace>>)> = built_in
             .into_iter()
-            .map(|(kind, transformer)| {
-                let trace = self.trace.as_ref().map(|trace| Rc::new(trace.built_in(&self.file_name, kind)));
-                (transformer, trace)
+            .map(|built_in| {
+                let trace = self.trace.as_ref().map(|trace| Rc::new(trace.built_in(&self.file_name, built_in.name)));
+                (built_in.entry, built_in.transformer, trace)
             })
             .collect();
+        let external = Entry::field("transformers");
         for config in configs.iter() {
-            all.push((plugin::transformer(config, self)?, self.plugin_trace(config)));
+            let transformer = plugin::transformer(config, self).map_err(|error| self.blame(external, error))?;
+            all.push((external, transformer, self.plugin_trace(config)));
         }
         self.session.count_transformers(all.len(), into.resources.len())?;
         let schemas = self.schemas();
-        for (transformer, trace) in &all {
+        for (entry, transformer, trace) in &all {
             let ran = transformer.run(&mut into.resources, &schemas, self.session.growth());
-            ran.map_err(|error| error.at(&self.file, None))?;
+            ran.map_err(|error| self.blame(*entry, error))?;
             if let Some(trace) = trace {
                 // Each becomes some lines of an annotation on each object.
                 self.session.growth().spend(into.resources.len().saturating_mul(TRACE_BYTES))?;
@@ -358,24 +264,47 @@ impl<'a> Target<'a> {
         if self.kustomization.validators.is_empty() {
             return Ok(());
         }
-        let configs = self.external(&self.kustomization.validators.clone(), "configuring external transformer")?;
+        let configs = self.external("validators", &self.kustomization.validators.clone(), CONFIGURING)?;
         let schemas = self.schemas();
         for config in configs.iter() {
-            let validator = plugin::transformer(config, self)?;
+            let blame = |error| self.blame(Entry::field("validators"), error);
+            let validator = plugin::transformer(config, self).map_err(blame)?;
             let before = into.resources.clone();
-            validator.run(&mut into.resources, &schemas, self.session.growth())?;
+            validator.run(&mut into.resources, &schemas, self.session.growth()).map_err(blame)?;
             let unchanged = before.len() == into.resources.len()
                 && before.iter().zip(into.resources.iter()).all(|(a, b)| a.value() == b.value());
             if !unchanged {
-                return Err(Error::transform("validator shouldn't modify the resource map").at(&self.file, None));
+                return Err(blame(Error::transform("validator shouldn't modify the resource map")));
             }
         }
         Ok(())
     }
 }
 
+const CONFIGURING: &str = "configuring external transformer";
+
 /// About what one transformation takes in an annotation.
 const TRACE_BYTES: usize = 64;
+
+/// One error of two attempts, placed where the first failed.
+fn combined(kind: ErrorKind, message: String, first: &Error, second: &Error) -> Error {
+    let mut error = Error::new(kind, message).hints_of(first);
+    if first.kind() != ErrorKind::Unsupported {
+        error = error.hints_of(second);
+    }
+    if first.kind() != ErrorKind::NotFound && kind == first.kind() {
+        error = error.because(first.cause());
+    }
+    match first.location().or(second.location()) {
+        Some(at) => error.at(&at.path, at.line),
+        None => error,
+    }
+}
+
+/// The entries of a list of a kustomization, each with its place.
+fn entries(field: &'static str, list: &[String]) -> Vec<(Entry, String)> {
+    list.iter().enumerate().map(|(i, entry)| (Entry::nth(field, i), entry.clone())).collect()
+}
 
 fn note_transformation(resources: &mut Resources, transformer: &Transformer, trace: &Rc<Trace>) {
     let steps = match transformer {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use belay_object::{Map, Object, Value};
 use belay_tree::{Tree, TreePath};
 
-use crate::accumulate::Target;
+use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kustomization::Kustomization;
 use crate::load::{Budget, Loader};
@@ -16,6 +16,7 @@ use crate::scalar::{has_blank, is_empty, settle, text};
 use crate::session::Session;
 use crate::set::Resources;
 use crate::sort::{Order, SortKey};
+use crate::target::Target;
 use crate::transform::{Transformer, reference, vars};
 
 /// The objects of a build in order.
@@ -38,6 +39,10 @@ impl Built {
 
 /// Builds the kustomization in a directory of a tree.
 pub fn build(tree: &dyn Tree, dir: &TreePath, options: &BuildOptions) -> Result<Built, Error> {
+    built(tree, dir, options).map_err(|error| error.on_host(options.tree_is_host))
+}
+
+fn built(tree: &dyn Tree, dir: &TreePath, options: &BuildOptions) -> Result<Built, Error> {
     let budget = Budget::default();
     let loader = Rc::new(Loader::new(tree, dir, options, &budget)?);
     let session = Session::new(options);
@@ -52,11 +57,9 @@ pub fn build(tree: &dyn Tree, dir: &TreePath, options: &BuildOptions) -> Result<
     let resources = &mut accumulated.resources;
     Transformer::Hash.run(resources, &session.schemas(), session.growth())?;
     reference::run(resources, &accumulated.config)?;
-    if let Some(warning) =
-        vars::resolve(resources, &accumulated.vars, &accumulated.config.var_references, session.growth())?
-    {
-        session.warn(warning);
-    }
+    let unused = vars::resolve(resources, &accumulated.vars, &accumulated.config.var_references, session.growth())
+        .map_err(|error| target.blame(Entry::field("vars"), error))?;
+    unused.into_iter().for_each(|warning| session.warn(warning));
     resources.retain(|resource| !is_local(resource));
     check_ids(resources)?;
 
@@ -68,7 +71,7 @@ pub fn build(tree: &dyn Tree, dir: &TreePath, options: &BuildOptions) -> Result<
                      ('--reorder'). Using the kustomization file over the CLI flag.",
                 );
             }
-            Order::of(sort)?
+            Order::of(sort).map_err(|error| target.blame(Entry::field("sortOptions"), error))?
         }
         None if options.reorder == Reorder::Legacy => Order::legacy(),
         None => Order::Fifo,

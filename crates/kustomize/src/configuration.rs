@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use belay_object::{Map, Value};
-use belay_yaml::{Options, parse_value};
+use belay_tree::TreePath;
+use belay_yaml::{Options, parse_nodes, parse_value};
 
 use crate::decode::{Rules, decode, decode_struct};
 use crate::error::{Error, Result};
@@ -12,6 +13,7 @@ use crate::fieldspec::{FieldSpec, merge_specs};
 use crate::id::Gvk;
 use crate::load::Loader;
 use crate::options::{Compatibility, NEWER};
+use crate::suggest::nearest;
 
 /// The built-in field specs with those of configuration files.
 pub(crate) fn load(loader: &Loader<'_>, paths: &[String]) -> Result<Arc<Config>> {
@@ -22,7 +24,7 @@ pub(crate) fn load(loader: &Loader<'_>, paths: &[String]) -> Result<Arc<Config>>
     let mut added = Config::default();
     for path in paths {
         let loaded = loader.load(path)?;
-        let config = read(&loaded.text(), compatibility).map_err(|error| error.at(&loaded.path, None))?;
+        let config = read(&loaded.text(), compatibility).map_err(|error| error.in_file(&loaded.path))?;
         added.merge(&config)?;
     }
     let mut config = Config::tables(compatibility);
@@ -40,6 +42,21 @@ struct ReferenceFields {
 decode_struct!(ReferenceFields, "builtinconfig.NameBackReferences", "NameBackReferences", {
     group: "group" in "Gvk", version: "version" in "Gvk", kind: "kind" in "Gvk", specs: "fieldSpecs",
 });
+
+/// What a configuration may hold.
+const KEYS: [&str; 11] = [
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "commonLabels",
+    "labels",
+    "templateLabels",
+    "commonAnnotations",
+    "nameReference",
+    "varReference",
+    "images",
+    "replicas",
+];
 
 fn read(text: &str, compatibility: Compatibility) -> Result<Config> {
     let value = parse_value(text, &Options::v2_strict())
@@ -66,7 +83,14 @@ fn read(text: &str, compatibility: Compatibility) -> Result<Config> {
                 referrers: fields.specs,
             }));
         } else {
-            return Err(failed(format!("json: unknown field {:?}", key.as_str())));
+            let line = parse_nodes(text, &Options::v2())
+                .ok()
+                .and_then(|trees| trees.first()?.line_at(&format!("/{}", key.as_str())));
+            let error = failed(format!("json: unknown field {:?}", key.as_str())).at(&TreePath::root(), line);
+            return Err(match nearest(key, KEYS) {
+                Some(known) => error.hint(format!("did you mean '{known}'?")),
+                None => error.hint(format!("a configuration has {}", KEYS.join(", "))),
+            });
         }
     }
     config.sort();

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use belay_object::Value;
 
+use crate::suggest::nearest;
+
 /// Whose rules a decoding follows.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Rules {
@@ -32,6 +34,8 @@ pub(crate) struct Failure {
     /// The JSON pointer of the field; completed on the way out, so that a value without mistakes
     /// costs nothing.
     pub(crate) pointer: String,
+    /// What to do, where that can be told.
+    pub(crate) hint: Option<String>,
 }
 
 /// Decodes a value; the error text is Go's, from `json: ` on.
@@ -57,8 +61,8 @@ pub(crate) trait Decode: Default {
 }
 
 impl Decoder {
-    fn save(&mut self, message: String) {
-        self.error.get_or_insert(Failure { message, pointer: String::new() });
+    fn save(&mut self, message: String, hint: impl FnOnce() -> Option<String>) {
+        self.error.get_or_insert_with(|| Failure { message, pointer: String::new(), hint: hint() });
     }
 
     /// Decodes what stands below a name or position; an error that is found there is placed below it.
@@ -84,14 +88,15 @@ impl Decoder {
                 _ => "number".to_owned(),
             };
             let wanted = T::type_name();
-            self.save(match self.path.is_empty() {
+            let message = match self.path.is_empty() {
                 true => format!("json: cannot unmarshal {found} into Go value of type {wanted}"),
                 false => format!(
                     "json: cannot unmarshal {found} into Go struct field {}.{} of type {wanted}",
                     self.owner,
                     self.path.join(".")
                 ),
-            });
+            };
+            self.save(message, || mistaken(value, &wanted));
         }
         T::default()
     }
@@ -107,10 +112,28 @@ impl Decoder {
     }
 
     /// Notes a field that the struct has not.
-    pub(crate) fn unknown(&mut self, name: &str) {
+    pub(crate) fn unknown(&mut self, name: &str, known: &[&'static str]) {
         if self.rules != Rules::Yaml {
-            self.below(name, |decoder| decoder.save(format!("json: unknown field {name:?}")));
+            let meant = || nearest(name, known.iter().copied()).map(|known| format!("did you mean '{known}'?"));
+            self.below(name, |decoder| decoder.save(format!("json: unknown field {name:?}"), meant));
         }
+    }
+}
+
+/// What to write in the place of a value of the wrong type.
+fn mistaken(value: &Value, wanted: &str) -> Option<String> {
+    match (value, wanted) {
+        (Value::Int(_) | Value::UInt(_) | Value::Float(_), "string") => {
+            Some("put it in quotes: without, YAML reads a number".into())
+        }
+        (Value::Bool(_), "string") => {
+            Some("put it in quotes: without, YAML reads y, n, yes, no, on, off, true and false as booleans".into())
+        }
+        (Value::Str(_), "bool") => Some("write true or false, without quotes".into()),
+        (Value::Str(_), "int64") => Some("write a number, without quotes".into()),
+        (Value::Array(_) | Value::Object(_) | Value::Null, _) => None,
+        (_, list) if list.starts_with("[]") => Some("write a list: each entry on its own line behind '- '".into()),
+        _ => None,
     }
 }
 
@@ -226,7 +249,7 @@ macro_rules! decode_struct {
                         }
                         continue;
                     })*
-                    decoder.unknown(name);
+                    decoder.unknown(name, &[$($name),*]);
                 }
                 decoded
             }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use belay_tree::TreePath;
 
+use crate::entry::Entry;
+
 /// What code may branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,11 +55,24 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     at: Option<Location>,
-    hints: Vec<String>,
+    hints: Vec<Hint>,
+    /// What was looked for and is not there.
+    absent: Option<TreePath>,
+    /// The entry of the kustomization that was worked on.
+    entry: Option<Entry>,
+    /// Whether paths are those of the machine.
+    on_host: bool,
     /// See [`Error::cause`].
     cause: Option<String>,
     /// Whether the cause is YAML that does not parse: kustomize tells such errors alone.
     malformed: bool,
+}
+
+/// A sentence, and the place that it ends with where it speaks of one.
+#[derive(Clone, Debug, PartialEq)]
+struct Hint {
+    text: String,
+    at: Option<Location>,
 }
 
 /// The result of a step of a build.
@@ -71,6 +86,9 @@ impl Error {
             message: message.into(),
             at: None,
             hints: Vec::new(),
+            absent: None,
+            entry: None,
+            on_host: false,
             cause: None,
             malformed: false,
         }))
@@ -102,9 +120,52 @@ impl Error {
         let line = self.0.at.take().and_then(|at| at.line);
         self.at(path, line)
     }
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
-        self.0.hints.push(hint.into());
+    /// Says on which line, where only the file is known.
+    pub(crate) fn in_line(mut self, line: Option<usize>) -> Error {
+        if let Some(at) = &mut self.0.at {
+            at.line = at.line.or(line);
+        }
         self
+    }
+    /// Notes what was looked for and is not there.
+    pub(crate) fn absent(mut self, path: &TreePath) -> Error {
+        self.0.absent = Some(path.clone());
+        self
+    }
+    pub(crate) fn take_absent(&mut self) -> Option<TreePath> {
+        self.0.absent.take()
+    }
+    /// Notes which entry was worked on, if no narrower one is known.
+    pub(crate) fn in_entry(mut self, entry: Entry) -> Error {
+        self.0.entry.get_or_insert(entry);
+        self
+    }
+    pub(crate) fn take_entry(&mut self) -> Option<Entry> {
+        self.0.entry.take()
+    }
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.0.hints.push(Hint { text: hint.into(), at: None });
+        self
+    }
+    /// A hint that ends with a place.
+    pub(crate) fn hint_at(mut self, hint: impl Into<String>, path: &TreePath, line: Option<usize>) -> Error {
+        self.0.hints.push(Hint { text: hint.into(), at: Some(Location { path: path.clone(), line }) });
+        self
+    }
+    /// Takes over the hints of another, and what it missed.
+    pub(crate) fn hints_of(mut self, other: &Error) -> Error {
+        self.0.absent = self.0.absent.or_else(|| other.0.absent.clone());
+        let new: Vec<Hint> = other.0.hints.iter().filter(|hint| !self.0.hints.contains(hint)).cloned().collect();
+        self.0.hints.extend(new);
+        self
+    }
+    /// Shows paths as those of the machine: absolute.
+    pub(crate) fn on_host(mut self, on_host: bool) -> Error {
+        self.0.on_host = on_host;
+        self
+    }
+    fn shown(&self, at: &Location) -> String {
+        if self.0.on_host { format!("/{at}") } else { at.to_string() }
     }
     /// Tells what is wrong at the place, where the text has more attempts than that.
     pub(crate) fn because(mut self, cause: &str) -> Error {
@@ -136,8 +197,12 @@ impl Error {
         self.0.at.as_ref()
     }
     /// What to do about it.
-    pub fn hints(&self) -> &[String] {
-        &self.0.hints
+    pub fn hints(&self) -> Vec<String> {
+        let shown = |hint: &Hint| match &hint.at {
+            Some(at) => format!("{} {}", hint.text, self.shown(at)),
+            None => hint.text.clone(),
+        };
+        self.0.hints.iter().map(shown).collect()
     }
 }
 
@@ -145,7 +210,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(at) = &self.0.at {
-            write!(f, "{at}: ")?;
+            write!(f, "{}: ", self.shown(at))?;
         }
         f.write_str(&self.0.message)
     }

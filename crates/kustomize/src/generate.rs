@@ -210,12 +210,20 @@ fn absorb_one(resources: &mut Resources, mut new: Resource) -> Result<()> {
     let adds = matches!(new.behavior, Behavior::Create | Behavior::Unspecified);
     match matches.as_slice() {
         [] if adds => resources.append(new),
-        [] => Err(Error::transform(format!("id {} does not exist; cannot merge or replace", go_id()))),
-        [_] if adds => Err(Error::transform(format!(
-            "id {} exists; can not use behavior: '{}', behavior must be merge or replace",
-            go_id(),
-            new.behavior.as_str()
+        [] => Err(Error::transform(format!("id {} does not exist; cannot merge or replace", go_id())).hint(format!(
+            "no resource or base makes a {} {}: leave out behavior to make it here",
+            id.gvk.kind, id.name
         ))),
+        [i] if adds => {
+            let message = format!(
+                "id {} exists; can not use behavior: '{}', behavior must be merge or replace",
+                go_id(),
+                new.behavior.as_str()
+            );
+            let error =
+                Error::transform(message).hint("set behavior: merge or behavior: replace, or choose another name");
+            Err(resources.blame(*i, error))
+        }
         [i] => {
             let old = &resources[*i];
             let merges = new.behavior == Behavior::Merge;

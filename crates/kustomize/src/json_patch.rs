@@ -52,7 +52,18 @@ pub(crate) fn apply(document: &mut Value, operations: &[Value], growth: &Growth)
             growth.put(value, path.split('/').count()).map_err(|error| limit.insert(error).to_string())
         };
         let applied = apply_one(document, operation, pay);
-        applied.map_err(|why| limit.unwrap_or_else(|| Error::transform(why)))
+        applied.map_err(|why| {
+            limit.unwrap_or_else(|| {
+                let is_missing = why.ends_with("missing value");
+                let error = Error::transform(why);
+                match is_missing {
+                    true => error.hint(
+                        "look at the path: a field that is not there can only be added; a / in a name is written ~1",
+                    ),
+                    false => error,
+                }
+            })
+        })
     })
 }
 

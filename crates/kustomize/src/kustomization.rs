@@ -399,8 +399,10 @@ impl Kustomization {
             let line = parse_nodes(text, &Options::v2()).ok().and_then(|trees| trees.first()?.line_at(pointer));
             invalid(message).at(&belay_tree::TreePath::root(), line)
         };
-        let mut read: Kustomization =
-            decode_located(&value, rules).map_err(|failure| mistake(&failure.message, &failure.pointer))?;
+        let mut read: Kustomization = decode_located(&value, rules).map_err(|failure| {
+            let error = mistake(&failure.message, &failure.pointer);
+            failure.hint.into_iter().fold(error, Error::hint)
+        })?;
         if compatibility == Compatibility::V5_8_1 {
             for (i, label) in read.labels.iter_mut().enumerate() {
                 if label.include_claims.take().is_some() && rules != Rules::Yaml {

@@ -19,6 +19,7 @@ mod accumulate;
 mod build;
 mod configuration;
 mod decode;
+mod entry;
 mod error;
 mod facts;
 mod fieldspec;
@@ -45,6 +46,8 @@ mod session;
 mod set;
 mod sort;
 mod structured;
+mod suggest;
+mod target;
 mod transform;
 
 pub use build::{Built, build};

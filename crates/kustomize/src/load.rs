@@ -9,6 +9,7 @@ use belay_tree::{Entry, ErrorKind as TreeErrorKind, Tree, TreePath};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{BuildOptions, LoadRestrictor};
 use crate::repository::RepositoryUrl;
+use crate::suggest::nearest;
 
 /// What a build has read so far (RES-4).
 #[derive(Debug, Default)]
@@ -124,9 +125,10 @@ impl<'a> Loader<'a> {
             (Entry::Dir, LoadRestrictor::None) => {
                 return Err(Error::new(ErrorKind::NotFound, format!("read {shown_path}: is a directory")));
             }
-            (_, LoadRestrictor::RootOnly) => return Err(not_there(&shown_path)),
+            (_, LoadRestrictor::RootOnly) => return Err(not_there(&given)),
             (_, LoadRestrictor::None) => {
-                return Err(Error::new(ErrorKind::NotFound, format!("open {shown_path}: no such file or directory")));
+                let message = format!("open {shown_path}: no such file or directory");
+                return Err(Error::new(ErrorKind::NotFound, message).absent(&given));
             }
         };
         self.spend(content.len())?;
@@ -170,7 +172,30 @@ impl<'a> Loader<'a> {
     }
 
     fn outside(&self, path: &str) -> Error {
-        Error::new(ErrorKind::Security, format!("security; file '{path}' is not in or below '{}'", self.shown_dir()))
+        let shown_dir = self.shown_dir();
+        Error::new(ErrorKind::Security, format!("security; file '{path}' is not in or below '{shown_dir}'"))
+            .hint(match self.options.tree_is_host {
+                true => {
+                    "copy the file into that directory, make its own directory a base with a kustomization.yaml, or build \
+                     with --load-restrictor LoadRestrictionsNone"
+                }
+                false => "copy the file into that directory, or make its own directory a base with a kustomization.yaml",
+            })
+    }
+
+    /// The names in a directory; none where it is none.
+    pub(crate) fn names(&self, dir: &TreePath) -> Vec<Arc<str>> {
+        let items = self.tree().list(dir).ok().flatten().unwrap_or_default();
+        items.into_iter().map(|item| item.name).collect()
+    }
+
+    /// What somebody may have meant who named what is not there.
+    pub(crate) fn similar(&self, absent: &TreePath) -> String {
+        let names = absent.parent().map(|dir| self.names(&dir)).unwrap_or_default();
+        match nearest(absent.file_name().unwrap_or_default(), names.iter().map(|name| &**name)) {
+            Some(name) => format!("did you mean '{name}'?"),
+            None => format!("nothing is at {}; paths are relative to {}", shown(absent), self.shown_dir()),
+        }
     }
 
     fn follow(&self, path: &TreePath) -> Result<(TreePath, Entry)> {
@@ -190,7 +215,7 @@ impl<'a> Loader<'a> {
             // A tree without files has a root all the same.
             Entry::Absent if real.is_root() => Ok(real),
             Entry::File(_) => Err(Error::new(ErrorKind::NotFound, format!("'{}': file is not directory", shown(path)))),
-            Entry::Absent | Entry::Symlink(_) => Err(not_there(&shown(path)).wrap("not a valid directory")),
+            Entry::Absent | Entry::Symlink(_) => Err(not_there(path).wrap("not a valid directory")),
         }
     }
 
@@ -234,14 +259,13 @@ impl<'a> Loader<'a> {
         let mut visited = Some(self);
         while let Some(loader) = visited {
             if loader.dir.starts_with(candidate) {
-                return Err(Error::new(
-                    ErrorKind::Cycle,
-                    format!(
-                        "cycle detected: candidate root '{}' contains visited root '{}'",
-                        shown(candidate),
-                        loader.shown_dir()
-                    ),
-                ));
+                let message = format!(
+                    "cycle detected: candidate root '{}' contains visited root '{}'",
+                    shown(candidate),
+                    loader.shown_dir()
+                );
+                return Err(Error::new(ErrorKind::Cycle, message)
+                    .hint("a kustomization cannot include itself, nor a directory above it: drop the entry"));
             }
             // What is fetched is a file system of its own.
             visited = match (&loader.source, loader.referrer.as_ref()) {
@@ -272,11 +296,13 @@ impl<'a> Loader<'a> {
     }
 }
 
-fn not_there(shown_path: &str) -> Error {
+fn not_there(path: &TreePath) -> Error {
+    let shown_path = shown(path);
     Error::new(
         ErrorKind::NotFound,
         format!("evalsymlink failure on '{shown_path}' : lstat {shown_path}: no such file or directory"),
     )
+    .absent(path)
 }
 
 fn no_remote(url: &str) -> Error {

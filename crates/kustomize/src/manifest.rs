@@ -48,7 +48,13 @@ pub(crate) fn read_for(stream: &str, purpose: Purpose) -> Result<Vec<(Manifest, 
             YamlErrorKind::Duplicate | YamlErrorKind::Value => format!("yaml: line {}: {}", error.line, error.message),
             _ => format!("MalformedYAMLError: {}", error.go_text),
         };
-        Error::new(kind, message).malformed().at(&belay_tree::TreePath::root(), Some(error.line))
+        let told = Error::new(kind, message).malformed().at(&belay_tree::TreePath::root(), Some(error.line));
+        match stream.contains("{{") {
+            true => {
+                told.hint("'{{' looks like a template of Helm or another tool: render it first, this is read as YAML")
+            }
+            false => told,
+        }
     })?;
     let mut trees = None;
     let mut queue = VecDeque::with_capacity(documents.len());
@@ -90,7 +96,11 @@ fn take_apart(mut queue: VecDeque<(Value, usize, usize, MetaTexts)>) -> Result<V
         if is_empty(&value) {
             continue;
         }
-        check(&value).map_err(|error| error.at(&belay_tree::TreePath::root(), Some(line)))?;
+        check(&value).map_err(|error| {
+            error
+                .at(&belay_tree::TreePath::root(), Some(line))
+                .hint("what is listed under resources holds objects with apiVersion, kind and metadata.name")
+        })?;
         let kind = value.get("kind").map(text).unwrap_or_default();
         let is_list = kind.ends_with("List") && value.get("items").is_some();
         if !is_list {

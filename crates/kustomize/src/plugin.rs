@@ -7,8 +7,8 @@ use std::sync::Arc;
 use belay_object::Value;
 use belay_yaml::{Options, parse_value};
 
-use crate::accumulate::Target;
 use crate::decode::{Decode, Rules, decode, decode_struct};
+use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Config;
 use crate::fieldspec::{FieldSpec, merge_specs};
@@ -20,6 +20,8 @@ use crate::kustomization::{
 };
 use crate::resource::Resource;
 use crate::select::Matcher;
+use crate::suggest::nearest;
+use crate::target::Target;
 use crate::transform::Transformer;
 use crate::transform::fields::{Entries, Replicas};
 use crate::transform::image::Images;
@@ -29,20 +31,32 @@ use crate::transform::patch::{JsonPatch, Patches, StrategicMerge};
 use crate::transform::replacement::Replacements;
 use crate::transform::value_add::{self, ValueAdd};
 
-/// The transformers that a kustomization's fields stand for, in their order, each with its name.
-pub(crate) fn built_in_transformers(target: &Target<'_>, config: &Config) -> Result<Vec<(&'static str, Transformer)>> {
+/// A transformer that a field of a kustomization stands for.
+pub(crate) struct BuiltIn {
+    /// kustomize's name of it.
+    pub(crate) name: &'static str,
+    pub(crate) entry: Entry,
+    pub(crate) transformer: Transformer,
+}
+
+/// The transformers that a kustomization's fields stand for, in their order.
+pub(crate) fn built_in_transformers(target: &Target<'_>, config: &Config) -> Result<Vec<BuiltIn>> {
     let kustomization = target.kustomization();
     let (loader, schemas) = (target.loader(), target.schemas());
     let mut all = Vec::new();
+    let mut add = |entry, name, transformer| all.push(BuiltIn { name, entry, transformer });
     if let Some(paths) = kustomization.patches_strategic_merge.as_ref().filter(|paths| !paths.is_empty()) {
-        let merge = StrategicMerge::new(paths, "", loader, &schemas)
-            .map_err(|error| trouble(error, "PatchStrategicMergeTransformer", ""))?;
-        all.push(("PatchStrategicMergeTransformer", Transformer::StrategicMerge(merge)));
+        let entry = Entry::field("patchesStrategicMerge");
+        let name = "PatchStrategicMergeTransformer";
+        let merge =
+            StrategicMerge::new(paths, "", loader, &schemas).map_err(|error| trouble(error, entry, name, ""))?;
+        add(entry, name, Transformer::StrategicMerge(merge));
     }
-    for patch in &kustomization.patches {
-        let patches = Patches::new(patch, loader, &schemas)
-            .map_err(|error| trouble(error, "PatchTransformer", &shown_patch(patch)))?;
-        all.push(("PatchTransformer", Transformer::Patch(patches)));
+    for (i, patch) in kustomization.patches.iter().enumerate() {
+        let (entry, name) = (Entry::nth("patches", i), "PatchTransformer");
+        let patches =
+            Patches::new(patch, loader, &schemas).map_err(|error| trouble(error, entry, name, &shown_patch(patch)))?;
+        add(entry, name, Transformer::Patch(patches));
     }
     if !kustomization.namespace.is_empty() {
         let namespace = Namespace {
@@ -50,55 +64,59 @@ pub(crate) fn built_in_transformers(target: &Target<'_>, config: &Config) -> Res
             specs: config.namespace.clone(),
             ..Namespace::default()
         };
-        all.push(("NamespaceTransformer", Transformer::Namespace(namespace)));
+        add(Entry::field("namespace"), "NamespaceTransformer", Transformer::Namespace(namespace));
     }
     let affixes = [
-        ("PrefixTransformer", End::Prefix, &kustomization.name_prefix, &config.name_prefix),
-        ("SuffixTransformer", End::Suffix, &kustomization.name_suffix, &config.name_suffix),
+        ("namePrefix", "PrefixTransformer", End::Prefix, &kustomization.name_prefix, &config.name_prefix),
+        ("nameSuffix", "SuffixTransformer", End::Suffix, &kustomization.name_suffix, &config.name_suffix),
     ];
-    for (name, end, text, specs) in affixes {
+    for (field, name, end, text, specs) in affixes {
         if !text.is_empty() {
-            all.push((name, Transformer::Affix(Affix { end, text: text.clone(), specs: specs.clone() })));
+            let affix = Affix { end, text: text.clone(), specs: specs.clone() };
+            add(Entry::field(field), name, Transformer::Affix(affix));
         }
     }
-    for label in &kustomization.labels {
-        let entries = label.pairs.clone();
-        all.push(("LabelTransformer", Transformer::Entries(Entries { entries, specs: label_specs(label, config)? })));
+    for (i, label) in kustomization.labels.iter().enumerate() {
+        let entry = Entry::nth("labels", i);
+        let specs = label_specs(label, config).map_err(|error| error.in_entry(entry))?;
+        add(entry, "LabelTransformer", Transformer::Entries(Entries { entries: label.pairs.clone(), specs }));
     }
     let common_labels = kustomization.common_labels.clone().unwrap_or_default();
     if !kustomization.labels.is_empty() || !common_labels.is_empty() {
         let entries = Entries { entries: common_labels, specs: config.common_labels.clone() };
-        all.push(("LabelTransformer", Transformer::Entries(entries)));
+        add(Entry::field("commonLabels"), "LabelTransformer", Transformer::Entries(entries));
     }
     if !kustomization.common_annotations.is_empty() {
         let entries = kustomization.common_annotations.clone();
-        let specs = config.common_annotations.clone();
-        all.push(("AnnotationsTransformer", Transformer::Entries(Entries { entries, specs })));
+        let entries = Entries { entries, specs: config.common_annotations.clone() };
+        add(Entry::field("commonAnnotations"), "AnnotationsTransformer", Transformer::Entries(entries));
     }
-    for patch in kustomization.patches_json6902.iter().flatten() {
+    for (i, patch) in kustomization.patches_json6902.iter().flatten().enumerate() {
+        let (entry, name) = (Entry::nth("patchesJson6902", i), "PatchJson6902Transformer");
         let json = JsonPatch::new(patch.target.as_ref(), &patch.path, &patch.patch, loader)
-            .map_err(|error| trouble(error, "PatchJson6902Transformer", &shown_patch(patch)))?;
-        all.push(("PatchJson6902Transformer", Transformer::JsonPatch(json)));
+            .map_err(|error| trouble(error, entry, name, &shown_patch(patch)))?;
+        add(entry, name, Transformer::JsonPatch(json));
     }
-    for replica in &kustomization.replicas {
+    for (i, replica) in kustomization.replicas.iter().enumerate() {
         let replicas = Replicas { replica: replica.clone(), specs: config.replicas.clone() };
-        all.push(("ReplicaCountTransformer", Transformer::Replicas(replicas)));
+        add(Entry::nth("replicas", i), "ReplicaCountTransformer", Transformer::Replicas(replicas));
     }
     if !kustomization.images.is_empty() {
         let images = Images::new(kustomization.images.clone(), config.images.clone(), loader.options().compatibility)?;
-        all.push(("ImageTagTransformer", Transformer::Images(images)));
+        add(Entry::field("images"), "ImageTagTransformer", Transformer::Images(images));
     }
     if !kustomization.replacements.is_empty() {
-        let replacements = replacements(&kustomization.replacements, target)
-            .map_err(|error| trouble(error, "ReplacementTransformer", ""))?;
-        all.push(("ReplacementTransformer", Transformer::Replacements(replacements)));
+        let (entry, name) = (Entry::field("replacements"), "ReplacementTransformer");
+        let replacements =
+            replacements(&kustomization.replacements, target).map_err(|error| trouble(error, entry, name, ""))?;
+        add(entry, name, Transformer::Replacements(replacements));
     }
     Ok(all)
 }
 
 /// kustomize's text for an entry that cannot be used.
-fn trouble(error: Error, plugin: &str, config: &str) -> Error {
-    error.wrap(format_args!("trouble configuring builtin {plugin} with config: `\n{config}`"))
+fn trouble(error: Error, entry: Entry, plugin: &str, config: &str) -> Error {
+    error.in_entry(entry).wrap(format_args!("trouble configuring builtin {plugin} with config: `\n{config}`"))
 }
 
 /// A patch as the YAML that kustomize shows: only what is set.
@@ -151,22 +169,26 @@ fn label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>> {
 /// Replacements with those in files put in their place.
 fn replacements(entries: &[Replacement], target: &Target<'_>) -> Result<Replacements> {
     let mut all = Vec::new();
-    for entry in entries {
+    for (i, entry) in entries.iter().enumerate() {
+        let place = Entry::nth("replacements", i);
         if entry.path.is_empty() {
-            all.push(entry.clone());
+            all.push((place, entry.clone()));
             continue;
         }
         if entry.source.is_some() || entry.targets.as_ref().is_some_and(|targets| !targets.is_empty()) {
-            return Err(Error::kustomization("cannot specify both path and inline replacement"));
+            return Err(Error::kustomization("cannot specify both path and inline replacement").in_entry(place));
         }
-        let loaded = target.loader().load(&entry.path)?;
+        let loaded = target.loader().load(&entry.path).map_err(|error| error.in_entry(place))?;
         let failed = |why: String| Error::kustomization(why).at(&loaded.path, None);
         let value = parse_value(&loaded.text(), &Options::v2())
             .map_err(|error| failed(format!("error converting YAML to JSON: {}", error.go_text)))?;
         let unmarshal = |why: String| failed(format!("error unmarshaling JSON: while decoding JSON: {why}"));
         match &value {
-            Value::Array(_) => all.extend(decode::<Vec<Replacement>>(&value, Rules::Yaml).map_err(unmarshal)?),
-            Value::Object(_) => all.push(decode(&value, Rules::Yaml).map_err(unmarshal)?),
+            Value::Array(_) => {
+                let list = decode::<Vec<Replacement>>(&value, Rules::Yaml).map_err(unmarshal)?;
+                all.extend(list.into_iter().map(|replacement| (place, replacement)));
+            }
+            Value::Object(_) => all.push((place, decode(&value, Rules::Yaml).map_err(unmarshal)?)),
             other => {
                 return Err(failed(format!(
                     "unsupported replacement type encountered within replacement path: {}",
@@ -246,11 +268,11 @@ fn plugin_kind(config: &Resource) -> Result<String> {
     if gvk.group.is_empty() && gvk.version == "builtin" {
         return Ok(gvk.kind.to_string());
     }
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        format!("external plugins disabled; unable to load external plugin '{}'", gvk.kind),
-    )
-    .hint("exec, container and Go plug-ins are programs of the user; they are never run"))
+    let message = format!("external plugins disabled; unable to load external plugin '{}'", gvk.kind);
+    Err(at_origin(config, Error::new(ErrorKind::Unsupported, message)).hint(
+        "functions and plug-ins that are programs or containers are never run, with --enable-exec or \
+         --enable-alpha-plugins neither: use a built-in one (apiVersion: builtin), or commit what it makes",
+    ))
 }
 
 fn args<T: Decode>(config: &Resource) -> Result<T> {
@@ -260,7 +282,11 @@ fn args<T: Decode>(config: &Resource) -> Result<T> {
 }
 
 fn failed(config: &Resource, error: Error) -> Error {
-    let error = error.wrap(format_args!("plugin {} fails configuration", config.original_id()));
+    at_origin(config, error.wrap(format_args!("plugin {} fails configuration", config.original_id())))
+}
+
+/// Says where a configuration stands.
+fn at_origin(config: &Resource, error: Error) -> Error {
     match &config.origin {
         Some(origin) => error.at(&origin.path, (origin.line > 0).then_some(origin.line)),
         None => error,
@@ -268,11 +294,17 @@ fn failed(config: &Resource, error: Error) -> Error {
 }
 
 /// What is told of a name that is no plug-in, or one of the other sort.
-fn not_a(what: &str, config: &Resource, kind: &str, others: &[&str]) -> Error {
+fn not_a(what: &str, config: &Resource, kind: &str, [own, others]: [&[&'static str]; 2]) -> Error {
     if others.contains(&kind) {
-        return Error::kustomization(format!("plugin {} not a {what}", config.original_id()));
+        let message = format!("plugin {} not a {what}", config.original_id());
+        let other = if what == "generator" { "transformers" } else { "generators" };
+        return at_origin(config, Error::kustomization(message).hint(format!("list it under {other}")));
     }
-    Error::kustomization(format!("unable to load builtin {}", config.gvk()))
+    let error = at_origin(config, Error::kustomization(format!("unable to load builtin {}", config.gvk())));
+    match nearest(kind, own.iter().copied()) {
+        Some(meant) => error.hint(format!("did you mean '{meant}'?")),
+        None => error.hint(format!("built-in {what}s are {}", own.join(", "))),
+    }
 }
 
 const GENERATORS: [&str; 4] =
@@ -315,7 +347,7 @@ pub(crate) fn generator(config: &Resource, target: &Target<'_>) -> Result<Genera
             Generator::Helm(Box::new(chart), home)
         }
         "IAMPolicyGenerator" => Generator::IamPolicy(args(config)?),
-        other => return Err(not_a("generator", config, other, &TRANSFORMERS)),
+        other => return Err(not_a("generator", config, other, [&GENERATORS, &TRANSFORMERS])),
     })
 }
 
@@ -367,7 +399,7 @@ decode_struct!(PatchText, "builtins.Plugin", "Plugin", { patch: "patch", patches
 pub(crate) fn transformer(config: &Resource, target: &Target<'_>) -> Result<Transformer> {
     let kind = plugin_kind(config)?;
     if !TRANSFORMERS.contains(&kind.as_str()) {
-        return Err(not_a("transformer", config, &kind, &GENERATORS));
+        return Err(not_a("transformer", config, &kind, [&TRANSFORMERS, &GENERATORS]));
     }
     let args_ = match kind.as_str() {
         "ValueAddTransformer" => return value_add(config, target).map_err(|error| failed(config, error)),

@@ -30,8 +30,10 @@ impl Pattern {
         if pattern::is_literal(pattern) {
             return Ok(Pattern::Text(pattern.into()));
         }
-        let regex = pattern::compile(&format!("^(?:{pattern})$"))
-            .ok_or_else(|| Error::transform(format!("error parsing regexp: `^(?:{pattern})$`")))?;
+        let regex = pattern::compile(&format!("^(?:{pattern})$")).ok_or_else(|| {
+            Error::transform(format!("error parsing regexp: `^(?:{pattern})$`"))
+                .hint("what a target names are regular expressions of the whole text: web-.* for all that begin so")
+        })?;
         Ok(Pattern::Regex(Box::new(regex)))
     }
     fn matches(&self, found: &str) -> bool {
@@ -61,7 +63,11 @@ pub(crate) struct Matcher {
 
 impl Matcher {
     pub(crate) fn new(selector: &Selector) -> Result<Matcher> {
-        let labels = |text: &str| LabelSelector::parse(text).map_err(|e| Error::transform(e.to_string()));
+        let labels = |text: &str| {
+            LabelSelector::parse(text).map_err(|e| {
+                Error::transform(e.to_string()).hint("selectors are written so: app=web,tier!=db,env in (a,b)")
+            })
+        };
         Ok(Matcher {
             group: Pattern::new(&selector.group)?,
             version: Pattern::new(&selector.version)?,

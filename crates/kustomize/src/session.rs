@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use belay_tree::TreePath;
 
-use crate::accumulate::Target;
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::growth::Growth;
 use crate::load::Loader;
@@ -15,6 +15,7 @@ use crate::manifest::{self, Manifest};
 use crate::options::BuildOptions;
 use crate::schema::Schemas;
 use crate::set::Resources;
+use crate::target::Target;
 use crate::transform::patch::in_file;
 
 /// What holds for a whole build.
@@ -63,6 +64,10 @@ impl<'a> Session<'a> {
 
     /// Sets the schema that a kustomization asks for, if none is set yet.
     pub(crate) fn set_schema(&self, target: &Target<'_>, is_root: bool) -> Result<()> {
+        self.read_schema(target, is_root).map_err(|error| target.blame(Entry::field("openapi"), error))
+    }
+
+    fn read_schema(&self, target: &Target<'_>, is_root: bool) -> Result<()> {
         let openapi = &target.kustomization().openapi;
         let custom = openapi.get("path").map(|path| target.loader().load(path)).transpose()?;
         if self.schema_is_set.get() && !is_root {
@@ -80,7 +85,10 @@ impl<'a> Session<'a> {
             }
             (None, Some("v1.21.2")) => self.schema_is_set.set(true),
             (None, None | Some("")) => {}
-            (None, Some(_)) => return Err(Error::kustomization("the specified OpenAPI version is not built in")),
+            (None, Some(_)) => {
+                return Err(Error::kustomization("the specified OpenAPI version is not built in")
+                    .hint("only v1.21.2 is; a document of your own goes under openapi.path"));
+            }
         }
         Ok(())
     }

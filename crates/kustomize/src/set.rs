@@ -6,6 +6,7 @@ use std::ops::Index;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::resource::Resource;
+use crate::suggest::nearest;
 
 /// Resources in order.
 ///
@@ -86,7 +87,9 @@ impl Resources {
                 error = error.at(&origin.path, (origin.line > 0).then_some(origin.line));
             }
             if let Some(first) = &self.list[i].origin {
-                error = error.hint(format!("the first one stands in {}, line {}", first.path, first.line));
+                error = error
+                    .hint_at("the first one stands in", &first.path, (first.line > 0).then_some(first.line))
+                    .hint("drop one of them, or give it another name or namespace");
             }
             return Err(error);
         }
@@ -120,10 +123,41 @@ impl Resources {
         (0..self.list.len()).for_each(|i| self.renamed(i));
     }
 
+    /// What somebody may have meant who named a resource that there is not.
+    pub(crate) fn similar(&self, id: &Id) -> String {
+        let of_kind = || self.list.iter().filter(|resource| resource.kind() == *id.gvk.kind);
+        let names: Vec<String> = of_kind().map(|resource| resource.name().into_owned()).collect();
+        match nearest(&id.name, names.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean the {} {name}?", id.gvk.kind),
+            None if names.is_empty() => format!("there is no {} here at all", id.gvk.kind),
+            None => format!("of kind {} there is {}", id.gvk.kind, few(&names)),
+        }
+    }
+
+    /// Says which resource a mistake was found in.
+    pub(crate) fn blame(&self, i: usize, error: Error) -> Error {
+        let resource = &self.list[i];
+        let named = format!("the object is {} {}", resource.kind(), resource.name());
+        match &resource.origin {
+            Some(origin) => {
+                error.hint_at(format!("{named} of"), &origin.path, (origin.line > 0).then_some(origin.line))
+            }
+            None => error.hint(named),
+        }
+    }
+
     /// Whether the resource at a position is alone with its id.
     pub(crate) fn is_alone(&self, i: usize) -> bool {
         let id = self.list[i].id();
         self.with_current(&id).all(|other| other == i)
+    }
+}
+
+/// Some of many names.
+fn few(names: &[String]) -> String {
+    match names {
+        [a, b, c, _, ..] => format!("{a}, {b}, {c} and {} more", names.len() - 3),
+        names => names.join(", "),
     }
 }
 

@@ -165,7 +165,7 @@ fn build_error(error: &belay_kustomize::Error, tree: &dyn Tree, generated: Optio
     };
     for hint in error.hints() {
         message.push_str("; ");
-        message.push_str(hint);
+        message.push_str(&hint);
     }
     Error::new(kind, message)
 }

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::{Accumulated, Target};
+use super::Accumulated;
+use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{self, absorb};
 use crate::growth::measure;
@@ -11,6 +12,7 @@ use crate::manifest;
 use crate::metadata::Trace;
 use crate::plugin;
 use crate::resource::Resource;
+use crate::target::Target;
 
 impl Target<'_> {
     pub(super) fn run_generators(&mut self, into: &mut Accumulated) -> Result<()> {
@@ -26,34 +28,41 @@ impl Target<'_> {
         }
         let charts = self.complete_charts()?;
         let external = self
-            .external(&self.kustomization.generators.clone(), "configuring external generator")
+            .external("generators", &self.kustomization.generators.clone(), "configuring external generator")
             .map_err(|error| error.wrap("loading generator plugins"))?;
         let generators: Vec<(plugin::Generator, Option<Rc<Trace>>)> = external
             .iter()
             .map(|config| self.external_generator(config))
             .collect::<Result<_>>()
-            .map_err(|error| error.wrap("failed to load generator").wrap("loading generator plugins"))?;
+            .map_err(|error| error.wrap("failed to load generator").wrap("loading generator plugins"))
+            .map_err(|error| self.blame(Entry::field("generators"), error))?;
         let built_in = |kind: &str| self.trace.as_ref().map(|trace| Rc::new(trace.built_in(&self.file_name, kind)));
-        let here = |error: Error| error.at(&self.file, None);
 
         let trace = built_in("ConfigMapGenerator");
-        for args in &config_maps {
-            let made = generate::config_map(args, &self.loader, &origin).map_err(here)?;
-            self.absorb(into, vec![made], trace.clone(), &format!("ConfigMapGenerator {}", args.name))?;
+        for (i, args) in config_maps.iter().enumerate() {
+            let what = format!("ConfigMapGenerator {}", args.name);
+            generate::config_map(args, &self.loader, &origin)
+                .and_then(|made| self.absorb(into, vec![made], trace.clone(), &what))
+                .map_err(|error| self.blame(Entry::nth("configMapGenerator", i), error))?;
         }
         let trace = built_in("SecretGenerator");
-        for args in &secrets {
-            let made = generate::secret(args, &self.loader, &origin).map_err(here)?;
-            self.absorb(into, vec![made], trace.clone(), &format!("SecretGenerator {}", args.common.name))?;
+        for (i, args) in secrets.iter().enumerate() {
+            let what = format!("SecretGenerator {}", args.common.name);
+            generate::secret(args, &self.loader, &origin)
+                .and_then(|made| self.absorb(into, vec![made], trace.clone(), &what))
+                .map_err(|error| self.blame(Entry::nth("secretGenerator", i), error))?;
         }
         let trace = built_in("HelmChartInflationGenerator");
-        for (chart, home) in &charts {
-            let made = self.inflate(chart, home).map_err(here)?;
-            self.absorb(into, made, trace.clone(), &format!("HelmChartInflationGenerator {}", chart.name))?;
+        for (i, (chart, home)) in charts.iter().enumerate() {
+            let what = format!("HelmChartInflationGenerator {}", chart.name);
+            self.inflate(chart, home)
+                .and_then(|made| self.absorb(into, made, trace.clone(), &what))
+                .map_err(|error| self.blame(Entry::nth("helmCharts", i), error))?;
         }
         for (generator, trace) in generators {
-            let made = generator.generate(self).map_err(here)?;
-            self.absorb(into, made, trace, "external generator")?;
+            let made = generator.generate(self);
+            made.and_then(|made| self.absorb(into, made, trace, "external generator"))
+                .map_err(|error| self.blame(Entry::field("generators"), error))?;
         }
         Ok(())
     }
@@ -72,7 +81,7 @@ impl Target<'_> {
             resource.provenance.origin = resource.provenance.origin.take().or_else(|| trace.clone());
         }
         absorb(&mut into.resources, made)
-            .map_err(|error| error.wrap(format_args!("merging from generator {generator}")).at(&self.file, None))?;
+            .map_err(|error| error.wrap(format_args!("merging from generator {generator}")))?;
         self.session.check_objects(&into.resources)
     }
 
@@ -88,14 +97,14 @@ impl Target<'_> {
         }
         charts
             .into_iter()
-            .map(|mut chart| {
+            .enumerate()
+            .map(|(i, mut chart)| {
                 let config = helm::config_yaml(&chart);
                 self.complete_chart(&mut chart, &globals).map(|home| (chart, home)).map_err(|error| {
-                    error
-                        .wrap(format_args!(
-                            "trouble configuring builtin HelmChartInflationGenerator with config: `\n{config}`"
-                        ))
-                        .at(&self.file, None)
+                    let error = error.wrap(format_args!(
+                        "trouble configuring builtin HelmChartInflationGenerator with config: `\n{config}`"
+                    ));
+                    self.blame(Entry::nth("helmCharts", i), error)
                 })
             })
             .collect()
@@ -103,7 +112,7 @@ impl Target<'_> {
 
     pub(crate) fn complete_chart(&self, chart: &mut helm::HelmChart, globals: &helm::HelmGlobals) -> Result<String> {
         if self.loader.options().helm.is_none() {
-            return Err(Error::new(ErrorKind::Unsupported, "must specify --enable-helm"));
+            return Err(no_helm());
         }
         let home = helm::complete(chart, globals)?;
         for file in &chart.additional_values_files {
@@ -115,7 +124,7 @@ impl Target<'_> {
     /// Renders a chart through the caller.
     pub(crate) fn inflate(&self, chart: &helm::HelmChart, home: &str) -> Result<Vec<Resource>> {
         let Some(renderer) = &self.loader.options().helm else {
-            return Err(Error::new(ErrorKind::Unsupported, "must specify --enable-helm"));
+            return Err(no_helm());
         };
         let mut values_files = vec![chart.values_file.clone()];
         values_files.extend(chart.additional_values_files.iter().cloned());
@@ -145,4 +154,10 @@ impl Target<'_> {
         let generator = plugin::generator(config, self)?;
         Ok((generator, self.plugin_trace(config)))
     }
+}
+
+fn no_helm() -> Error {
+    Error::new(ErrorKind::Unsupported, "must specify --enable-helm").hint(
+        "Helm charts are not rendered here: write what `helm template` gives to a file and list it under resources",
+    )
 }

@@ -10,6 +10,7 @@ use crate::growth::Growth;
 use crate::kustomization::Replica;
 use crate::scalar::is_null;
 use crate::set::Resources;
+use crate::suggest::nearest;
 
 /// Sets entries of the maps that field specs lead to.
 pub(crate) struct Entries {
@@ -38,7 +39,8 @@ impl Entries {
             for spec in &self.specs {
                 let resource = &resources[i];
                 if spec.holds_for(resource.value()) && spec.may_reach(resource.value(), Create::Map) {
-                    spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Map, &mut set)?;
+                    spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Map, &mut set)
+                        .map_err(|error| resources.blame(i, error))?;
                 }
             }
         }
@@ -59,21 +61,29 @@ impl Replicas {
         for spec in &self.specs {
             for i in resources.with_any(name, |id| *id.name == **name && id.gvk.is_selected_by(&spec.gvk)) {
                 found = true;
-                spec.visit(resources.get_mut(i).value_mut(), Create::Scalar, &mut |place| match place {
+                let set = &mut |place: &mut Value| match place {
                     Value::Object(_) | Value::Array(_) => Err(wrong_kind("ScalarNode", place)),
                     _ => {
                         *place = Value::Int(*count);
                         Ok(())
                     }
-                })?;
+                };
+                spec.visit(resources.get_mut(i).value_mut(), Create::Scalar, set)
+                    .map_err(|error| resources.blame(i, error))?;
             }
         }
         if !found {
             let kinds: Vec<String> = self.specs.iter().map(|spec| spec.gvk.to_string()).collect();
-            return Err(Error::transform(format!(
+            let error = Error::transform(format!(
                 "resource with name {name} does not match a config with the following GVK [{}]",
                 kinds.join(" ")
-            )));
+            ));
+            let scaled = resources.iter().filter(|r| self.specs.iter().any(|spec| spec.holds_for(r.value())));
+            let names: Vec<String> = scaled.map(|resource| resource.name().into_owned()).collect();
+            return Err(match nearest(name, names.iter().map(String::as_str)) {
+                Some(meant) => error.hint(format!("did you mean '{meant}'?")),
+                None => error.hint("the name is that in the manifest, before prefixes, of a kind that has replicas"),
+            });
         }
         Ok(())
     }

@@ -69,7 +69,8 @@ impl Images {
                 each_image(resources[i].value(), &mut |found| match found {
                     Found::Image(image) => wanted += usize::from(entry.matches(&text(image))),
                     Found::NullList => has_null = true,
-                })?;
+                })
+                .map_err(|error| resources.blame(i, error))?;
                 let by_spec: Vec<&FieldSpec> = self
                     .specs
                     .iter()
@@ -83,7 +84,8 @@ impl Images {
                 for spec in by_spec {
                     if wanted > 0 || has_null || !is_container_path(&spec.path) {
                         let set = &mut |place: &mut Value| entry.set(place);
-                        spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Never, set)?;
+                        spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Never, set)
+                            .map_err(|error| resources.blame(i, error))?;
                     }
                 }
             }

@@ -52,7 +52,8 @@ impl Affix {
                 let value = resources[i].value();
                 if spec.holds_for(value) && spec.may_reach(value, Create::Scalar) {
                     let set = &mut |place: &mut Value| self.set(place);
-                    spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Scalar, set)?;
+                    spec.visit_unchecked(resources.get_mut(i).value_mut(), Create::Scalar, set)
+                        .map_err(|error| resources.blame(i, error))?;
                 }
             }
             resources.renamed(i);

@@ -58,7 +58,8 @@ impl Namespace {
             }
             resource.store_previous();
             let (gvk, cluster) = (resource.gvk(), resource.is_cluster_scoped());
-            self.apply(resource.value_mut(), &gvk, cluster)?;
+            let applied = self.apply(resource.value_mut(), &gvk, cluster);
+            applied.map_err(|error| resources.blame(i, error))?;
             resources.renamed(i);
             changed.push(i);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use belay_object::Value;
 use belay_tree::TreePath;
 
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::growth::{Growth, measure};
 use crate::id::Id;
@@ -67,12 +68,16 @@ impl Patches {
         let inline = patch.patch.trim();
         let mut file = None;
         let (text, source) = match (inline.is_empty(), patch.path.is_empty()) {
-            (true, true) => return Err(Error::kustomization("must specify one of patch and path in\n")),
+            (true, true) => {
+                return Err(Error::kustomization("must specify one of patch and path in\n")
+                    .hint("name a file under path, or write the patch itself under patch"));
+            }
             (false, false) => {
                 return Err(Error::kustomization(format!(
                     "patch and path can't be set at the same time\npatch: {inline}\npath: {}\n",
                     patch.path
-                )));
+                ))
+                .hint("keep one of the two"));
             }
             (false, true) => (inline.to_owned(), format!("[patch: {}]", quoted(inline))),
             (true, false) => {
@@ -97,6 +102,15 @@ impl Patches {
                 let mut error = Error::kustomization(format!("unable to parse SM or JSON patch from {source}"))
                     .hint(format!("as a strategic merge patch: {}", merge.message()))
                     .hint(format!("as a JSON patch: {json}"));
+                if text.trim_start().starts_with('[') {
+                    error =
+                        error.hint("what begins with [ is read as JSON, keys in quotes; begin with '- ' to write YAML");
+                } else if !merge.is_malformed() {
+                    error = error.hint(
+                        "a strategic merge patch needs apiVersion, kind and metadata.name, beside a target too; a JSON \
+                         patch is a list of operations",
+                    );
+                }
                 if let Some(file) = &file {
                     error = error.at(file, merge.location().and_then(|at| at.line));
                 }
@@ -131,12 +145,14 @@ impl Patches {
             },
             (Body::Json(operations), _) if operations.is_empty() => Ok(()),
             (Body::Json(_), None) => {
-                Err(Error::transform(format!("must specify a target for JSON patch {}", self.source)))
+                Err(Error::transform(format!("must specify a target for JSON patch {}", self.source))
+                    .hint("say what it is for: target: {kind: Deployment, name: web}"))
             }
             (Body::Json(operations), Some(target)) => {
                 for i in target.select(resources) {
                     resources.get_mut(i).store_previous();
-                    apply_json(resources, i, operations, schemas, growth).map_err(|error| self.place(error, 1))?;
+                    apply_json(resources, i, operations, schemas, growth)
+                        .map_err(|error| resources.blame(i, self.place(error, 1)))?;
                 }
                 Ok(())
             }
@@ -153,11 +169,13 @@ impl Patches {
         for patch in patches {
             let i = resources.one_with_any(&patch.id).map_err(|error| {
                 let id = quoted(&patch.id.to_string());
-                self.place(error.wrap(format_args!("no resource matches strategic merge patch {id}")), patch.line)
+                let error = error.wrap(format_args!("no resource matches strategic merge patch {id}"));
+                self.place(error.hint(resources.similar(&patch.id)), patch.line)
             })?;
             growth.spend(patch.weight)?;
             let value = (*patch.value).clone();
-            merge(resources, i, value, self.options, schemas).map_err(|error| self.place(error, patch.line))?;
+            merge(resources, i, value, self.options, schemas)
+                .map_err(|error| resources.blame(i, self.place(error, patch.line)))?;
         }
         Ok(())
     }
@@ -201,7 +219,7 @@ fn merge_selected(
             Some(version) => value.set(&["apiVersion"], version.clone()),
             None => drop(value.remove(&["apiVersion"])),
         }
-        merge(resources, i, value, options, schemas)?;
+        merge(resources, i, value, options, schemas).map_err(|error| resources.blame(i, error))?;
         if !resources[i].is_empty() && !resources.is_alone(i) {
             return Err(Error::resource(format!(
                 "may not add resource with an already registered id: {}",
@@ -221,7 +239,11 @@ fn merge(resources: &mut Resources, i: usize, patch: Value, options: PatchOption
         resource.store_previous();
     }
     let target = resource.take_value();
-    let merged = strategic_merge(target, patch, schemas)?;
+    let merged = strategic_merge(target, patch, schemas).inspect_err(|_| {
+        // The error is told with the object's name.
+        resource.set_kind(&kind);
+        resource.set_name(&name);
+    })?;
     resource.put_value(merged.unwrap_or_default());
     if resource.is_empty() {
         return Ok(());
@@ -253,7 +275,11 @@ fn apply_json(
     if has_blank(&value) {
         settle(&mut value);
     }
-    json_patch::apply(&mut value, operations, growth)?;
+    if let Err(error) = json_patch::apply(&mut value, operations, growth) {
+        // The error is told with the object's name.
+        resource.put_value(value);
+        return Err(error);
+    }
     if !matches!(value, Value::Object(_)) {
         return Err(Error::transform("json: cannot unmarshal array into Go value of type map[string]interface {}"));
     }
@@ -265,7 +291,7 @@ fn apply_json(
 
 /// `patchesStrategicMerge`: each a file or an inline text, for the resource that it names.
 pub(crate) struct StrategicMerge {
-    patches: Vec<(MergePatch, Option<TreePath>)>,
+    patches: Vec<(MergePatch, Option<TreePath>, Entry)>,
 }
 
 impl StrategicMerge {
@@ -279,18 +305,20 @@ impl StrategicMerge {
             return Err(Error::kustomization("empty file path and empty patch content"));
         }
         let mut patches = Vec::new();
-        for path in paths {
+        for (i, path) in paths.iter().enumerate() {
+            let entry = Entry::nth("patchesStrategicMerge", i);
             if let Ok(found) = MergePatch::read_all(path, schemas) {
-                patches.extend(found.into_iter().map(|patch| (patch, None)));
+                patches.extend(found.into_iter().map(|patch| (patch, None, entry)));
                 continue;
             }
-            let loaded = loader.load(path)?;
-            let found =
-                MergePatch::read_all(&loaded.text(), schemas).map_err(|error| in_file(error, path, &loaded.path))?;
-            patches.extend(found.into_iter().map(|patch| (patch, Some(loaded.path.clone()))));
+            let loaded = loader.load(path).map_err(|error| error.in_entry(entry))?;
+            let found = MergePatch::read_all(&loaded.text(), schemas)
+                .map_err(|error| in_file(error, path, &loaded.path).in_entry(entry))?;
+            patches.extend(found.into_iter().map(|patch| (patch, Some(loaded.path.clone()), entry)));
         }
         if !inline.is_empty() {
-            patches.extend(MergePatch::read_all(inline, schemas)?.into_iter().map(|patch| (patch, None)));
+            let entry = Entry::field("patchesStrategicMerge");
+            patches.extend(MergePatch::read_all(inline, schemas)?.into_iter().map(|patch| (patch, None, entry)));
         }
         if patches.is_empty() {
             return Err(Error::kustomization(format!(
@@ -302,12 +330,13 @@ impl StrategicMerge {
     }
 
     pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas, growth: &Growth) -> Result<()> {
-        for (patch, file) in &self.patches {
+        for (patch, file, entry) in &self.patches {
             let place = |error: Error| match file {
-                Some(file) => error.at(file, Some(patch.line)),
-                None => error,
+                Some(file) => error.in_entry(*entry).at(file, Some(patch.line)),
+                None => error.in_entry(*entry),
             };
-            let i = resources.one_with_any(&patch.id).map_err(place)?;
+            let i =
+                resources.one_with_any(&patch.id).map_err(|error| place(error.hint(resources.similar(&patch.id))))?;
             growth.spend(patch.weight)?;
             merge_selected(resources, &[i], patch, PatchOptions::default(), schemas).map_err(place)?;
             resources.retain(|resource| !resource.is_empty());
@@ -326,7 +355,8 @@ pub(crate) fn in_file(error: Error, path: &str, file: &TreePath) -> Error {
             false => error.message().to_owned(),
         },
     )
-    .at(file, line);
+    .at(file, line)
+    .hints_of(&error);
     if error.is_malformed() {
         placed = placed.malformed();
     }
@@ -342,7 +372,8 @@ pub(crate) struct JsonPatch {
 impl JsonPatch {
     pub(crate) fn new(target: Option<&Selector>, path: &str, inline: &str, loader: &Loader<'_>) -> Result<JsonPatch> {
         let Some(target) = target.filter(|target| !target.name.is_empty()) else {
-            return Err(Error::kustomization("must specify the target name"));
+            return Err(Error::kustomization("must specify the target name")
+                .hint("say what it is for: target: {version: v1, kind: Service, name: web}"));
         };
         let text = match (path.is_empty(), inline.is_empty()) {
             (true, true) => return Err(Error::kustomization("empty file path and empty jsonOp")),
@@ -366,7 +397,7 @@ impl JsonPatch {
 
     pub(crate) fn run(&self, resources: &mut Resources, schemas: &Schemas, growth: &Growth) -> Result<()> {
         for i in self.target.select(resources) {
-            apply_json(resources, i, &self.operations, schemas, growth)?;
+            apply_json(resources, i, &self.operations, schemas, growth).map_err(|error| resources.blame(i, error))?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use belay_object::Value;
 
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::growth::Growth;
 use crate::id::Id;
@@ -16,28 +17,30 @@ use crate::structured::replace_in_text;
 const DEFAULT_PATH: &str = "metadata.name";
 
 /// Replacements in order.
-pub(crate) struct Replacements(pub(crate) Vec<Replacement>);
+pub(crate) struct Replacements(pub(crate) Vec<(Entry, Replacement)>);
 
 impl Replacements {
     pub(crate) fn run(&self, resources: &mut Resources, growth: &Growth) -> Result<()> {
-        for replacement in &self.0 {
-            let has_source = replacement.source.is_some() || replacement.source_value.is_some();
-            let Some(targets) = replacement.targets.as_ref().filter(|_| has_source) else {
-                return Err(Error::transform("replacements must specify a source and at least one target"));
-            };
-            let value = match (&replacement.source, &replacement.source_value) {
-                (Some(_), Some(_)) => {
-                    return Err(Error::transform("value and resource selectors are mutually exclusive"));
-                }
-                (Some(source), None) => source_value(resources, source)?,
-                (None, value) => Value::from(value.as_deref().unwrap_or_default()),
-            };
-            for target in targets.iter().flatten() {
-                put(resources, target, &value, growth)?;
-            }
+        for (entry, replacement) in &self.0 {
+            run_one(replacement, resources, growth).map_err(|error| error.in_entry(*entry))?;
         }
         Ok(())
     }
+}
+
+fn run_one(replacement: &Replacement, resources: &mut Resources, growth: &Growth) -> Result<()> {
+    let has_source = replacement.source.is_some() || replacement.source_value.is_some();
+    let Some(targets) = replacement.targets.as_ref().filter(|_| has_source) else {
+        return Err(Error::transform("replacements must specify a source and at least one target"));
+    };
+    let value = match (&replacement.source, &replacement.source_value) {
+        (Some(_), Some(_)) => {
+            return Err(Error::transform("value and resource selectors are mutually exclusive"));
+        }
+        (Some(source), None) => source_value(resources, source)?,
+        (None, value) => Value::from(value.as_deref().unwrap_or_default()),
+    };
+    targets.iter().flatten().try_for_each(|target| put(resources, target, &value, growth))
 }
 
 /// All ids of a resource: what it is called, then what it was called.
@@ -76,15 +79,20 @@ fn source_value(resources: &Resources, source: &SourceSelector) -> Result<Value>
     let i = match (matches.pop(), matches.is_empty()) {
         (Some(i), true) => i,
         (Some(_), false) => {
-            return Err(Error::transform(format!("multiple matches for selector {}", shown(source))));
+            let error = Error::transform(format!("multiple matches for selector {}", shown(source)));
+            return Err(error.hint("say more of it: group, version, kind, name and namespace"));
         }
-        (None, _) => return Err(Error::transform(format!("nothing selected by {}", shown(source)))),
+        (None, _) => {
+            let error = Error::transform(format!("nothing selected by {}", shown(source)));
+            return Err(error.hint(resources.similar(&wanted)));
+        }
     };
     let path = if source.field_path.is_empty() { DEFAULT_PATH } else { &source.field_path };
     let found = lookup(resources[i].value(), &split(path))
         .map_err(|error| error.wrap("error looking up replacement source"))?
         .filter(|found| !is_empty(found))
-        .ok_or_else(|| Error::transform(format!("fieldPath `{path}` is missing for replacement source {wanted}")))?;
+        .ok_or_else(|| Error::transform(format!("fieldPath `{path}` is missing for replacement source {wanted}")))
+        .map_err(|error| resources.blame(i, error))?;
     refined(found, source.options.as_ref())
 }
 
@@ -117,7 +125,7 @@ fn put(resources: &mut Resources, target: &TargetSelector, value: &Value, growth
             && !rejects.iter().any(|reject| reject.has_id() && ids(resource).any(|id| reject.matches_id(&id)))
             && ids(resource).any(|id| matcher.matches_id(&id));
         if selected {
-            put_into(resources.get_mut(i), target, value, growth)?;
+            put_into(resources.get_mut(i), target, value, growth).map_err(|error| resources.blame(i, error))?;
             resources.renamed(i);
         }
     }
@@ -132,7 +140,6 @@ fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value, gro
     };
     let default = [DEFAULT_PATH.to_owned()];
     let paths = if target.field_paths.is_empty() { &default[..] } else { &target.field_paths };
-    let origin = resource.origin.clone();
     for path in paths {
         let parts = split(path);
         growth.put(value, parts.len())?;
@@ -154,10 +161,7 @@ fn put_into(resource: &mut Resource, target: &TargetSelector, value: &Value, gro
             (None, Ok(0)) => Err(Error::transform(not_found())),
             (None, Ok(_)) => Ok(()),
         };
-        result.map_err(|error| match &origin {
-            Some(origin) => error.at(&origin.path, (origin.line > 0).then_some(origin.line)),
-            None => error,
-        })?;
+        result?;
     }
     Ok(())
 }

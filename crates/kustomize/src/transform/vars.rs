@@ -110,7 +110,14 @@ pub(crate) fn resolve(
     let mut values = BTreeMap::new();
     for (name, var) in &vars.0 {
         let i = holders.get(name.as_str()).ok_or_else(|| {
-            Error::transform(format!("var '{}' cannot be mapped to a field in the set of known resources", shown(var)))
+            let message = format!("var '{}' cannot be mapped to a field in the set of known resources", shown(var));
+            let target = Id {
+                gvk: Gvk::new("", "", &var.target.kind),
+                name: var.target.name.as_str().into(),
+                namespace: "".into(),
+                cluster: false,
+            };
+            Error::transform(message).hint(resources.similar(&target))
         })?;
         let value = field_value(resources[*i].value(), field_path(var)).cloned().ok_or_else(|| {
             Error::transform(format!("field specified in var '{}' not found in corresponding resource", shown(var)))
