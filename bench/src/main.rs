@@ -8,6 +8,7 @@ mod apply;
 mod fanout;
 mod flux;
 mod kustomize;
+mod measure;
 mod objects;
 mod process;
 mod start;
@@ -47,6 +48,12 @@ enum Bench {
 }
 
 fn main() -> ExitCode {
+    let called: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = called.split_first()
+        && first == measure::CALL
+    {
+        return measure::run_one(rest);
+    }
     let arguments = Arguments::parse();
     // One provider for all TLS in the process; a second call would be an error, and there is none.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use belay_kustomize::{BuildOptions, Built, Compatibility, LoadRestrictor, Reorder, build};
+use belay_kustomize::{BuildOptions, Built, Compatibility, HelmRenderer, HelmRequest, LoadRestrictor, Reorder, build};
 use belay_object::Object;
 use belay_tree::{DirTree, Limits, TreePath};
 use clap::{Args, Subcommand, ValueEnum};
@@ -35,7 +36,7 @@ pub struct BuildArgs {
     /// Label every object with app.kubernetes.io/managed-by
     #[arg(long)]
     enable_managedby_label: bool,
-    /// Taken for compatibility: a kustomization with Helm charts is refused
+    /// Taken for compatibility: Helm charts are not rendered yet
     #[arg(long, hide = true)]
     enable_helm: bool,
     /// Taken for compatibility
@@ -85,6 +86,18 @@ pub fn run(command: &KustomizeCommand) -> ExitCode {
     }
 }
 
+/// Says that charts are not rendered yet, where they were asked for.
+struct NoCharts;
+impl HelmRenderer for NoCharts {
+    fn render(&self, request: &HelmRequest<'_>) -> Result<String, String> {
+        Err(format!(
+            "the chart {} cannot be rendered: this version renders no Helm charts yet, with --enable-helm neither; write \
+             what `helm template` gives to a file and list it under resources",
+            request.chart.name
+        ))
+    }
+}
+
 fn built(args: &BuildArgs) -> Result<Built, String> {
     let options = BuildOptions {
         reorder: match args.reorder {
@@ -101,6 +114,7 @@ fn built(args: &BuildArgs) -> Result<Built, String> {
             Follow::Next => Compatibility::Next,
         },
         managed_by_label: args.enable_managedby_label,
+        helm: args.enable_helm.then(|| -> Arc<dyn HelmRenderer> { Arc::new(NoCharts) }),
         tree_is_host: true,
         ..BuildOptions::default()
     };

@@ -99,7 +99,7 @@ fn take_apart(mut queue: VecDeque<(Value, usize, usize, MetaTexts)>) -> Result<V
         check(&value).map_err(|error| {
             error
                 .at(&belay_tree::TreePath::root(), Some(line))
-                .hint("what is listed under resources holds objects with apiVersion, kind and metadata.name")
+                .hint("each object needs apiVersion, kind and metadata.name")
         })?;
         let kind = value.get("kind").map(text).unwrap_or_default();
         let is_list = kind.ends_with("List") && value.get("items").is_some();

@@ -134,6 +134,8 @@ impl<'a> Target<'a> {
             None => error.at(&self.file, line()),
             Some((true, None)) => error.in_line(line()),
             Some((true, Some(_))) => error,
+            // A kustomization that the caller made stands in no file.
+            Some((false, _)) if self.content.is_none() => error,
             Some((false, _)) => error.hint_at(format!("listed under {} of", entry.field), &self.file, line()),
         }
     }

@@ -349,7 +349,7 @@ async fn duplicate_objects() {
     let well = Well::new().await;
     let again = map("a", "two");
     let message = "app/z.yaml:1: merging resources from './z.yaml': may not add resource with an already registered id: \
-                   ConfigMap.v1.[noGrp]/a.apps; the first one stands in app/a.yaml, line 1";
+                   ConfigMap.v1.[noGrp]/a.apps; the first one stands in app/a.yaml:1; drop one of them, or give it another name or namespace";
     well.refuses(&[("app/z.yaml", Some(&again))], "BuildFailed", message, &[("app/z.yaml", None)]).await;
 }
 
@@ -358,7 +358,7 @@ async fn an_object_without_a_name() {
     let well = Well::new().await;
     let bad = "apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: apps}\n";
     let message = "app/z.yaml:1: accumulating resources from './z.yaml': missing metadata.name in object \
-                   {{v1 ConfigMap} {{ apps} map[] map[]}}";
+                   {{v1 ConfigMap} {{ apps} map[] map[]}}; each object needs apiVersion, kind and metadata.name";
     well.refuses(&[("app/z.yaml", Some(bad))], "BuildFailed", message, &[("app/z.yaml", None)]).await;
 }
 
