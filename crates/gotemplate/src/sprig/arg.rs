@@ -1,6 +1,7 @@
 //! Arguments as Rust's types. The executor has checked them against the signature, so each of
 //! these gives what is there; for what cannot be, the zero value.
 
+use crate::context::Context;
 use crate::error::Error;
 use crate::value::{Map, Str, Type, Value};
 
@@ -67,4 +68,22 @@ pub(super) fn nil_dereference() -> Error {
 /// A number of items or bytes that is to be made; Go's own panic where it is negative.
 pub(super) fn length(n: i64) -> Result<usize> {
     usize::try_from(n).map_err(|_| Error::new("runtime error: makeslice: len out of range"))
+}
+
+/// Asks for the bytes of a value before it is made: none is larger than all that may be written.
+pub(super) fn reserve(ctx: &mut Context, bytes: usize) -> Result<()> {
+    let most = ctx.limits().output_bytes;
+    if bytes > most {
+        return Err(Error::limit(format!("a value of {bytes} bytes is larger than the limit of {most}")));
+    }
+    ctx.charge(bytes)
+}
+
+/// Asks for `by` more bytes of a value that grows as it is made, to `total`.
+pub(super) fn grow(ctx: &mut Context, by: usize, total: usize) -> Result<()> {
+    let most = ctx.limits().output_bytes;
+    if total > most {
+        return Err(Error::limit(format!("a value is larger than the limit of {most} bytes")));
+    }
+    ctx.charge(by)
 }

@@ -75,23 +75,20 @@ pub(super) fn parse_int(s: &str) -> Option<i64> {
     if negative { (number <= 1 << 63).then(|| (number as i64).wrapping_neg()) } else { i64::try_from(number).ok() }
 }
 
-/// Whether underscores stand between digits only, or after the prefix of a base.
-fn underscores_separate(digits: &str) -> bool {
-    if !digits.contains('_') {
-        return true;
-    }
-    let prefixed = ["0x", "0b", "0o"].iter().any(|prefix| digits.starts_with(prefix));
-    // A bare leading 0 counts as a prefix, too; without one, underscores are no part of a number
-    // in base 10 either but between digits.
-    let body = if prefixed { &digits[2..] } else { digits };
+/// Whether underscores stand between digits only, or after the prefix of a base, which counts as a
+/// digit. `number` is without its sign, in small letters.
+fn underscores_separate(number: &str) -> bool {
+    let prefixed = ["0x", "0b", "0o"].iter().any(|prefix| number.starts_with(prefix));
+    let (body, is_hex) = if prefixed { (&number[2..], number.starts_with("0x")) } else { (number, false) };
     let mut before = if prefixed { b'0' } else { b'^' };
     for b in body.bytes() {
-        match b {
-            b'_' if before == b'0' => before = b'_',
+        before = match b {
+            b'_' if before == b'0' => b'_',
             b'_' => return false,
-            _ if b.is_ascii_hexdigit() => before = b'0',
-            _ => return false,
-        }
+            _ if b.is_ascii_digit() || is_hex && b.is_ascii_hexdigit() => b'0',
+            _ if before == b'_' => return false,
+            _ => b'!',
+        };
     }
     before != b'_'
 }
@@ -107,6 +104,10 @@ pub(super) fn parse_float(s: &str) -> Option<f64> {
         "nan" => return (unsigned.len() == lower.len()).then_some(f64::NAN),
         _ => {}
     }
+    if unsigned.contains('_') && !underscores_separate(unsigned) {
+        return None;
+    }
+    let unsigned = unsigned.replace('_', "");
     if let Some(hex) = unsigned.strip_prefix("0x") {
         return hex_float(hex).map(|f| sign * f);
     }
@@ -118,8 +119,7 @@ pub(super) fn parse_float(s: &str) -> Option<f64> {
 /// `1.8p3`: hexadecimal digits, and an exponent of 2 that must be there. Digits beyond 52 bits are
 /// cut, not rounded.
 fn hex_float(s: &str) -> Option<f64> {
-    let plain = s.replace('_', "");
-    let (mantissa, exponent) = plain.split_once('p')?;
+    let (mantissa, exponent) = s.split_once('p')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut exponent: i64 = exponent.parse().ok()?;
     if whole.len() + fraction.len() == 0 {

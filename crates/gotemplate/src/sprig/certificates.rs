@@ -160,6 +160,3 @@ fn build_custom(cert: &[u8], key: &[u8]) -> Result {
     Key::from_pem(&key).map_err(|error| Error::new(format!("error parsing private key: {error}")))?;
     Ok(Value::object(Certificate { cert, key }))
 }
-
-#[cfg(test)]
-mod tests;

@@ -167,7 +167,7 @@ fn decrypt(password: &[u8], text: &[u8]) -> Result {
     }
     let bytes = decode_base64(text).map_err(Error::new)?;
     let Some((mut before, blocks)) = bytes.split_first_chunk::<BLOCK>() else {
-        let capacity = bytes.len();
+        let capacity = text.len() / 4 * 3;
         return Err(Error::new(format!("runtime error: slice bounds out of range [:16] with capacity {capacity}")));
     };
     if blocks.len() % BLOCK != 0 {

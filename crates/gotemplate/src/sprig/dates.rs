@@ -50,7 +50,7 @@ pub(super) fn register(f: &mut Functions) {
     }));
     f.add(Function::new("duration", &[Any], |_, a| {
         let seconds = match arg::any(a, 0) {
-            Value::Str(s) => leading_int(&s.to_string_lossy(), 10),
+            Value::Str(s) => leading_int(&s.to_string_lossy()),
             Value::Int64(seconds) => *seconds,
             _ => 0,
         };

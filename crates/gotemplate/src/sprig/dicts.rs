@@ -60,7 +60,10 @@ pub(super) fn register(f: &mut Functions) {
         f.add(Function::variadic(name, &[Dict], Dict, move |ctx, a| merge_all(ctx, a, overwrite, must)));
     }
     for name in ["deepCopy", "mustDeepCopy"] {
-        f.add(Function::new(name, &[Any], |ctx, a| deep_copy(ctx, arg::any(a, 0), 0)));
+        f.add(Function::new(name, &[Any], |ctx, a| match arg::any(a, 0) {
+            Value::Nil => Err(Error::new("reflect: call of reflect.Value.Type on zero Value")),
+            value => deep_copy(ctx, value, 0),
+        }));
     }
 }
 
@@ -122,13 +125,13 @@ fn deep_copy(ctx: &mut Context, value: &Value, depth: usize) -> Result {
     }
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
-            ctx.charge(list.len().saturating_mul(size_of::<Value>()))?;
+            arg::reserve(ctx, list.len().saturating_mul(size_of::<Value>()))?;
             let items: Result<Vec<Value>> = list.iter().map(|item| deep_copy(ctx, item, depth + 1)).collect();
             List::of(list.type_of(), items?).into()
         }
         Value::Map(map) if !map.is_nil() => {
             let entries = map.entries();
-            ctx.charge(entries.len().saturating_mul(size_of::<(Str, Value)>()))?;
+            arg::reserve(ctx, entries.len().saturating_mul(size_of::<(Str, Value)>()))?;
             let copied = entries.into_iter().map(|(key, value)| Ok((key, deep_copy(ctx, &value, depth + 1)?)));
             Map::from_entries(map.type_of(), copied.collect::<Result<Vec<_>>>()?).into()
         }

@@ -27,6 +27,3 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("mustFromJson", &[Text], move |_, a| read(a)));
     f.add(Function::new("fromJson", &[Text], move |_, a| Ok(read(a).unwrap_or_default())));
 }
-
-#[cfg(test)]
-mod tests;

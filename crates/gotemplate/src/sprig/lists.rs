@@ -2,7 +2,7 @@
 
 use super::arg::{self, Result};
 use super::cast::to_int64;
-use super::logic::is_empty;
+use super::logic::{is_empty, is_equal};
 use super::numbers::whole;
 use crate::context::Context;
 use crate::error::Error;
@@ -107,8 +107,12 @@ fn part(items: Vec<Value>, of: impl Fn(&[Value]) -> &[Value]) -> Result {
 }
 
 fn is_in(ctx: &mut Context, items: &[Value], item: &Value) -> Result<bool> {
-    ctx.step(u32::try_from(items.len() / 16).unwrap_or(u32::MAX))?;
-    Ok(items.iter().any(|other| other.deep_equal(item)))
+    for other in items {
+        if is_equal(ctx, other, item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn without(ctx: &mut Context, args: &[Value]) -> Result {

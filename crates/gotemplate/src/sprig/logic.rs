@@ -1,6 +1,7 @@
 //! Defaults, conditions and types.
 
-use super::arg;
+use super::arg::{self, Result};
+use crate::context::Context;
 use crate::error::Error;
 use crate::function::{Function, Functions, Param};
 use crate::value::{Kind, Value};
@@ -31,7 +32,7 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("kindIs", &[Text, Any], |_, a| {
         Ok((arg::any(a, 1).kind().name().as_bytes() == arg::str(a, 0)).into())
     }));
-    f.add(Function::new("deepEqual", &[Any, Any], |_, a| Ok(arg::any(a, 0).deep_equal(arg::any(a, 1)).into())));
+    f.add(Function::new("deepEqual", &[Any, Any], |ctx, a| Ok(is_equal(ctx, arg::any(a, 0), arg::any(a, 1))?.into())));
     // What would tell of the machine says nothing.
     f.add(Function::new("env", &[Text], |_, _| Ok(Value::str(""))));
     f.add(Function::new("expandenv", &[Text], |_, a| Ok(without_variables(arg::str(a, 0)).into())));
@@ -46,6 +47,41 @@ fn is_type(args: &[Value]) -> bool {
 pub(super) fn is_empty(value: &Value) -> bool {
     value.kind() != Kind::Struct && !value.truth()
 }
+
+/// [`Value::deep_equal`], each pair that is looked at a step: what values share with themselves is
+/// compared as often as it is there.
+pub(super) fn is_equal(ctx: &mut Context, a: &Value, b: &Value) -> Result<bool> {
+    let mut open = vec![(a.clone(), b.clone())];
+    while let Some((a, b)) = open.pop() {
+        ctx.step(1)?;
+        match (&a, &b) {
+            (Value::List(a), Value::List(b)) => {
+                if a.type_of().name != b.type_of().name || a.is_nil() != b.is_nil() || a.len() != b.len() {
+                    return Ok(false);
+                }
+                open.extend(a.iter().cloned().zip(b.iter().cloned()));
+            }
+            (Value::Map(a), Value::Map(b)) if a.is_same(b) => {}
+            (Value::Map(a), Value::Map(b)) => {
+                if a.type_of().name != b.type_of().name || a.is_nil() != b.is_nil() || a.keys() != b.keys() {
+                    return Ok(false);
+                }
+                let values = a.entries().into_iter().zip(b.entries());
+                open.extend(values.map(|((_, a), (_, b))| (a, b)));
+            }
+            _ if !a.deep_equal(&b) => return Ok(false),
+            _ => {}
+        }
+        // A value that holds itself would go on until the steps are used up.
+        if open.len() > MAX_OPEN {
+            return Err(Error::limit(format!("values of more than {MAX_OPEN} items are compared")));
+        }
+    }
+    Ok(true)
+}
+
+/// Pairs that wait to be compared, 64 bytes each.
+const MAX_OPEN: usize = 1 << 20;
 
 /// Go's `os.Expand` where each variable is empty.
 fn without_variables(s: &[u8]) -> Vec<u8> {

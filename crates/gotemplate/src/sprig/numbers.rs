@@ -17,7 +17,7 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("int", &[Any], |_, a| Ok(Value::Int(to_int64(arg::any(a, 0))))));
     f.add(Function::new("int64", &[Any], |_, a| Ok(Value::Int64(to_int64(arg::any(a, 0))))));
     f.add(Function::new("float64", &[Any], |_, a| Ok(Value::Float(to_float64(arg::any(a, 0))))));
-    f.add(Function::new("atoi", &[Text], |_, a| Ok(Value::Int(leading_int(&arg::text(a, 0), 10)))));
+    f.add(Function::new("atoi", &[Text], |_, a| Ok(Value::Int(leading_int(&arg::text(a, 0))))));
     f.add(Function::new("toDecimal", &[Any], |_, a| {
         let text = String::from_utf8_lossy(&fmt::sprint(&a[..1.min(a.len())])).into_owned();
         Ok(Value::Int64(i64::from_str_radix(&text, 8).unwrap_or(0)))
@@ -32,16 +32,28 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("untilStep", &[Int, Int, Int], |ctx, a| {
         until_step(ctx, arg::int(a, 0), arg::int(a, 1), arg::int(a, 2))
     }));
-    f.add(Function::variadic("seq", &[], Int, |ctx, a| sequence(ctx, a)));
+    f.add(Function::variadic("seq", &[], Int, sequence));
 }
 
-/// Go's `strconv.Atoi` where the error is dropped: what is too large is the limit.
-pub(super) fn leading_int(text: &str, base: u32) -> i64 {
-    i64::from_str_radix(text, base).unwrap_or_else(|error| match error.kind() {
-        std::num::IntErrorKind::PosOverflow => i64::MAX,
-        std::num::IntErrorKind::NegOverflow => i64::MIN,
-        _ => 0,
-    })
+/// Go's `strconv.ParseInt(text, 10, 64)` where the error is dropped: what is too large is the
+/// limit, what is no number 0. What follows the digit with which 64 bits are exceeded is not read.
+pub(super) fn leading_int(text: &str) -> i64 {
+    let negative = text.starts_with('-');
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let limit = if negative { i64::MIN } else { i64::MAX };
+    let mut number = 0u64;
+    for digit in digits.chars().map(|c| c.to_digit(10)) {
+        let Some(digit) = digit else { return 0 };
+        match number.checked_mul(10).and_then(|n| n.checked_add(digit.into())) {
+            Some(next) => number = next,
+            None => return limit,
+        }
+    }
+    match i64::try_from(number) {
+        Ok(number) if negative => -number,
+        Ok(number) => number,
+        Err(_) => limit,
+    }
 }
 
 fn integers(f: &mut Functions) {
@@ -180,7 +192,7 @@ fn numbers(
     item_bytes: usize,
 ) -> Result<impl Iterator<Item = i64>> {
     let count = count(start, stop, step);
-    ctx.charge(usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(item_bytes))?;
+    arg::reserve(ctx, usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(item_bytes))?;
     Ok((0..count as i64).map(move |i| start.wrapping_add(i.wrapping_mul(step))))
 }
 

@@ -10,7 +10,8 @@ use crate::value::Value;
 use Param::{Int, String as Text};
 
 pub(super) fn register(f: &mut Functions) {
-    let texts: [(&str, fn(u8) -> bool); 4] = [
+    type IsUsed = fn(u8) -> bool;
+    let texts: [(&str, IsUsed); 4] = [
         ("randAlphaNum", |b| b.is_ascii_alphanumeric()),
         ("randAlpha", |b| b.is_ascii_alphabetic()),
         ("randNumeric", |b| b.is_ascii_digit()),
@@ -21,7 +22,7 @@ pub(super) fn register(f: &mut Functions) {
         f.add(Function::new(name, &[Int], move |ctx, a| {
             // A negative count gives nothing.
             let count = usize::try_from(arg::int(a, 0)).unwrap_or(0);
-            ctx.charge(count)?;
+            arg::reserve(ctx, count)?;
             let mut out = Vec::with_capacity(count);
             for _ in 0..count {
                 out.push(alphabet[below(ctx, alphabet.len() as u64)? as usize]);
@@ -32,7 +33,7 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("randBytes", &[Int], |ctx, a| {
         let count = arg::length(arg::int(a, 0))?;
         // The bytes, and their text of 4/3 the size.
-        ctx.charge(count.saturating_mul(3))?;
+        arg::reserve(ctx, count.saturating_mul(3))?;
         let mut bytes = vec![0; count];
         ctx.random(&mut bytes)?;
         Ok(encode_base64(&bytes).into())

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::arg::{self, Result};
+use super::strings::PART_BYTES;
 use super::unicode;
 use crate::context::Context;
 use crate::error::Error;
@@ -20,18 +21,18 @@ use Param::{Int, String as Text};
 
 pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("regexMatch", &[Text, Text], |_, a| {
-        Ok(Value::Bool(compile(arg::str(a, 0)).is_ok_and(|r| r.is_match(arg::str(a, 1)))))
+        Ok(Value::Bool(compile(arg::str(a, 0)).is_ok_and(|r| r.regex.is_match(arg::str(a, 1)))))
     }));
     f.add(Function::new("mustRegexMatch", &[Text, Text], |_, a| {
-        Ok(Value::Bool(compile(arg::str(a, 0)).map_err(Error::new)?.is_match(arg::str(a, 1))))
+        Ok(Value::Bool(compile(arg::str(a, 0)).map_err(Error::new)?.regex.is_match(arg::str(a, 1))))
     }));
     both(f, "regexFind", &[Text, Text], |_, regex, a| {
         let s = arg::str(a, 1);
-        Ok(regex.find(s).map_or(Value::str(""), |m| Value::str(m.as_bytes())))
+        Ok(regex.regex.find(s).map_or(Value::str(""), |m| Value::str(m.as_bytes())))
     });
     both(f, "regexFindAll", &[Text, Text, Int], |ctx, regex, a| {
         let s = arg::str(a, 1);
-        let found = find_all(ctx, regex, s, arg::int(a, 2))?;
+        let found = find_all(ctx, &regex.regex, s, arg::int(a, 2))?;
         if found.is_empty() {
             return Ok(List::nil(Type::STRINGS).into());
         }
@@ -39,14 +40,14 @@ pub(super) fn register(f: &mut Functions) {
     });
     both(f, "regexReplaceAll", &[Text, Text, Text], |ctx, regex, a| {
         let template = arg::str(a, 2);
-        replace_all(ctx, regex, arg::str(a, 1), |out, captures| expand(out, template, regex, captures))
+        replace_all(ctx, &regex.regex, arg::str(a, 1), |out, captures| expand(out, template, &regex.names, captures))
     });
     both(f, "regexReplaceAllLiteral", &[Text, Text, Text], |ctx, regex, a| {
         let literal = arg::str(a, 2);
-        replace_all(ctx, regex, arg::str(a, 1), |out, _| out.extend_from_slice(literal))
+        replace_all(ctx, &regex.regex, arg::str(a, 1), |out, _| out.extend_from_slice(literal))
     });
     both(f, "regexSplit", &[Text, Text, Int], |ctx, regex, a| {
-        split(ctx, regex, arg::str(a, 0).is_empty(), arg::str(a, 1), arg::int(a, 2))
+        split(ctx, &regex.regex, arg::str(a, 0).is_empty(), arg::str(a, 1), arg::int(a, 2))
     });
     f.add(Function::new("regexQuoteMeta", &[Text], |_, a| {
         let mut out = Vec::new();
@@ -65,7 +66,7 @@ fn both(
     f: &mut Functions,
     name: &str,
     params: &'static [Param],
-    body: impl Fn(&mut Context, &Regex, &[Value]) -> Result + Send + Sync + Clone + 'static,
+    body: impl Fn(&mut Context, &Compiled, &[Value]) -> Result + Send + Sync + Clone + 'static,
 ) {
     let must = body.clone();
     let must_name = format!("mustR{}", &name[1..]);
@@ -87,15 +88,23 @@ fn both(
 /// How many compiled expressions a thread keeps: templates use few, and use them in loops.
 const KEPT: usize = 128;
 
+/// An expression. Its groups' names are kept beside it: Go's may begin with digits and be there
+/// more than once.
+struct Compiled {
+    regex: Regex,
+    names: Vec<(usize, String)>,
+}
+
 /// Compiles an expression; the error is Go's text.
-fn compile(pattern: &[u8]) -> std::result::Result<Rc<Regex>, String> {
+fn compile(pattern: &[u8]) -> std::result::Result<Rc<Compiled>, String> {
     thread_local! {
-        static COMPILED: RefCell<HashMap<Vec<u8>, Rc<Regex>>> = RefCell::default();
+        static COMPILED: RefCell<HashMap<Vec<u8>, Rc<Compiled>>> = RefCell::default();
     }
     if let Some(regex) = COMPILED.with_borrow(|kept| kept.get(pattern).cloned()) {
         return Ok(regex);
     }
-    let translated = translate::translate(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
+    let (translated, names) =
+        translate::translate(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
     let regex = RegexBuilder::new(&translated).build().map_err(|error| {
         let what = match error {
             regex::Error::CompiledTooBig(_) => "expression too large",
@@ -103,7 +112,7 @@ fn compile(pattern: &[u8]) -> std::result::Result<Rc<Regex>, String> {
         };
         format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(pattern))
     })?;
-    let regex = Rc::new(regex);
+    let regex = Rc::new(Compiled { regex, names });
     COMPILED.with_borrow_mut(|kept| {
         if kept.len() >= KEPT {
             kept.clear();
@@ -112,6 +121,9 @@ fn compile(pattern: &[u8]) -> std::result::Result<Rc<Regex>, String> {
     });
     Ok(regex)
 }
+
+/// What a match takes: its place, the value and the text of its own that is made of it.
+const FOUND_BYTES: usize = size_of::<(usize, usize)>() + PART_BYTES;
 
 /// The matches, at most `most` unless that is negative; empty ones that touch the one before are
 /// none.
@@ -125,8 +137,8 @@ fn find_all(ctx: &mut Context, regex: &Regex, s: &[u8], most: i64) -> Result<Vec
         at = if end == at { at + rune_width(s, at) } else { end };
         end_before = Some(end);
         if accepted {
-            ctx.charge(size_of::<(usize, usize)>() + size_of::<Value>())?;
             found.push((start, end));
+            arg::grow(ctx, FOUND_BYTES, found.len().saturating_mul(FOUND_BYTES))?;
         }
     }
     Ok(found)
@@ -146,7 +158,7 @@ fn replace_all(ctx: &mut Context, regex: &Regex, s: &[u8], replace: impl Fn(&mut
         if m.end() > from || m.start() == 0 {
             let before = out.len();
             replace(&mut out, &captures);
-            ctx.charge(out.len() - before)?;
+            arg::grow(ctx, out.len() - before, out.len())?;
         }
         from = m.end();
         at = if m.end() > at { m.end() } else { at + rune_width(s, at) };
@@ -156,7 +168,7 @@ fn replace_all(ctx: &mut Context, regex: &Regex, s: &[u8], replace: impl Fn(&mut
 }
 
 /// Appends a template: `$1`, `${1}`, `$name`, `$$`; what names nothing is empty.
-fn expand(out: &mut Vec<u8>, template: &[u8], regex: &Regex, captures: &Captures<'_>) {
+fn expand(out: &mut Vec<u8>, template: &[u8], names: &[(usize, String)], captures: &Captures<'_>) {
     let mut rest = template;
     while let Some(at) = memchr::memchr(b'$', rest) {
         out.extend_from_slice(&rest[..at]);
@@ -173,11 +185,8 @@ fn expand(out: &mut Vec<u8>, template: &[u8], regex: &Regex, captures: &Captures
         };
         let group = match number(name) {
             Some(number) => captures.get(number),
-            // Of groups of the same name, the last that took part.
-            None => {
-                let named = |n: &Option<&str>| n.is_some_and(|n| n.as_bytes() == name);
-                regex.capture_names().enumerate().filter(|(_, n)| named(n)).find_map(|(i, _)| captures.get(i))
-            }
+            // Of groups of the same name, the first that took part.
+            None => names.iter().filter(|(_, n)| n.as_bytes() == name).find_map(|(i, _)| captures.get(*i)),
         };
         if let Some(group) = group {
             out.extend_from_slice(group.as_bytes());

@@ -3,7 +3,7 @@
 mod replace;
 mod words;
 
-pub(super) use replace::{find, replace_all, split_n};
+pub(super) use replace::{PART_BYTES, find, replace_all, split};
 pub(super) use words::register as register_words;
 
 use super::arg::{self, Result};
@@ -33,7 +33,7 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("repeat", &[Int, Text], |ctx, a| {
         let (count, s) = (arg::int(a, 0), arg::str(a, 1));
         let count = usize::try_from(count).map_err(|_| Error::new("strings: negative Repeat count"))?;
-        ctx.charge(s.len().saturating_mul(count))?;
+        arg::reserve(ctx, s.len().saturating_mul(count))?;
         Ok(s.repeat(count).into())
     }));
     f.add(Function::new("substr", &[Int, Int, Text], |_, a| {
@@ -71,12 +71,14 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("toStrings", &[Any], |_, a| Ok(strings_of(arg::any(a, 0)).into())));
     f.add(Function::new("join", &[Text, Any], |ctx, a| join(ctx, arg::str(a, 0), arg::any(a, 1))));
     f.add(Function::new("sortAlpha", &[Any], |_, a| Ok(sort_alpha(arg::any(a, 0)).into())));
-    f.add(Function::new("split", &[Text, Text], |_, a| Ok(numbered(split_n(arg::str(a, 1), arg::str(a, 0), -1)))));
-    f.add(Function::new("splitn", &[Text, Int, Text], |_, a| {
-        Ok(numbered(split_n(arg::str(a, 2), arg::str(a, 0), arg::int(a, 1))))
+    f.add(Function::new("split", &[Text, Text], |ctx, a| {
+        Ok(numbered(split(ctx, arg::str(a, 1), arg::str(a, 0), -1)?))
     }));
-    f.add(Function::new("splitList", &[Text, Text], |_, a| {
-        Ok(List::strings(split_n(arg::str(a, 1), arg::str(a, 0), -1)).into())
+    f.add(Function::new("splitn", &[Text, Int, Text], |ctx, a| {
+        Ok(numbered(split(ctx, arg::str(a, 2), arg::str(a, 0), arg::int(a, 1))?))
+    }));
+    f.add(Function::new("splitList", &[Text, Text], |ctx, a| {
+        Ok(List::strings(split(ctx, arg::str(a, 1), arg::str(a, 0), -1)?).into())
     }));
 }
 
@@ -117,7 +119,7 @@ fn indent(ctx: &mut crate::Context, lead: &str, spaces: i64, s: &[u8]) -> Result
     let spaces = usize::try_from(spaces).map_err(|_| Error::new("strings: negative Repeat count"))?;
     let lines = memchr::memchr_iter(b'\n', s).count() + 1;
     let size = spaces.saturating_mul(lines).saturating_add(s.len() + lead.len());
-    ctx.charge(size)?;
+    arg::reserve(ctx, size)?;
     let mut out = Vec::with_capacity(size);
     out.extend_from_slice(lead.as_bytes());
     for (i, line) in s.split(|b| *b == b'\n').enumerate() {
@@ -158,7 +160,7 @@ fn join(ctx: &mut crate::Context, separator: &[u8], value: &Value) -> Result {
     let strings = strings_of(value);
     let parts: Vec<&[u8]> = strings.iter().map(|s| s.as_str().map_or(&[][..], |s| s)).collect();
     let text: usize = parts.iter().map(|p| p.len()).sum();
-    ctx.charge(text.saturating_add(separator.len().saturating_mul(parts.len())))?;
+    arg::reserve(ctx, text.saturating_add(separator.len().saturating_mul(parts.len())))?;
     Ok(parts.join(separator).into())
 }
 

@@ -84,14 +84,16 @@ fn decode(base: &Base, s: &[u8]) -> Result<Vec<u8>, String> {
                     digits += 1;
                 }
                 Some((at, b'=')) => {
-                    if (base.bytes)(digits).is_none() {
+                    // Base32 knows padding only in the last group.
+                    let is_last = base.group != 8 || s.len() - at - 1 < base.group;
+                    if (base.bytes)(digits).is_none() || !is_last {
                         return Err(corrupt(at));
                     }
                     // The rest of the group is padding, and then there is nothing.
                     for _ in digits + 1..base.group {
                         match input.next() {
                             Some((_, b'=')) => {}
-                            Some((at, _)) => return Err(corrupt(at)),
+                            Some((at, _)) => return Err(corrupt(at - 1)),
                             None => return Err(corrupt(s.len())),
                         }
                     }

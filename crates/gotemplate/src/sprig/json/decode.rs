@@ -32,10 +32,18 @@ impl Decoder<'_> {
         }
     }
 
-    /// What is said of the next byte.
+    /// What is said of the next byte between values and within texts.
     fn unexpected(&self, context: &str) -> String {
+        match self.peek() {
+            None => "unexpected end of JSON input".to_owned(),
+            Some(_) => self.unexpected_within(context),
+        }
+    }
+
+    /// The same within a literal, number or escape, where Go takes the end for a space.
+    fn unexpected_within(&self, context: &str) -> String {
         let shown = match self.peek() {
-            None => return "unexpected end of JSON input".to_owned(),
+            None => "' '".to_owned(),
             Some(b'\'') => r"'\''".to_owned(),
             Some(b'"') => "'\"'".to_owned(),
             Some(b) => {
@@ -120,7 +128,9 @@ impl Decoder<'_> {
     fn literal(&mut self, word: &str, value: Value) -> Result<Value> {
         for expected in word.bytes() {
             if self.peek() != Some(expected) {
-                return Err(self.unexpected(&format!("in literal {word} (expecting '{}')", char::from(expected))));
+                return Err(
+                    self.unexpected_within(&format!("in literal {word} (expecting '{}')", char::from(expected)))
+                );
             }
             self.at += 1;
         }
@@ -129,7 +139,7 @@ impl Decoder<'_> {
 
     fn digits(&mut self, context: &str) -> Result<()> {
         if !self.peek().is_some_and(|b| b.is_ascii_digit()) {
-            return Err(self.unexpected(context));
+            return Err(self.unexpected_within(context));
         }
         while self.peek().is_some_and(|b| b.is_ascii_digit()) {
             self.at += 1;
@@ -203,7 +213,7 @@ impl Decoder<'_> {
                 self.at += 1;
                 return self.code_point();
             }
-            _ => return Err(self.unexpected("in string escape code")),
+            _ => return Err(self.unexpected_within("in string escape code")),
         };
         self.at += 1;
         Ok(simple)
@@ -213,7 +223,7 @@ impl Decoder<'_> {
         let mut code = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|b| char::from(b).to_digit(16));
-            code = code << 4 | digit.ok_or_else(|| self.unexpected("in \\u hexadecimal character escape"))?;
+            code = code << 4 | digit.ok_or_else(|| self.unexpected_within("in \\u hexadecimal character escape"))?;
             self.at += 1;
         }
         Ok(code)

@@ -16,6 +16,10 @@ pub enum Style {
     Raw,
 }
 
+/// The longest text that is written. What a value shares with itself is written as often as it is
+/// there, so that a small one can become as large as one likes.
+const MAX_BYTES: usize = 256 << 20;
+
 /// Writes a value as JSON. Fails for what JSON cannot hold, with Go's text, and for values nested
 /// too deep, as one that holds itself is.
 pub fn encode(value: &Value, style: Style) -> Result<Vec<u8>, Error> {
@@ -33,6 +37,9 @@ impl Encoder {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             return Err(Error::limit(format!("value is nested deeper than {MAX_DEPTH} levels")));
+        }
+        if self.out.len() > MAX_BYTES {
+            return Err(Error::limit(format!("JSON is longer than {MAX_BYTES} bytes")));
         }
         match value {
             Value::Nil => self.text("null"),

@@ -48,10 +48,14 @@ struct Translator {
     /// How often the repetitions within the last atom and within the group multiply.
     atom_repeats: u64,
     group_repeats: u64,
+    /// How many groups capture, and the names of those that have one.
+    captures: usize,
+    names: Vec<(usize, String)>,
 }
 
-/// Translates an expression. The error is Go's, without its prefix.
-pub(super) fn translate(pattern: &[u8]) -> Result<String> {
+/// Translates an expression and gives the numbers of its groups that have names. The error is
+/// Go's, without its prefix.
+pub(super) fn translate(pattern: &[u8]) -> Result<(String, Vec<(usize, String)>)> {
     let text = std::str::from_utf8(pattern)
         .map_err(|e| error("invalid UTF-8", &String::from_utf8_lossy(&pattern[e.valid_up_to()..])))?;
     let mut translator = Translator {
@@ -61,6 +65,8 @@ pub(super) fn translate(pattern: &[u8]) -> Result<String> {
         atom: false,
         atom_repeats: 1,
         group_repeats: 1,
+        captures: 0,
+        names: Vec::new(),
     };
     let mut rest = text;
     let mut last_repeat = "";
@@ -69,6 +75,7 @@ pub(super) fn translate(pattern: &[u8]) -> Result<String> {
         rest = match c {
             '(' if rest.starts_with("(?") => translator.flags_or_group(rest)?,
             '(' => {
+                translator.captures += 1;
                 translator.open("(");
                 &rest[1..]
             }
@@ -115,7 +122,10 @@ pub(super) fn translate(pattern: &[u8]) -> Result<String> {
         };
         last_repeat = repeat;
     }
-    if translator.groups.is_empty() { Ok(translator.out) } else { Err(error("missing closing )", text)) }
+    if !translator.groups.is_empty() {
+        return Err(error("missing closing )", text));
+    }
+    Ok((translator.out, translator.names))
 }
 
 impl Translator {
@@ -189,12 +199,12 @@ impl Translator {
         if let Some(named) = named {
             let (name, after) = named.split_once('>').ok_or_else(|| error("invalid named capture", s))?;
             let is_name = !name.is_empty() && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
-            // `regex` wants another first character, and every name once.
-            let taken = self.out.contains(&format!("(?P<{name}>"));
-            if !is_name || taken || name.starts_with(|c: char| c.is_ascii_digit()) {
+            if !is_name {
                 return Err(error("invalid named capture", &s[..s.len() - after.len()]));
             }
-            self.open(&format!("(?P<{name}>"));
+            self.captures += 1;
+            self.names.push((self.captures, name.to_owned()));
+            self.open("(");
             return Ok(after);
         }
         let (mut flags, mut on, mut seen) = (self.flags, true, false);

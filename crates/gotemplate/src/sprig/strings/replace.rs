@@ -1,17 +1,29 @@
 //! Go's `strings.Index`, `strings.SplitN` and `strings.Replace`.
 
-use super::super::arg::Result;
+use super::super::arg::{self, Result};
 use super::super::unicode;
 use crate::context::Context;
+use crate::value::Value;
 
 /// Where `needle` begins in `s`.
 pub(in super::super) fn find(s: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(s, needle)
 }
 
+/// What a part takes at least: the value, and a text of its own.
+pub(in super::super) const PART_BYTES: usize = size_of::<Value>() + 32;
+
+/// [`split_n`], its parts asked for first.
+pub(in super::super) fn split<'a>(ctx: &mut Context, s: &'a [u8], separator: &[u8], n: i64) -> Result<Vec<&'a [u8]>> {
+    let most = usize::try_from(n).unwrap_or(usize::MAX);
+    let count = if separator.is_empty() { s.len() } else { memchr::memmem::find_iter(s, separator).count() + 1 };
+    arg::reserve(ctx, count.min(most).saturating_mul(PART_BYTES))?;
+    Ok(split_n(s, separator, n))
+}
+
 /// At most `n` parts between the separators, the last being what is left; all where `n` is
 /// negative, none where it is 0. An empty separator splits after each rune.
-pub(in super::super) fn split_n<'a>(s: &'a [u8], separator: &[u8], n: i64) -> Vec<&'a [u8]> {
+fn split_n<'a>(s: &'a [u8], separator: &[u8], n: i64) -> Vec<&'a [u8]> {
     let most = match n {
         0 => return Vec::new(),
         n if n < 0 => usize::MAX,
@@ -47,7 +59,7 @@ pub(in super::super) fn replace_all(ctx: &mut Context, s: &[u8], old: &[u8], new
     }
     let count = if old.is_empty() { s.len() + 1 } else { memchr::memmem::find_iter(s, old).count() };
     if new.len() > old.len() {
-        ctx.charge((new.len() - old.len()).saturating_mul(count))?;
+        arg::reserve(ctx, s.len().saturating_add((new.len() - old.len()).saturating_mul(count)))?;
     }
     let mut out = Vec::with_capacity(s.len());
     if old.is_empty() {

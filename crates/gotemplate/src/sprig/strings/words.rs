@@ -131,7 +131,7 @@ fn wrap(ctx: &mut Context, s: &[u8], width: i64, new_line: &[u8], cut: bool) -> 
     let new_line = if new_line.is_empty() { b"\n" } else { new_line };
     let width = usize::try_from(width).unwrap_or(1).max(1);
     // A line has a byte at least, and each is followed by one separator.
-    ctx.charge(s.len().saturating_add(new_line.len().saturating_mul(s.len() / width)))?;
+    arg::reserve(ctx, s.len().saturating_add(new_line.len().saturating_mul(s.len() / width)))?;
     let (mut out, mut offset) = (Vec::with_capacity(s.len()), 0);
     while s.len() - offset > width {
         if s[offset] == b' ' {

@@ -103,9 +103,12 @@ const FIXED: &[(&[u8], Std, bool)] = &[
     (b"Z07", Std::Offset { iso: true, form: OffsetForm::Hours }, false),
 ];
 
+/// What [`next`] gives.
+type Cut<'a> = (&'a [u8], Option<(Std, &'a [u8])>, &'a [u8]);
+
 /// A layout cut at its first part that stands for something: what is before it, it, its text,
 /// what is after it. Without one, all of it is before.
-pub(super) fn next(layout: &[u8]) -> (&[u8], Option<(Std, &[u8])>, &[u8]) {
+pub(super) fn next(layout: &[u8]) -> Cut<'_> {
     for i in 0..layout.len() {
         let rest = &layout[i..];
         // `_2006` is an underscore and a year.
@@ -142,7 +145,7 @@ pub(super) fn format(time: &Time, layout: &[u8]) -> Vec<u8> {
 
 fn part(time: &Time, std: Std, text: &[u8]) -> String {
     let civil = time.civil();
-    let hour12 = if civil.hour % 12 == 0 { 12 } else { civil.hour % 12 };
+    let hour12 = (civil.hour + 11) % 12 + 1;
     let month = MONTHS[(civil.month - 1) as usize];
     let week_day = DAYS[time.weekday() as usize];
     match std {

@@ -162,14 +162,15 @@ impl Reader {
                 rest = after;
             }
             Std::UnderYearDay | Std::ZeroYearDay => {
-                let padded =
-                    if std == Std::UnderYearDay { s.iter().take(2).take_while(|b| **b == b' ').count() } else { 0 };
-                let digits = (padded..s.len().min(3)).take_while(|i| is_digit(s, *i)).count();
-                if digits == 0 || padded + digits != 3 {
+                let padded = std == Std::UnderYearDay;
+                let padding = if padded { s.iter().take(2).take_while(|b| **b == b' ').count() } else { 0 };
+                let s = &s[padding..];
+                let digits = (0..3).take_while(|i| is_digit(s, *i)).count();
+                if digits == 0 || !padded && digits != 3 {
                     return Err(Refusal::Form);
                 }
-                self.year_day = Some(decimal(&s[padded..3]));
-                rest = &s[3..];
+                self.year_day = Some(decimal(&s[..digits]));
+                rest = &s[digits..];
             }
             Std::Hour => {
                 let (hour, after) = number(s, false)?;

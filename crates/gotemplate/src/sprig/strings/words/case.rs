@@ -170,10 +170,12 @@ fn run(s: &[u8], from: usize, of: impl Fn(char) -> bool) -> usize {
 }
 
 fn next_word(s: &[u8]) -> (Word, &[u8], &[u8]) {
-    let Some((first, width)) = decode(s) else { return (Word::Invalid, s, s) };
+    // Bytes that are not UTF-8 belong to the word that follows them.
+    let lead = runes(s).take_while(|(c, _)| *c == char::REPLACEMENT_CHARACTER).map(|(_, width)| width).sum();
+    let Some((first, width)) = decode(&s[lead..]) else { return (Word::Invalid, s, &[]) };
+    let width = lead + width;
     let small = |c: char| is_alphabet(c) && !is_upper(c);
     let (kind, end) = match first {
-        char::REPLACEMENT_CHARACTER => (Word::Invalid, width),
         c if is_connector(c) => (Word::Connector, run(s, width, is_connector)),
         c if is_punct(c) => (Word::Punct, run(s, width, is_punct)),
         c if is_upper(c) => (Word::Upper, upper_word(s, width)),
