@@ -35,7 +35,7 @@ bench:
 	$(CARGO) build --release --locked -p belay -p belay-bench -j $(JOBS)
 	target/release/belay-bench
 
-## The fuzz targets (YAML, kustomizations), SECONDS_EACH seconds each; needs a nightly compiler.
+## The fuzz targets (YAML, kustomizations, templates), SECONDS_EACH seconds each; needs a nightly compiler.
 fuzz:
 	bash scripts/fuzz.sh
 

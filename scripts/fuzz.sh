@@ -36,11 +36,13 @@ gather() {
         while read -r file; do cp "$file" "corpus/yaml/$(md5sum <"$file" | cut -c1-16)"; done
 }
 
-mkdir -p corpus/yaml corpus/kustomize artifacts/yaml artifacts/kustomize
-cp seeds/yaml/* corpus/yaml/
-cp seeds/kustomize/* corpus/kustomize/
+targets="yaml kustomize template"
+for target in $targets; do
+    mkdir -p "corpus/$target" "artifacts/$target"
+    cp "seeds/$target/"* "corpus/$target/"
+done
 gather
-for target in ${TARGETS:-yaml kustomize}; do
+for target in ${TARGETS:-$targets}; do
     # 16 KiB of text may take five seconds and 1 GiB at the very most.
     "target/x86_64-unknown-linux-gnu/release/$target" "corpus/$target" \
         -max_total_time="${SECONDS_EACH:-60}" -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=256 \

@@ -3,6 +3,10 @@
 //!
 //! Not a test suite: what fuzzing found is kept as tests beside the code that it was found in.
 
+mod template;
+
+pub use template::template;
+
 use belay_kustomize::{BuildOptions, Limits, LoadRestrictor, Reorder, build};
 use belay_object::Value;
 use belay_tree::{MemoryTree, TreePath};
