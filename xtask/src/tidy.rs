@@ -50,7 +50,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("russh", &["source"]),
     ("pgp", &["source"]),
     ("reqwest", &["net"]),
-    ("aws-lc-rs", &["oci"]),
+    ("aws-lc-rs", &["gotemplate", "oci"]),
     ("granit-parser", &["yaml"]),
     ("kube-cel", &["expr"]),
     ("rcgen", &["apiserver"]),

@@ -153,7 +153,7 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
 }
 
 /// Time and randomness for the templates.
-fn outside() -> Outside {
+pub(crate) fn outside() -> Outside {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let start = Instant::now();
     Outside {

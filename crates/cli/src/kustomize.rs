@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use belay_kustomize::{BuildOptions, Built, Compatibility, HelmRenderer, HelmRequest, LoadRestrictor, Reorder, build};
+use belay_kustomize::{BuildOptions, Built, Compatibility, HelmRenderer, LoadRestrictor, Reorder, build};
 use belay_object::Object;
+use belay_render::Charts;
 use belay_tree::{DirTree, Limits, TreePath};
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -36,8 +37,8 @@ pub struct BuildArgs {
     /// Label every object with app.kubernetes.io/managed-by
     #[arg(long)]
     enable_managedby_label: bool,
-    /// Taken for compatibility: Helm charts are not rendered yet
-    #[arg(long, hide = true)]
+    /// Render the Helm charts that kustomizations name; they stand in the chart home, none is fetched
+    #[arg(long)]
     enable_helm: bool,
     /// Taken for compatibility
     #[arg(long, default_value = "helm", hide = true)]
@@ -86,18 +87,6 @@ pub fn run(command: &KustomizeCommand) -> ExitCode {
     }
 }
 
-/// Says that charts are not rendered yet, where they were asked for.
-struct NoCharts;
-impl HelmRenderer for NoCharts {
-    fn render(&self, request: &HelmRequest<'_>) -> Result<String, String> {
-        Err(format!(
-            "the chart {} cannot be rendered: this version renders no Helm charts yet, with --enable-helm neither; write \
-             what `helm template` gives to a file and list it under resources",
-            request.chart.name
-        ))
-    }
-}
-
 fn built(args: &BuildArgs) -> Result<Built, String> {
     let options = BuildOptions {
         reorder: match args.reorder {
@@ -114,8 +103,8 @@ fn built(args: &BuildArgs) -> Result<Built, String> {
             Follow::Next => Compatibility::Next,
         },
         managed_by_label: args.enable_managedby_label,
-        helm: args.enable_helm.then(|| -> Arc<dyn HelmRenderer> { Arc::new(NoCharts) }),
         tree_is_host: true,
+        helm: args.enable_helm.then(|| -> Arc<dyn HelmRenderer> { Arc::new(Charts::new(crate::helm::outside)) }),
         ..BuildOptions::default()
     };
     let dir = std::path::absolute(&args.dir).map_err(|e| format!("{}: {e}", args.dir.display()))?;

@@ -3,10 +3,12 @@
 //! A [`RenderSpec`] and a tree give [`Rendered`] objects, each with the place that it came from.
 //! [`Memo::render`] keeps what was read besides what came of it: in a later tree in which every read
 //! still gives the same, nothing is rendered again. A commit costs the renders of what it touches.
+//! [`Charts`] renders the Helm charts that a kustomization names.
 //!
 //! What this crate deliberately does not know: clusters, custom resources, async.
 #![warn(missing_docs)]
 
+mod charts;
 mod directory;
 mod error;
 mod memo;
@@ -14,6 +16,7 @@ mod render;
 mod rendered;
 mod spec;
 
+pub use charts::Charts;
 pub use error::{Error, ErrorKind};
 pub use memo::{Known, Memo, MemoCounts, MemoLimits};
 pub use rendered::{Origin, Rendered, RenderedObject};
