@@ -248,7 +248,7 @@ fn follow(from: &Operand, path: &[Str], found: &mut dyn FnMut(&Value, bool)) -> 
         };
         let Value::Map(map) = value else { return false };
         // A named type may have methods, which go before entries.
-        if map.type_of().named {
+        if map.type_of().methods.iter().any(|method| method.name.as_bytes() == name.as_bytes()) {
             return false;
         }
         let interface = matches!(map.type_of().elem, crate::value::Elem::Any);

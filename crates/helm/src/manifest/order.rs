@@ -11,7 +11,7 @@ pub enum Order {
     Uninstall,
 }
 
-const INSTALL: [&str; 38] = [
+pub(super) const INSTALL: [&str; 38] = [
     "PriorityClass",
     "Namespace",
     "NetworkPolicy",
@@ -52,7 +52,7 @@ const INSTALL: [&str; 38] = [
     "ValidatingWebhookConfiguration",
 ];
 
-const UNINSTALL: [&str; 38] = [
+pub(super) const UNINSTALL: [&str; 38] = [
     // Validation goes before mutation, so that webhooks do not block what follows.
     "ValidatingWebhookConfiguration",
     "MutatingWebhookConfiguration",

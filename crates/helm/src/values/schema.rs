@@ -67,7 +67,7 @@ pub(crate) fn validate(schema: &[u8], values: &Value) -> Result<(), String> {
     let text = String::from_utf8_lossy(schema);
     let schema = crate::go::parse_json(&text)?;
     let document = document::Document::new(&schema)?;
-    match validate::run(&document, values) {
+    match validate::run(&document, values, validate::MAX_STEPS) {
         None => Ok(()),
         Some(failures) => {
             let mut text = String::new();

@@ -22,12 +22,13 @@ pub enum SetKind<'a> {
 const MAX_INDEX: usize = 65_536;
 /// Most names in a path.
 const MAX_NAMES: usize = 30;
-/// Most indexes right behind each other (`a[0][0]`), which Helm does not limit: bounds the recursion.
+/// Most indexes right behind each other (`a[0][0]`), and most keys within each other where indexes
+/// stand between (`a[0].b[0].c`): Helm limits neither. Bounds the recursion.
 const MAX_INDEXES: usize = 100;
 
 /// Reads one text into `values`, over what is there. What was read before an error stays.
 pub fn set(text: &str, values: &mut Map, kind: &SetKind<'_>) -> Result<(), String> {
-    let mut parser = Parser { text, at: 0, kind };
+    let mut parser = Parser { text, at: 0, kind, depth: 0 };
     loop {
         match parser.key(values, 0) {
             Ok(()) => {}
@@ -52,6 +53,8 @@ fn fault<T>(text: impl Into<String>) -> Parse<T> {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Keys being read within each other.
+    depth: usize,
     kind: &'a SetKind<'a>,
 }
 
@@ -94,6 +97,16 @@ impl Parser<'_> {
     }
 
     fn key(&mut self, data: &mut Map, names: usize) -> Parse<()> {
+        if self.depth > MAX_INDEXES {
+            return fault(format!("more than {MAX_INDEXES} keys within each other"));
+        }
+        self.depth += 1;
+        let result = self.key_within(data, names);
+        self.depth -= 1;
+        result
+    }
+
+    fn key_within(&mut self, data: &mut Map, names: usize) -> Parse<()> {
         let stop: &[char] =
             if matches!(self.kind, SetKind::Literal) { &['=', '[', '.'] } else { &['=', '[', ',', '.'] };
         let (key, last) = self.until(stop);

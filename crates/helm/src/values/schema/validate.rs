@@ -9,7 +9,7 @@ use super::document::{Document, quote};
 use super::format;
 
 /// Schemas tried for one document of values: far beyond any chart, and less than a second.
-const MAX_STEPS: u64 = 5_000_000;
+pub(super) const MAX_STEPS: u64 = 2_000_000;
 /// Schemas within schemas, references followed.
 const MAX_DEPTH: usize = 1_000;
 
@@ -58,8 +58,8 @@ impl Seen {
 }
 
 /// The failures at the top; none where the value is fine.
-pub(super) fn run(document: &Document<'_>, value: &Value) -> Option<Vec<Failure>> {
-    let validator = Validator { document, steps: Cell::new(MAX_STEPS) };
+pub(super) fn run(document: &Document<'_>, value: &Value, steps: u64) -> Option<Vec<Failure>> {
+    let validator = Validator { document, steps: Cell::new(steps) };
     let failure = validator.check(document.root, value, "", 0).err()?;
     Some(if failure.kind == Kind::Group { failure.causes } else { vec![failure] })
 }
