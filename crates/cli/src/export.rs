@@ -41,7 +41,9 @@ pub fn exported(object: &Object) -> String {
             out.set(&["metadata", field], value.clone());
         }
     }
-    out.remove(&["metadata", "annotations", belay_flux::names::REQUESTED_AT]);
+    for own in [belay_flux::names::REQUESTED_AT, belay_flux::names::DELETIONS] {
+        out.remove(&["metadata", "annotations", own]);
+    }
     if out.annotations().is_some_and(|a| a.is_empty()) {
         out.remove(&["metadata", "annotations"]);
     }

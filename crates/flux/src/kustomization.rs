@@ -325,6 +325,10 @@ impl Run<'_> {
                 report.applied(&done.applied);
             }
             report.pruned(&done.pruned);
+            // What is certainly taken over is so within moments.
+            let held = done.moving.iter().filter(|(_, claimant)| matches!(claimant, Claimant::Unclear(..)));
+            let held: Vec<String> = held.map(|(object, claimant)| format!("{object} stays until {claimant}")).collect();
+            report.held_back(&held);
             // A build that failed changed nothing: where there was no inventory there is none.
             if !matches!(&verdict, Verdict::Failed(f) if f.kind.is_before_apply()) {
                 report.set_inventory(&done.inventory);

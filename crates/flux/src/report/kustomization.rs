@@ -183,6 +183,12 @@ impl KustomizationReport {
             self.event(Severity::Info, changes.lines(), &[]);
         }
     }
+    /// Tells what is not pruned yet, and until when, a sentence each.
+    pub fn held_back(&mut self, sentences: &[String]) {
+        if !sentences.is_empty() {
+            self.event(Severity::Info, sentences.join("\n"), &[]);
+        }
+    }
     /// Says that nothing has to be healthy.
     pub fn no_health_checks(&mut self) {
         self.status.conditions.remove(condition::HEALTHY);

@@ -88,6 +88,14 @@ async fn nothing_is_deleted_while_it_is_not_known_what_a_broken_neighbour_takes_
     lists(&w, "left", &["apps_a__ConfigMap", "apps_gone__ConfigMap", "apps_left__ConfigMap"]).await;
     assert!(w.has(MAPS, "gone"));
     assert_eq!(w.the(MAPS, "a").uid(), uid);
+    let told = w.events(KUSTOMIZATION, "left").join("\n");
+    let why = "failed to decode Kubernetes YAML from right/z.yaml: yaml: line 2: did not find expected node content";
+    for name in ["a", "gone"] {
+        let held = format!(
+            "ConfigMap/apps/{name} stays until it is known whether Kustomization/apps/right takes it over: {why}"
+        );
+        assert!(told.contains(&held), "{told}");
+    }
     // A restart does not forget that.
     let mut w = w;
     w.stop().await;
@@ -171,4 +179,35 @@ async fn what_is_deleted_was_recorded_before() {
     let at = |start: &str| log.iter().position(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{log:#?}"));
     let patched = at("PATCH /apis/kustomize.toolkit.fluxcd.io/v1/namespaces/apps/kustomizations/apps?");
     assert!(patched < at("DELETE /api/v1/namespaces/apps/configmaps/b"), "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_deletion_waits_for_a_new_neighbour_that_is_broken_and_not_for_an_old_one() {
+    let w = world(&[("left/a.yaml", &map("a", "one")), ("old/b.yaml", &map("b", "one")), ("new/a.yaml", "kind: [\n")])
+        .await;
+    w.apply(&kustomization("left", "left", ""));
+    w.apply(&kustomization("old", "old", ""));
+    w.ready("left", &head(&w)).await;
+    w.ready("old", &head(&w)).await;
+    let uid = w.the(MAPS, "a").uid().to_owned();
+    w.apply(&kustomization("new", "new", ""));
+    w.failed(KUSTOMIZATION, "new", "BuildFailed").await;
+    w.delete(KUSTOMIZATION, "left");
+    // It looks again and again, and writes nothing.
+    let from = w.wire.count();
+    w.until("it looks", || (w.wire.log(from).iter().filter(|l| l.contains("configmaps/a")).count() > 2).then_some(()))
+        .await;
+    let log = w.wire.log(from);
+    assert!(!log.iter().any(|l| l.starts_with("DELETE") || l.contains("kustomizations/left")), "{log:#?}");
+    assert!(w.has(KUSTOMIZATION, "left") && w.has(MAPS, "a"));
+    // The new one was to take `a` over, and does: only then does the old owner go.
+    let text = map("a", "two");
+    let revision = w.push_changes(&[("new/a.yaml", Some(&text)), ("old/b.yaml", Some("kind: [\n"))]).await;
+    w.ready("new", &revision).await;
+    w.until("left is gone", || (!w.has(KUSTOMIZATION, "left")).then_some(())).await;
+    assert_eq!(w.the(MAPS, "a").uid(), uid, "never deleted");
+    // What broke later has what it has: it does not hold anybody up.
+    w.failed_at("old", &revision, "BuildFailed").await;
+    w.delete(KUSTOMIZATION, "new");
+    w.until("new is gone with its object", || (!w.has(KUSTOMIZATION, "new") && !w.has(MAPS, "a")).then_some(())).await;
 }

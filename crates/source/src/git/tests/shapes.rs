@@ -166,7 +166,7 @@ async fn a_large_file_is_archived_but_not_rendered() {
     rig.repo.commit("main", "first", &[("d/large.yaml", Some(&large)), ("d/small.yaml", Some("a: b\n"))]).unwrap();
     let fetched = rig.fetch(branch("main")).await.unwrap();
     let path = TreePath::new("d/large.yaml").unwrap();
-    let error = fetched.tree.read(&path).err().expect("it is refused");
+    let Err(error) = fetched.tree.read(&path) else { panic!("it is refused") };
     assert_eq!(error.to_string(), "d/large.yaml: larger than allowed: it has 33554433 bytes, the limit is 33554432");
     let sub = SubTree::new(fetched.tree.clone(), TreePath::new("d").unwrap());
     let overlay = belay_tree::OverlayTree::new(Arc::new(sub));
