@@ -47,11 +47,6 @@ impl Process {
         let ticks: u64 = behind.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
         Duration::from_millis(ticks * 1000 / TICKS_PER_S)
     }
-    /// Whether it has ended; its processor time can still be read.
-    pub fn has_ended(&self) -> bool {
-        let stat = self.proc_file("stat");
-        stat.rsplit_once(')').is_none_or(|(_, behind)| behind.trim_start().starts_with('Z'))
-    }
     /// The child itself.
     pub fn child(&mut self) -> &mut Child {
         &mut self.0

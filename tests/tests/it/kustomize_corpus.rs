@@ -1,21 +1,15 @@
-//! kustomize 5.8.1's own cases, probes, tables and real trees, built in place and compared to the
-//! letter. Known failures stand in [`KNOWN`], which may only shrink.
+//! kustomize 5.8.1's own cases, probes and real trees, built in place and compared to the letter.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use belay_kustomize::{BuildOptions, Built, Error, LoadRestrictor, Reorder, RepositoryUrl, build};
+use belay_kustomize::{BuildOptions, Built, Compatibility, Error, ErrorKind, LoadRestrictor, Reorder, build};
 use belay_object::{Value, from_json};
-use belay_tree::{DirTree, Limits, MemoryTree, TreePath};
-use belay_yaml::{Options, parse_documents};
-
-/// What is known to fail, each with its reason.
-const KNOWN: [(&str, &str); 1] =
-    [("symlink_file_inside", "the symlink of this probe is a plain file where the corpus was copied without links")];
+use belay_tree::{DirTree, Limits, TreePath};
 
 /// A folder of the corpus; none where it is not there.
-fn corpus(part: &str) -> Option<PathBuf> {
+pub fn corpus(part: &str) -> Option<PathBuf> {
     let found = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/kustomize").join(part);
     let found = fs::canonicalize(&found).ok();
     if found.is_none() {
@@ -52,27 +46,39 @@ fn cases(top: &Path, found: &mut Vec<PathBuf>) {
     folders.iter().for_each(|folder| cases(folder, found));
 }
 
-fn json(path: &Path) -> Value {
+pub fn json(path: &Path) -> Value {
     from_json(&fs::read(path).expect("the file is there")).expect("the file is JSON")
 }
 
-/// Builds one case; gives why it fails. `None` where the case needs more than the builder.
-fn judge(folder: &Path) -> Option<Result<(), String>> {
-    let case = json(&folder.join("case.json"));
-    if !case.get("needs").map_or(&[][..], Value::items).is_empty() {
-        return None;
-    }
-    let mut options = options();
+/// What a case needs besides the builder.
+fn needs(case: &Value) -> impl Iterator<Item = &str> {
+    case.get("needs").map_or(&[][..], Value::items).iter().filter_map(Value::as_str)
+}
+
+/// The options that the flags of a case ask for.
+fn options_of(case: &Value, compatibility: Compatibility) -> BuildOptions {
+    let mut options = BuildOptions { compatibility, ..options() };
     for flag in case.get("flags").map_or(&[][..], Value::items).iter().filter_map(Value::as_str) {
         match flag {
             "--reorder=none" => (options.reorder, options.reorder_is_explicit) = (Reorder::None, true),
             "--reorder=legacy" => (options.reorder, options.reorder_is_explicit) = (Reorder::Legacy, true),
             "--load-restrictor=LoadRestrictionsNone" => options.load_restrictor = LoadRestrictor::None,
             "--enable-managedby-label" => options.managed_by_label = true,
-            "--enable-alpha-plugins" => {}
-            other => panic!("unknown flag {other} of {}", folder.display()),
+            "--enable-alpha-plugins" | "--enable-exec" => {}
+            other => panic!("unknown flag {other}"),
         }
     }
+    options
+}
+
+fn build_case(folder: &Path, files: &Path, compatibility: Compatibility) -> Result<Built, Error> {
+    let case = json(&folder.join("case.json"));
+    build_dir(&files.join(case.str_at(&["build_root"]).unwrap_or_default()), &options_of(&case, compatibility))
+}
+
+/// Holds what came of a case to what is expected of it.
+fn judge(folder: &Path, built: Result<Built, Error>) -> Result<(), String> {
+    let case = json(&folder.join("case.json"));
     let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
     let expect = case.get("expect");
     let is_error = match expect {
@@ -80,9 +86,8 @@ fn judge(folder: &Path) -> Option<Result<(), String>> {
         None => case.get("rc").and_then(Value::as_i64) != Some(0),
     };
     let expected = read("expected.yaml").or_else(|| read("oracle.yaml")).unwrap_or_default();
-    let built = build_dir(&folder.join("files").join(case.str_at(&["build_root"]).unwrap_or_default()), &options);
     let has_output = expect.is_none_or(|expect| expect.get("output").and_then(Value::as_bool) == Some(true));
-    Some(match built {
+    match built {
         Err(_) if is_error => Ok(()),
         Err(error) => Err(error.to_string()),
         Ok(_) if is_error => Err("an error is expected".into()),
@@ -92,7 +97,7 @@ fn judge(folder: &Path) -> Option<Result<(), String>> {
             let missing = contained.iter().filter_map(Value::as_str).find(|text| !built.to_yaml().contains(text));
             missing.map_or(Ok(()), |text| Err(format!("lacks {text:?}")))
         }
-    })
+    }
 }
 
 fn first_difference(expected: &str, found: &str) -> String {
@@ -103,21 +108,20 @@ fn first_difference(expected: &str, found: &str) -> String {
     }
 }
 
-fn judge_all(part: &str) {
+/// All cases of a part but those that are named, which need a test of their own.
+fn judge_all(part: &str, compatibility: Compatibility, apart: &[&str]) {
     let Some(top) = corpus(part) else { return };
     let mut folders = Vec::new();
     cases(&top, &mut folders);
-    assert!(folders.len() > 10, "the corpus has cases");
+    assert!(folders.len() >= 10, "the corpus has cases");
     let mut failures = Vec::new();
     for folder in &folders {
         let name = folder.strip_prefix(&top).expect("it is below").to_string_lossy().into_owned();
-        let is_known = KNOWN.iter().any(|(known, _)| *known == name);
-        match judge(folder) {
-            Some(Err(why)) if !is_known => failures.push(format!("{name}: {why}")),
-            Some(Ok(())) if is_known && !cfg!(target_os = "windows") => {
-                eprintln!("{name} passes: take it out of the known failures");
-            }
-            _ => {}
+        if needs(&json(&folder.join("case.json"))).next().is_some() || apart.contains(&name.as_str()) {
+            continue;
+        }
+        if let Err(why) = judge(folder, build_case(folder, &folder.join("files"), compatibility)) {
+            failures.push(format!("{name}: {why}"));
         }
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), folders.len(), failures.join("\n"));
@@ -125,12 +129,54 @@ fn judge_all(part: &str) {
 
 #[test]
 fn kustomizes_own_cases_build_to_the_letter() {
-    judge_all("cases");
+    judge_all("cases", Compatibility::V5_8_1, &[]);
+}
+
+#[test]
+fn cases_newer_than_5_8_1_build_to_the_letter_where_asked_for() {
+    judge_all("newer-cases", Compatibility::Next, &[]);
 }
 
 #[test]
 fn probes_build_to_the_letter() {
-    judge_all("probes");
+    judge_all("probes", Compatibility::V5_8_1, &["symlink_file_inside"]);
+}
+
+/// The symlink of this probe is a plain file that holds the link's target where the corpus was copied
+/// without links. So the probe is built from a copy in which it is a symlink again.
+#[test]
+fn probe_with_a_symlink_builds_to_the_letter() {
+    let Some(probe) = corpus("probes/symlink_file_inside") else { return };
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    for name in ["kustomization.yaml", "r.yaml"] {
+        fs::copy(probe.join("files").join(name), copy.path().join(name)).expect("the probe has this file");
+    }
+    std::os::unix::fs::symlink("r.yaml", copy.path().join("l.yaml")).expect("the folder takes symlinks");
+    let files = fs::canonicalize(copy.path()).expect("the folder is there");
+    assert_eq!(judge(&probe, build_case(&probe, &files, Compatibility::V5_8_1)), Ok(()));
+}
+
+#[test]
+fn programs_and_containers_of_kustomizes_cases_are_refused_with_what_to_do() {
+    let Some(top) = corpus("cases") else { return };
+    let mut folders = Vec::new();
+    cases(&top, &mut folders);
+    let mut count = 0;
+    for folder in folders {
+        let case = json(&folder.join("case.json"));
+        let runs_a_program = needs(&case).any(|need| matches!(need, "exec-fn" | "exec-plugin"));
+        if !runs_a_program {
+            continue;
+        }
+        count += 1;
+        let built = build_case(&folder, &folder.join("files"), Compatibility::V5_8_1);
+        let error = built.expect_err("a program would have to be run");
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("unable to load external plugin '"), "{error}");
+        assert!(error.location().is_some_and(|at| at.path.file_name().is_some()), "{error}");
+        assert!(error.hints()[0].contains("are never run"), "{:?}", error.hints());
+    }
+    assert_eq!(count, 16, "the corpus has cases that run programs");
 }
 
 /// The first half of a SHA-256, as the corpus gives it.
@@ -176,137 +222,4 @@ fn real_trees_build_to_the_letter_in_both_orders() {
     });
     assert!(rows.len() > 1_600, "the archive has trees");
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
-}
-
-/// The rows of a table, named.
-fn rows(table: &str) -> Vec<(String, Value)> {
-    let Some(file) = corpus(&format!("tables/{table}.json")) else { return Vec::new() };
-    match json(&file).get("rows") {
-        Some(Value::Object(map)) => map.iter().map(|(name, row)| (name.to_string(), row.clone())).collect(),
-        Some(Value::Array(list)) => list.iter().enumerate().map(|(i, row)| (i.to_string(), row.clone())).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Builds files in memory.
-fn build_files(files: &[(&str, &str)]) -> Result<Vec<Value>, String> {
-    let tree = MemoryTree::from_files(files.iter().copied()).expect("the paths are clean");
-    let built = build(&tree, &TreePath::root(), &BuildOptions::default()).map_err(|error| error.to_string())?;
-    Ok(built.objects.into_iter().map(Into::into).collect())
-}
-
-fn documents(text: &str) -> Vec<Value> {
-    parse_documents(text, &Options::v3()).expect("the table's YAML is fine")
-}
-
-/// Checks rows whose input, with some kustomization, must give an output; those in `known` apart.
-fn check_rows(table: &str, expected: &str, kustomization: impl Fn(&Value) -> Option<String>, known: &[&str]) {
-    let mut failures = Vec::new();
-    for (name, row) in rows(table) {
-        let text = |field: &str| row.str_at(&[field]).unwrap_or_default();
-        let (Some(kustomization), false) = (kustomization(&row), known.contains(&name.as_str())) else { continue };
-        let built = build_files(&[("r.yaml", text("input")), ("kustomization.yaml", &kustomization)]);
-        // The tables show one step; what a build does last is done to the expectation too.
-        let wanted = build_files(&[("r.yaml", text(expected)), ("kustomization.yaml", "resources: [r.yaml]\n")]);
-        let is_error = !text("expectedErr").is_empty();
-        if is_error != built.is_err() || (!is_error && built != wanted) {
-            failures.push(format!("{table} {name}:\n  expected {wanted:?}\n  found    {built:?}"));
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-#[test]
-fn replacements_give_what_kustomizes_tables_say() {
-    let replacements = |row: &Value| Some(format!("resources: [r.yaml]\n{}", row.str_at(&["replacements"])?));
-    check_rows("api/filters/replacement/replacement/TestFilter", "expected", replacements, &["missing metadata"]);
-    check_rows("api/filters/replacement/replacement/TestValueInlineStructuredData", "expected", replacements, &[]);
-}
-
-#[test]
-fn image_changes_give_what_kustomizes_tables_say() {
-    let images = |row: &Value| {
-        let tag = row.at(&["filter", "ImageTag"])?;
-        let field = |name: &str| tag.str_at(&[name]).unwrap_or_default();
-        let specs = row.get("fsSlice").map_or(&[][..], Value::items);
-        let specs: Vec<String> =
-            specs.iter().filter_map(|spec| Some(format!("{{path: {:?}}}", spec.str_at(&["Path"])?))).collect();
-        let entry = format!(
-            "{{name: {:?}, newName: {:?}, newTag: {:?}, digest: {:?}, tagSuffix: {:?}}}",
-            field("Name"),
-            field("NewName"),
-            field("NewTag"),
-            field("Digest"),
-            field("TagSuffix")
-        );
-        Some(format!(
-            "resources: [r.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: ImageTagTransformer\n  \
-             metadata: {{name: x}}\n  imageTag: {entry}\n  fieldSpecs: [{}]\n",
-            specs.join(", ")
-        ))
-    };
-    // A suffix is added twice by a build, where a second step finds containers again.
-    check_rows(
-        "api/filters/imagetag/imagetag/TestImageTagUpdater_Filter",
-        "expectedOutput",
-        images,
-        &["updateimagesuffix"],
-    );
-}
-
-#[test]
-fn strategic_merges_give_what_kustomizes_tables_say() {
-    for (name, row) in rows("api/resmap/reswrangler/TestApplySmPatch_General") {
-        let list = |field: &str| -> Vec<String> {
-            row.get(field).map_or(&[][..], Value::items).iter().filter_map(Value::as_str).map(Into::into).collect()
-        };
-        let (base, patches, expected) = (list("base"), list("patches"), list("expected"));
-        if base.is_empty() || patches.is_empty() || row.get("errorExpected").and_then(Value::as_bool) == Some(true) {
-            continue;
-        }
-        let mut files = vec![("r.yaml".to_owned(), base.join("\n---\n"))];
-        let mut kustomization = "resources: [r.yaml]\npatches:\n".to_owned();
-        for (i, patch) in patches.iter().enumerate() {
-            files.push((format!("p{i}.yaml"), patch.clone()));
-            kustomization.push_str(&format!("- path: p{i}.yaml\n"));
-        }
-        files.push(("kustomization.yaml".into(), kustomization));
-        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-        let built = build_files(&files).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(built, documents(&expected.join("\n---\n")), "{name}");
-    }
-}
-
-#[test]
-fn hashes_are_kustomizes() {
-    for (table, field) in [("TestConfigMapHash", "cmYaml"), ("TestSecretHash", "secretYaml")] {
-        for (name, row) in rows(&format!("api/hasher/hasher/{table}")) {
-            let hash = row.str_at(&["hash"]).unwrap_or_default();
-            let mut object = documents(row.str_at(&[field]).unwrap_or_default()).remove(0);
-            object.set(&["metadata", "name"], "x");
-            object.set(&["metadata", "annotations", "internal.config.kubernetes.io/needsHashSuffix"], "enabled");
-            let built = build_files(&[("r.yaml", &object.to_json()), ("kustomization.yaml", "resources: [r.yaml]\n")]);
-            let built = built.unwrap_or_else(|error| panic!("{table} {name}: {error}"));
-            assert_eq!(built[0].str_at(&["metadata", "name"]), Some(format!("x-{hash}").as_str()), "{table} {name}");
-        }
-    }
-}
-
-#[test]
-fn repository_urls_are_taken_apart_as_kustomize_does() {
-    for (i, row) in rows("api/internal/git/repospec/TestNewRepoSpecFromUrl_Smoke") {
-        let input = row.str_at(&["input"]).unwrap_or_default();
-        let url = RepositoryUrl::parse(input).unwrap_or_else(|error| panic!("{i} {input}: {error}"));
-        let part = |name: &str| row.str_at(&["repoSpec", name]).unwrap_or_default();
-        assert_eq!(url.host, part("Host"), "{input}");
-        assert_eq!(url.path, part("RepoPath"), "{input}");
-        assert_eq!(url.directory, part("KustRootPath"), "{input}");
-        assert_eq!(url.reference, part("Ref"), "{input}");
-        assert_eq!(url.clone_url(), row.str_at(&["cloneSpec"]).unwrap_or_default(), "{input}");
-    }
-    for (i, row) in rows("api/internal/git/repospec/TestNewRepoSpecFromUrlErrors") {
-        let url = row.str_at(&["url"]).unwrap_or_default();
-        let error = RepositoryUrl::parse(url).err().unwrap_or_default();
-        assert!(error.contains(row.str_at(&["error"]).unwrap_or_default()), "{i} {url}: {error:?}");
-    }
 }

@@ -10,6 +10,7 @@ mod flux_definitions;
 mod helm;
 mod kill_sweep;
 mod kustomize_corpus;
+mod kustomize_tables;
 mod schemas;
 mod transcripts;
 mod yaml;

@@ -158,6 +158,7 @@ impl Target<'_> {
 
 fn no_helm() -> Error {
     Error::new(ErrorKind::Unsupported, "must specify --enable-helm").hint(
-        "Helm charts are not rendered here: write what `helm template` gives to a file and list it under resources",
+        "`belay kustomize build --enable-helm` renders charts that stand in the chart home; elsewhere write what `helm \
+         template` gives to a file and list it under resources",
     )
 }
