@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use belay_cluster::Resource;
 use belay_controller::{Next, finalizer};
+use belay_net::RemoteUrl;
 use belay_object::{Object, Value};
 use belay_source::{ArtifactStore, Error, ErrorKind, Fetched, Include, Repositories};
 use belay_tree::TreePath;
@@ -319,10 +320,24 @@ fn failure(spec: &GitRepository, error: &Error) -> GitOutcome {
             }
         }
         ErrorKind::Storage => storage_failure(error.clone()),
-        _ => fetch_failure(
-            reason::GIT_OPERATION_FAILED,
-            format!("failed to checkout and determine revision: {message}"),
-            FailureClass::Generic,
-        ),
+        kind => {
+            let hint = if kind == ErrorKind::Unauthenticated { unused_login(spec) } else { "" };
+            fetch_failure(
+                reason::GIT_OPERATION_FAILED,
+                format!("failed to checkout and determine revision: {message}{hint}"),
+                FailureClass::Generic,
+            )
+        }
+    }
+}
+
+/// What to do about a login that stands in the URL, where everyone who may read the resource sees it: it
+/// is not used.
+fn unused_login(spec: &GitRepository) -> &'static str {
+    match RemoteUrl::parse_with_userinfo(&spec.url) {
+        Ok((_, Some(_))) => {
+            "; the user and password in spec.url are not used: put them into a Secret that spec.secretRef names"
+        }
+        _ => "",
     }
 }
