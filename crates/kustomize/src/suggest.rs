@@ -1,5 +1,8 @@
 //! What somebody may have meant who wrote a name that there is not.
 
+/// How many names are looked at: this is help, and must not take longer than the mistake is worth.
+const MOST_NAMES: usize = 2_000;
+
 /// The nearest of some names, if it is near enough to have been meant.
 pub(crate) fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Names are short; what is long was hardly mistyped, and would take long to compare.
@@ -11,7 +14,7 @@ pub(crate) fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str
         let ignoring_case = name.eq_ignore_ascii_case(written);
         if ignoring_case { 0 } else { distance(written, name) }
     };
-    let near = names.into_iter().filter(|name| name.len() <= 96).map(|name| (distance(name), name));
+    let near = names.into_iter().take(MOST_NAMES).filter(|name| name.len() <= 96).map(|name| (distance(name), name));
     near.filter(|(distance, name)| *distance <= most && *name != written).min().map(|(_, name)| name)
 }
 
