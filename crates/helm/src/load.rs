@@ -34,14 +34,22 @@ pub fn load(tree: &dyn Tree, path: &TreePath, limits: &Limits) -> Result<Chart> 
 /// Loads the chart in a directory.
 pub fn load_dir(tree: &dyn Tree, dir: &TreePath, limits: &Limits) -> Result<Chart> {
     let files = directory::files(tree, dir, limits)?;
-    Loader::new(limits, 0).chart(files, 0)
+    supported(Loader::new(limits).chart(files, 0)?)
 }
 
 /// Loads the chart in an archive (`.tgz`).
 pub fn load_archive(bytes: &[u8], limits: &Limits) -> Result<Chart> {
-    let mut loader = Loader::new(limits, 0);
+    let mut loader = Loader::new(limits);
     let files = loader.unpack(bytes)?;
-    loader.chart(files, 0)
+    supported(loader.chart(files, 0)?)
+}
+
+/// Refuses charts of a format to come. Of charts within charts Helm does not ask.
+fn supported(chart: Chart) -> Result<Chart> {
+    match chart.metadata.api_version.as_str() {
+        "v1" | "v2" => Ok(chart),
+        _ => Err(Error::chart("unsupported chart version").hint("the chart's apiVersion is to be v1 or v2")),
+    }
 }
 
 /// What a file is that is no archive, in Helm's words.
@@ -67,8 +75,8 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(limits: &'a Limits, bytes: u64) -> Loader<'a> {
-        Loader { limits, bytes, files: 0 }
+    fn new(limits: &'a Limits) -> Loader<'a> {
+        Loader { limits, bytes: 0, files: 0 }
     }
 
     fn unpack(&mut self, bytes: &[u8]) -> Result<Vec<File>> {

@@ -40,7 +40,7 @@ impl std::fmt::Display for Document<'_> {
 pub fn printed_hooks<'a>(rendered: &'a Rendered, printed: &Printed<'_>) -> impl Iterator<Item = &'a Hook> {
     let (no_hooks, skip_tests) = (printed.no_hooks, printed.skip_tests);
     let is_test = |hook: &Hook| hook.events.contains(&HookEvent::Test);
-    rendered.hooks.iter().filter(move |hook| !no_hooks && !(skip_tests && is_test(hook)))
+    rendered.hooks.iter().filter(move |hook| !(no_hooks || skip_tests && is_test(hook)))
 }
 
 /// The manifest of a release: all documents that are no hooks, CRDs first where they are asked for.

@@ -79,6 +79,7 @@ fn charts_in_charts_are_loaded_but_hidden_ones() {
 
 #[test]
 fn a_chart_says_what_is_wrong_with_it() {
+    check_error(&[("Chart.yaml", "apiVersion: v3\nname: c\nversion: 1.0.0\n")], "unsupported chart version");
     check_error(&[("README.md", "")], "Chart.yaml file is missing");
     check_error(
         &[("Chart.yaml", "a: [")],

@@ -45,7 +45,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn texts<'t>(&mut self, name: &str, texts: impl IntoIterator<Item = &'t str>) {
         let mut texts = texts.into_iter().peekable();
         if texts.peek().is_some() {
-            list(self.field(name), texts, |text, out| go::write_json_text(text, out));
+            list(self.field(name), texts, go::write_json_text);
         }
     }
 
@@ -60,7 +60,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes fields that were read and mean nothing here.
-    pub(crate) fn unknown(&mut self, fields: &Unknown) {
+    pub(crate) fn unknown(&mut self, fields: &[(String, Box<RawValue>)]) {
         fields.iter().for_each(|(name, raw)| self.raw(name, raw.get()));
     }
 

@@ -163,7 +163,7 @@ impl Release {
         let mut out = Vec::with_capacity(self.manifest.len() * 2 + 4096);
         let mut w = Writer::new(&mut out);
         w.text("name", &self.name);
-        self.info.write(w.field("info"));
+        self.info.write(w.field("info"), true);
         if let Some(chart) = &self.chart {
             w.raw("chart", &chart.0);
         }
@@ -172,9 +172,9 @@ impl Release {
         }
         w.text("manifest", &self.manifest);
         if !self.hooks.is_empty() {
-            let none = Vec::new();
-            let unknown = |i: usize| self.unknown_of_hooks.get(i).unwrap_or(&none);
-            list(w.field("hooks"), self.hooks.iter().enumerate(), |(i, hook), out| write_hook(hook, unknown(i), out));
+            let unknown = |i: usize| self.unknown_of_hooks.get(i).map(Vec::as_slice).unwrap_or_default();
+            let hooks = self.hooks.iter().enumerate();
+            list(w.field("hooks"), hooks, |(i, hook), out| write_hook(hook, Some(unknown(i)), out));
         }
         if self.version != 0 {
             w.value("version", &Value::from(self.version));
@@ -184,6 +184,34 @@ impl Release {
         w.unknown(&self.unknown);
         w.end();
         out
+    }
+
+    /// The JSON of what tells one state of a revision from another, with a newline: what digests of
+    /// a release are made of. Only fields of Helm's own structs; hooks that are tests and the
+    /// chart's content are left out; `artifact` is the digest of what the chart came from, or empty.
+    pub fn identity_json(&self, artifact: &str) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(self.manifest.len() * 2 + 4096);
+        let mut w = Writer::new(&mut out);
+        w.any_text("name", &self.name);
+        w.value("version", &Value::from(self.version));
+        self.info.write(w.field("info"), false);
+        let metadata = self.chart.as_ref().map(RecordedChart::metadata).transpose()?.unwrap_or_default();
+        metadata.write(w.field("chartMetadata"));
+        match self.config.is_empty() {
+            true => w.raw("config", "null"),
+            false => w.value("config", &Value::Object(self.config.clone())),
+        }
+        w.any_text("manifest", &self.manifest);
+        let hooks: Vec<&Hook> = self.hooks.iter().filter(|hook| !hook.events.contains(&HookEvent::Test)).collect();
+        match hooks.is_empty() {
+            true => w.raw("hooks", "null"),
+            false => list(w.field("hooks"), hooks, |hook, out| write_hook(hook, None, out)),
+        }
+        w.any_text("namespace", &self.namespace);
+        w.any_text("ociDigest", artifact);
+        w.end();
+        out.push(b'\n');
+        Ok(out)
     }
 
     /// Reads the JSON of a record.
@@ -240,7 +268,7 @@ fn time(fields: &mut Fields, name: &str) -> Result<String, String> {
 }
 
 impl Info {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>, with_unknown: bool) {
         let mut w = Writer::new(out);
         w.text("first_deployed", &self.first_deployed);
         w.text("last_deployed", &self.last_deployed);
@@ -248,7 +276,9 @@ impl Info {
         w.text("description", &self.description);
         w.text("status", self.status.name());
         w.text("notes", &self.notes);
-        w.unknown(&self.unknown);
+        if with_unknown {
+            w.unknown(&self.unknown);
+        }
         w.end();
     }
 
@@ -266,35 +296,36 @@ impl Info {
     }
 }
 
-fn write_hook(hook: &Hook, unknown: &Unknown, out: &mut Vec<u8>) {
+/// Writes a hook; without what Helm's own struct does not have where `unknown` is none.
+fn write_hook(hook: &Hook, unknown: Option<&[(String, Box<RawValue>)]>, out: &mut Vec<u8>) {
     let mut w = Writer::new(out);
     w.text("name", &hook.name);
     w.text("kind", &hook.kind);
     w.text("path", &hook.path);
     w.text("manifest", &hook.manifest);
     w.texts("events", hook.events.iter().map(|event| event.name()));
-    write_execution(&hook.last_run, w.field("last_run"));
+    write_execution(&hook.last_run, unknown.is_some(), w.field("last_run"));
     if hook.weight != 0 {
         w.value("weight", &Value::from(hook.weight));
     }
     w.texts("delete_policies", hook.delete_policies.iter().map(String::as_str));
     w.texts("output_log_policies", hook.output_log_policies.iter().map(String::as_str));
-    w.unknown(unknown);
+    w.unknown(unknown.unwrap_or_default());
     w.end();
 }
 
 /// The JSON of what became of a hook.
-pub(crate) fn write_execution(run: &HookExecution, out: &mut Vec<u8>) {
+fn write_execution(run: &HookExecution, with_event: bool, out: &mut Vec<u8>) {
     let mut w = Writer::new(out);
     w.text("started_at", run.started_at.as_deref().unwrap_or_default());
     w.text("completed_at", run.completed_at.as_deref().unwrap_or_default());
     w.any_text("phase", &run.phase);
-    w.text("event", run.event.map_or("", HookEvent::name));
+    w.text("event", run.event.filter(|_| with_event).map_or("", HookEvent::name));
     w.end();
 }
 
 /// Reads what became of a hook.
-pub(crate) fn read_execution(text: &str) -> Result<HookExecution, String> {
+fn read_execution(text: &str) -> Result<HookExecution, String> {
     let mut run = Fields::read(text)?;
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     Ok(HookExecution {
@@ -417,11 +448,11 @@ fn write_files(files: &[File], out: &mut Vec<u8>) {
 
 fn read_files(fields: &mut Fields, name: &str) -> Result<Vec<File>, String> {
     let raw: Vec<Box<RawValue>> = fields.read_field(name)?;
-    let read = |raw: &Box<RawValue>| {
+    let read = |raw: &RawValue| {
         let mut fields = Fields::read(raw.get())?;
         let data: String = fields.read_field("data")?;
         let data = STANDARD.decode(data).map_err(|e| e.to_string())?;
         Ok(File::new(fields.read_field::<String>("name")?, data))
     };
-    raw.iter().map(read).collect()
+    raw.iter().map(|raw| read(raw)).collect()
 }

@@ -353,3 +353,15 @@ fn a_lookup_of_values_needs_no_chart() {
         history::reuse_values(chart(), &release, Map::new(), history::ReuseValues::Reuse).expect("it merges");
     assert_eq!(Value::Object(values), object! { "a" => 1 });
 }
+
+#[test]
+fn the_identity_of_a_revision_has_only_helms_own_fields() {
+    let json = r#"{"name":"r","info":{"status":"failed","resources":{"v1":[1]}},"chart":{"metadata":{"name":"c","new":1}},"hooks":[{"name":"h","events":["test"],"last_run":{"phase":""}},{"name":"i","last_run":{"phase":"Running","event":"pre-install"},"new":1}],"version":1,"newer":"x"}"#;
+    let release = Release::from_json(json.as_bytes()).expect("it parses");
+    assert_eq!(
+        String::from_utf8_lossy(&release.identity_json("sha256:1").expect("it is written")),
+        "{\"name\":\"r\",\"version\":1,\"info\":{\"status\":\"failed\"},\"chartMetadata\":{\"name\":\"c\"},\"config\":null,\
+         \"manifest\":\"\",\"hooks\":[{\"name\":\"i\",\"last_run\":{\"phase\":\"Running\"}}],\"namespace\":\"\",\
+         \"ociDigest\":\"sha256:1\"}\n"
+    );
+}

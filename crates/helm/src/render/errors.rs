@@ -29,7 +29,7 @@ pub(super) fn of_execution(file: &str, error: &gt::Error) -> Error {
     }
     if let Some(message) = marked(error) {
         let text = error.to_string();
-        let location = text.splitn(3, ": ").nth(1).unwrap_or(file);
+        let location = text.split(": ").nth(1).unwrap_or(file);
         return Error::new(kind, format!("execution error at ({location}): {message}"));
     }
     Error::new(kind, traced(error).unwrap_or_else(|| error.to_string()))

@@ -1,5 +1,7 @@
 //! `.Files`: the files of a chart that are neither templates nor charts nor what Helm itself reads.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,14 +21,16 @@ pub(super) struct Files {
     files: Arc<[File]>,
     /// Which of them.
     chosen: Option<Vec<usize>>,
+    /// Their places by name, made when first asked for: templates get files in loops over all.
+    places: OnceCell<HashMap<Arc<str>, usize>>,
 }
 
 impl Files {
     pub(super) fn new(files: &Arc<[File]>) -> Files {
-        Files { files: Arc::clone(files), chosen: None }
+        Files { files: Arc::clone(files), chosen: None, places: OnceCell::new() }
     }
 
-    fn each(&self) -> Box<dyn DoubleEndedIterator<Item = (usize, &File)> + '_> {
+    fn each(&self) -> Box<dyn Iterator<Item = (usize, &File)> + '_> {
         match &self.chosen {
             None => Box::new(self.files.iter().enumerate()),
             Some(chosen) => Box::new(chosen.iter().map(|i| (*i, &self.files[*i]))),
@@ -35,8 +39,9 @@ impl Files {
 
     /// The content; of files of one name the last counts.
     fn get(&self, name: &[u8]) -> &[u8] {
-        let found = self.each().rev().find(|(_, file)| file.name.as_bytes() == name);
-        found.map_or(&[], |(_, file)| &file.data)
+        let places = self.places.get_or_init(|| self.each().map(|(i, file)| (Arc::clone(&file.name), i)).collect());
+        let place = std::str::from_utf8(name).ok().and_then(|name| places.get(name));
+        place.map_or(&[], |i| &self.files[*i].data)
     }
 
     fn glob(&self, pattern: &[u8]) -> Files {
@@ -44,7 +49,7 @@ impl Files {
         let glob = std::str::from_utf8(pattern).ok().and_then(Glob::parse);
         let is_chosen = |file: &File| glob.as_ref().is_none_or(|glob| glob.matches(&file.name));
         let chosen = self.each().filter(|(_, file)| is_chosen(file)).map(|(i, _)| i).collect();
-        Files { files: Arc::clone(&self.files), chosen: Some(chosen) }
+        Files { files: Arc::clone(&self.files), chosen: Some(chosen), places: OnceCell::new() }
     }
 
     /// The files by their base names as YAML; of equal names the last path counts.
@@ -85,7 +90,9 @@ impl Object for Files {
     }
     fn call(&self, ctx: &mut Context, name: &str, args: &[Value]) -> Result<Value, gt::Error> {
         let text = args.first().and_then(Value::as_str).map_or(&[][..], |s| s.as_bytes());
-        ctx.step(u32::try_from(self.files.len() / 8).unwrap_or(u32::MAX))?;
+        if name != "Get" && name != "GetBytes" {
+            ctx.step(u32::try_from(self.files.len()).unwrap_or(u32::MAX))?;
+        }
         Ok(match name {
             "Get" => Value::str(self.get(text)),
             "GetBytes" => Value::Bytes(self.get(text).into()),

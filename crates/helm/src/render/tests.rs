@@ -234,7 +234,7 @@ fn steps_output_and_time_are_limited() {
         assert!(error.to_string().contains(expected), "{error}");
     };
     let small = Limits { template_steps: 10_000, output_bytes: 10_000, ..Limits::default() };
-    let forever = "{{ range untilStep 0 1000000 1 }}{{ range untilStep 0 1000000 1 }}{{ end }}{{ end }}";
+    let forever = "{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}";
     check(forever, small, Outside::default(), "steps");
     check("{{ range until 2000 }}0123456789{{ end }}", small, Outside::default(), "bytes");
     let outside = Outside { check: Some(Box::new(|| Err("deadline exceeded".into()))), ..Outside::default() };

@@ -322,10 +322,8 @@ impl Validator<'_> {
             self.part(rule, item, &i.to_string(), at);
         }
         match rest {
-            Some(Value::Bool(false)) if list_keyword == "items" && !first.is_empty() => {
-                if count > fixed {
-                    at.fail(format!("last {} additionalItem(s) not allowed", grouped(count - fixed)));
-                }
+            Some(Value::Bool(false)) if list_keyword == "items" && !first.is_empty() && count > fixed => {
+                at.fail(format!("last {} additionalItem(s) not allowed", grouped(count - fixed)));
             }
             Some(rule) => {
                 // Counted from the first that has no rule of its own, as the library does.
