@@ -159,3 +159,25 @@ async fn finalizers_are_of_flux_s_field_managers() {
         assert_eq!(owner.str_at(&["manager"]), Some(manager));
     }
 }
+
+#[tokio::test]
+async fn an_inventory_that_says_something_else_of_the_same_objects_is_put_right() {
+    let mut w = World::with_files(&[("app/a.yaml", &map("a", "one"))]).await;
+    w.apply(&kustomization("apps", "app", ""));
+    w.until("a is there", || w.get(MAPS, "apps", "a")).await;
+    w.quiet().await;
+    w.stop().await;
+    // As somebody left it who applied the object in an older version.
+    let old = belay_yaml::parse_value(
+        "{status: {inventory: {entries: [{id: apps_a__ConfigMap, v: v1beta1}]}}}",
+        &belay_yaml::Options::v2(),
+    );
+    let object = w.the(KUSTOMIZATION, "apps");
+    w.user.with_manager("before").merge_patch(&object, "status", &old.unwrap()).unwrap();
+    w.start().await;
+    w.until("the version is that of Git", || {
+        let entries = w.the(KUSTOMIZATION, "apps").at(&["status", "inventory", "entries"])?.to_json();
+        (entries == r#"[{"id":"apps_a__ConfigMap","v":"v1"}]"#).then_some(())
+    })
+    .await;
+}
