@@ -1,9 +1,14 @@
-//! Sprig 3.3: its 213 functions with their Go signatures, results and error texts.
+//! Sprig 3.3: its 211 functions with their Go signatures, results and error texts.
 //!
 //! Nothing here reaches outside: `env`, `expandenv` and `getHostByName` give empty texts, the
 //! clock and randomness are the [`Context`](crate::Context)'s, the time zone is UTC and zones are
 //! those of the database that is built in. What Go answers with a panic is an error of the same
 //! text. Functions whose result can be much larger than their arguments charge the context first.
+//!
+//! What differs from Sprig, besides: keys of DSA are refused; `sortAlpha` sorts a copy where Go
+//! sorts a `[]string` in place; `slice` ends at a list's length, not at its capacity; the copy of a
+//! version by `deepCopy` is not 0.0.0; keys and values are in the order of the keys; what is wrong
+//! within the DER of a key is told in fewer words; zones are those of a newer database.
 //!
 //! Each module holds the functions of one subject and registers them; `arg` reads arguments,
 //! `unicode` is Go's view of text, `cast` its conversions of numbers.

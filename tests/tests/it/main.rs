@@ -12,5 +12,6 @@ mod kill_sweep;
 mod kustomize_corpus;
 mod kustomize_tables;
 mod schemas;
+mod sprig;
 mod transcripts;
 mod yaml;

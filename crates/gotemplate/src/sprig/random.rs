@@ -41,7 +41,7 @@ pub(super) fn register(f: &mut Functions) {
     f.add(Function::new("randInt", &[Int, Int], |ctx, a| {
         let (min, max) = (arg::int(a, 0), arg::int(a, 1));
         match max.wrapping_sub(min) {
-            range if range > 0 => Ok(Value::Int(below(ctx, range as u64)? as i64 + min)),
+            range if range > 0 => Ok(Value::Int((below(ctx, range as u64)? as i64).wrapping_add(min))),
             _ => Err(Error::new("invalid argument to Intn")),
         }
     }));

@@ -20,11 +20,12 @@ use crate::value::{List, Type, Value};
 use Param::{Int, String as Text};
 
 pub(super) fn register(f: &mut Functions) {
-    f.add(Function::new("regexMatch", &[Text, Text], |_, a| {
-        Ok(Value::Bool(compile(arg::str(a, 0)).is_ok_and(|r| r.regex.is_match(arg::str(a, 1)))))
+    f.add(Function::new("regexMatch", &[Text, Text], |ctx, a| {
+        Ok(Value::Bool(compile(ctx, arg::str(a, 0))?.is_ok_and(|r| r.regex.is_match(arg::str(a, 1)))))
     }));
-    f.add(Function::new("mustRegexMatch", &[Text, Text], |_, a| {
-        Ok(Value::Bool(compile(arg::str(a, 0)).map_err(Error::new)?.regex.is_match(arg::str(a, 1))))
+    f.add(Function::new("mustRegexMatch", &[Text, Text], |ctx, a| {
+        let regex = compile(ctx, arg::str(a, 0))?.map_err(Error::new)?;
+        Ok(Value::Bool(regex.regex.is_match(arg::str(a, 1))))
     }));
     both(f, "regexFind", &[Text, Text], |_, regex, a| {
         let s = arg::str(a, 1);
@@ -71,10 +72,11 @@ fn both(
     let must = body.clone();
     let must_name = format!("mustR{}", &name[1..]);
     f.add(Function::new(&must_name, params, move |ctx, a| {
-        must(ctx, &*compile(arg::str(a, 0)).map_err(Error::new)?, a)
+        let regex = compile(ctx, arg::str(a, 0))?.map_err(Error::new)?;
+        must(ctx, &regex, a)
     }));
     f.add(Function::new(name, params, move |ctx, a| {
-        let regex = compile(arg::str(a, 0)).map_err(|error| {
+        let regex = compile(ctx, arg::str(a, 0))?.map_err(|error| {
             // Go's MustCompile quotes as a raw string where that is possible.
             let text = arg::text(a, 0);
             let is_raw = text.chars().all(|c| c != '`' && c != '\u{feff}' && (c == '\t' || !c.is_control()));
@@ -86,7 +88,13 @@ fn both(
 }
 
 /// How many compiled expressions a thread keeps: templates use few, and use them in loops.
-const KEPT: usize = 128;
+const KEPT: usize = 32;
+/// What an expression may take compiled, and what matching it may keep besides: 160 MiB for all
+/// that are kept, at worst. People's expressions take some KiB.
+const COMPILED_BYTES: usize = 4 << 20;
+const CACHE_BYTES: usize = 1 << 20;
+/// What compiling counts for, in steps: some 100 microseconds, and more for longer expressions.
+const COMPILE_STEPS: u32 = 1000;
 
 /// An expression. Its groups' names are kept beside it: Go's may begin with digits and be there
 /// more than once.
@@ -95,31 +103,39 @@ struct Compiled {
     names: Vec<(usize, String)>,
 }
 
-/// Compiles an expression; the error is Go's text.
-fn compile(pattern: &[u8]) -> std::result::Result<Rc<Compiled>, String> {
+/// Compiles an expression. The inner error is Go's text, the outer one that of a limit.
+fn compile(ctx: &mut Context, pattern: &[u8]) -> Result<std::result::Result<Rc<Compiled>, String>> {
     thread_local! {
         static COMPILED: RefCell<HashMap<Vec<u8>, Rc<Compiled>>> = RefCell::default();
     }
     if let Some(regex) = COMPILED.with_borrow(|kept| kept.get(pattern).cloned()) {
-        return Ok(regex);
+        return Ok(Ok(regex));
     }
-    let (translated, names) =
-        translate::translate(pattern).map_err(|error| format!("error parsing regexp: {error}"))?;
-    let regex = RegexBuilder::new(&translated).build().map_err(|error| {
-        let what = match error {
-            regex::Error::CompiledTooBig(_) => "expression too large",
-            _ => "expression that is not supported here",
-        };
-        format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(pattern))
-    })?;
-    let regex = Rc::new(Compiled { regex, names });
+    ctx.step(u32::try_from(pattern.len()).unwrap_or(u32::MAX).saturating_mul(10).saturating_add(COMPILE_STEPS))?;
+    let regex = match compile_anew(pattern) {
+        Ok(regex) => Rc::new(regex),
+        Err(error) => return Ok(Err(format!("error parsing regexp: {error}"))),
+    };
     COMPILED.with_borrow_mut(|kept| {
         if kept.len() >= KEPT {
             kept.clear();
         }
         kept.insert(pattern.to_vec(), Rc::clone(&regex));
     });
-    Ok(regex)
+    Ok(Ok(regex))
+}
+
+fn compile_anew(pattern: &[u8]) -> std::result::Result<Compiled, String> {
+    let (translated, names) = translate::translate(pattern)?;
+    let built = RegexBuilder::new(&translated).size_limit(COMPILED_BYTES).dfa_size_limit(CACHE_BYTES).build();
+    let regex = built.map_err(|error| {
+        let what = match error {
+            regex::Error::CompiledTooBig(_) => "expression too large",
+            _ => "expression that is not supported here",
+        };
+        format!("{what}: `{}`", String::from_utf8_lossy(pattern))
+    })?;
+    Ok(Compiled { regex, names })
 }
 
 /// What a match takes: its place, the value and the text of its own that is made of it.

@@ -177,7 +177,8 @@ impl Object for Time {
             "Format" => self.format(arg::str(args, 0)).into(),
             "AddDate" => {
                 let [years, months, days] = [0, 1, 2].map(|i| arg::int(args, i));
-                let date = [civil.year + years, i64::from(civil.month) + months, i64::from(civil.day) + days];
+                let (month, day) = (i64::from(civil.month), i64::from(civil.day));
+                let date = [civil.year.saturating_add(years), month.saturating_add(months), day.saturating_add(days)];
                 let clock = [civil.hour, civil.minute, civil.second].map(i64::from);
                 let parts = [date[0], date[1], date[2], clock[0], clock[1], clock[2]];
                 Value::object(Time::from_parts(parts, self.nanos, self.zone.clone()))
