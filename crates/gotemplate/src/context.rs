@@ -68,6 +68,8 @@ impl Default for Limits {
 const STEPS_PER_CHECK: u32 = 1024;
 /// How many texts of [`Context::execute_text`] are kept parsed: `tpl` in a loop has a few.
 const PARSED_TEXTS: usize = 256;
+/// The longest of them: all together take some 64 MiB at most, parsed.
+const PARSED_TEXT_BYTES: usize = 64 << 10;
 
 /// One execution.
 pub struct Context {
@@ -143,6 +145,9 @@ impl Context {
         result
     }
     fn parse_text(&mut self, name: &str, text: &str) -> Result<Arc<Parsed>, Error> {
+        if text.len() > PARSED_TEXT_BYTES {
+            return Ok(Arc::new(parse(name, text, &self.functions)?));
+        }
         let key = (name.into(), text.into());
         if let Some(parsed) = self.texts.get(&key) {
             return Ok(Arc::clone(parsed));

@@ -103,6 +103,18 @@ impl Error {
         }
         error
     }
+    /// The innermost error of the chain that has a place.
+    pub(crate) fn innermost_placed(&self) -> Option<&Error> {
+        let mut found = None;
+        let mut next = Some(self);
+        while let Some(error) = next {
+            if error.place().is_some() {
+                found = Some(error);
+            }
+            next = error.cause();
+        }
+        found
+    }
     /// Whether a limit is what ended it.
     pub fn is_limit(&self) -> bool {
         self.root().kind() == ErrorKind::Limit

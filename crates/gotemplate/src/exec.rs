@@ -76,9 +76,11 @@ impl<'a> State<'a> {
 
     /// An error at the node that was looked at last.
     fn error(&self, cause: Error) -> Error {
-        // The innermost place of a limit is enough: it may be a thousand templates deep.
-        if cause.place().is_some() && cause.is_limit() || cause.kind() == crate::ErrorKind::Call && cause.is_limit() {
-            return cause;
+        // Of a limit the innermost place is enough: the chain may be thousands of templates long.
+        if cause.is_limit()
+            && let Some(placed) = cause.innermost_placed()
+        {
+            return placed.clone();
         }
         let name = self.template.name();
         let (location, context) = match self.at {

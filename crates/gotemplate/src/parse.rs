@@ -18,8 +18,9 @@ use crate::set::Template;
 
 pub(crate) use lex::decode;
 
-/// The longest text; positions are kept in 32 bits. Helm's own limit for a file is 5 MiB.
-const MAX_BYTES: usize = 64 << 20;
+/// The longest text. Helm's own limit for a file is 5 MiB; parsed, a text of nothing but `{{.}}`
+/// takes some 40 times its size.
+const MAX_BYTES: usize = 8 << 20;
 
 /// The templates of one text: that of the text itself, and those it defines. Free of the values
 /// and the set that they are executed with: any number of threads may share it.

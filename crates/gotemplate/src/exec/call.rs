@@ -117,9 +117,6 @@ impl State<'_> {
 
     fn call_error(&mut self, id: NodeId, name: &str, error: Error) -> Error {
         self.at = Some(id);
-        if error.is_limit() && error.place().is_some() {
-            return error;
-        }
         self.error(Error::call(name, error))
     }
 
