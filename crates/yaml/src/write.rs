@@ -37,6 +37,15 @@ pub fn to_yaml_pretty(value: &Value) -> String {
     emitter.out
 }
 
+/// Writes one value as [`to_yaml`] does, but with the fields of maps in the order of their bytes: as
+/// goyaml writes what was sorted before.
+pub fn to_yaml_sorted(value: &Value) -> String {
+    let mut emitter = Emitter::new(String::with_capacity(256));
+    emitter.sorts_by_bytes = true;
+    emitter.document(value);
+    emitter.out
+}
+
 /// Writes values one after the other with `---` lines between, none before the first.
 pub fn to_yaml_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
     let mut emitter = Emitter::new(String::with_capacity(1024));
@@ -68,6 +77,8 @@ struct Emitter {
     indention: bool,
     /// Whether a list that is a map's value stands deeper than its key.
     indents_lists: bool,
+    /// Whether fields come in the order of their bytes, which is a map's own.
+    sorts_by_bytes: bool,
 }
 
 /// Where a node stands in its parent.
@@ -81,7 +92,16 @@ enum Place {
 
 impl Emitter {
     fn new(out: String) -> Emitter {
-        Emitter { out, column: 0, indent: 0, depth: 0, whitespace: true, indention: true, indents_lists: false }
+        Emitter {
+            out,
+            column: 0,
+            indent: 0,
+            depth: 0,
+            whitespace: true,
+            indention: true,
+            indents_lists: false,
+            sorts_by_bytes: false,
+        }
     }
 
     fn document(&mut self, value: &Value) {
@@ -126,7 +146,9 @@ impl Emitter {
     fn mapping(&mut self, map: &Map, place: Place) {
         let outer = self.indent;
         self.indent = if place == Place::Root { 0 } else { outer + 2 };
-        for (key, value) in sorted_fields(map) {
+        let fields: Box<dyn Iterator<Item = _>> =
+            if self.sorts_by_bytes { Box::new(map.iter()) } else { Box::new(sorted_fields(map)) };
+        for (key, value) in fields {
             self.write_indent(self.indent);
             self.field(key, value);
         }
