@@ -208,7 +208,7 @@ impl Release {
             false => list(w.field("hooks"), hooks, |hook, out| write_hook(hook, None, out)),
         }
         w.any_text("namespace", &self.namespace);
-        w.any_text("ociDigest", artifact);
+        w.text("ociDigest", artifact);
         w.end();
         out.push(b'\n');
         Ok(out)
