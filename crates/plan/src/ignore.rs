@@ -131,6 +131,11 @@ impl IgnoreRules {
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
+    /// The paths of the rules that hold for an object.
+    pub fn paths_for(&self, object: &Object) -> Vec<&str> {
+        let matching = self.rules.iter().filter(|(matcher, _)| matcher.as_ref().is_none_or(|m| m.matches(object)));
+        matching.flat_map(|(_, paths)| paths.iter().map(String::as_str)).collect()
+    }
     fn paths<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a str> {
         self.rules
             .iter()
