@@ -17,6 +17,7 @@
 //! - `live` is what the watches say about the objects that we applied, `memory` what is remembered of
 //!   them, `core` what a change of one means.
 //! - `apply`, [`prune`] and `settle` are the stages that touch a cluster.
+//! - [`release`] carries out Helm releases: it has no part in the pipeline, and shares its watches.
 //!
 //! What this crate deliberately does not know: any dialect's resources, reasons or texts; the
 //! embedded API server; Git.
@@ -30,6 +31,7 @@ mod live;
 mod memory;
 mod pipeline;
 pub mod prune;
+pub mod release;
 mod settle;
 pub mod verdict;
 
