@@ -37,6 +37,9 @@ pub struct BuildArgs {
     /// Label every object with app.kubernetes.io/managed-by
     #[arg(long)]
     enable_managedby_label: bool,
+    /// The version in that label
+    #[arg(long, env = "KUSTOMIZE_VERSION", default_value = "v5.8.1", hide = true)]
+    kustomize_version: String,
     /// Render the Helm charts that kustomizations name; they stand in the chart home, none is fetched
     #[arg(long)]
     enable_helm: bool,
@@ -103,6 +106,7 @@ fn built(args: &BuildArgs) -> Result<Built, String> {
             Follow::Next => Compatibility::Next,
         },
         managed_by_label: args.enable_managedby_label,
+        kustomize_version: Some(args.kustomize_version.clone()),
         tree_is_host: true,
         helm: args.enable_helm.then(|| -> Arc<dyn HelmRenderer> { Arc::new(Charts::new(crate::helm::outside)) }),
         ..BuildOptions::default()
@@ -112,8 +116,9 @@ fn built(args: &BuildArgs) -> Result<Built, String> {
     let path = TreePath::clean(text.trim_start_matches('/')).map_err(|e| e.to_string())?;
     let tree = DirTree::open(Path::new("/"), Limits::default()).map_err(|e| e.to_string())?;
     let built = build(&tree, &path, &options).map_err(|e| {
-        let hints: String = e.hints().iter().map(|hint| format!("\nhint: {hint}")).collect();
-        format!("{e}{hints}")
+        // The error itself comes last, where kustomize has it and scripts look for it.
+        e.hints().iter().for_each(|hint| eprintln!("hint: {hint}"));
+        e.to_string()
     })?;
     built.warnings.iter().for_each(|warning| eprintln!("{warning}"));
     Ok(built)

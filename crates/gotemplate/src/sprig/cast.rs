@@ -1,4 +1,4 @@
-//! Any value as a number, as spf13/cast does it: texts by Go's syntax of literals, what is no
+//! Any value as a number, as spf13/cast 1.10 does it: texts by Go's syntax of literals, what is no
 //! number is 0.
 
 use crate::value::Value;
@@ -13,8 +13,9 @@ pub(super) fn to_int64(value: &Value) -> i64 {
         Value::Uint32(i) => (*i).into(),
         Value::Uint64(i) => *i as i64,
         Value::Float(f) => truncate(*f),
-        Value::Str(s) => std::str::from_utf8(s).ok().and_then(|s| parse_int(trim_zero_decimal(s))).unwrap_or(0),
-        Value::Object(_) => enumeration(value).unwrap_or(0),
+        Value::Str(s) => std::str::from_utf8(s).ok().and_then(|s| parse_int(trim_decimal(s))).unwrap_or(0),
+        // A number with a name, such as a month.
+        Value::Object(o) => o.underlying().and_then(|v| v.as_int()).unwrap_or(0),
         Value::Nil | Value::Complex(..) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Func(_) => 0,
     }
 }
@@ -29,13 +30,6 @@ pub(super) fn to_float64(value: &Value) -> f64 {
     }
 }
 
-/// A month or a weekday: cast knows these two named types.
-fn enumeration(value: &Value) -> Option<i64> {
-    let named = matches!(value.type_name(), "time.Month" | "time.Weekday");
-    let Value::Object(o) = value else { return None };
-    if named { o.underlying()?.as_int() } else { None }
-}
-
 /// Go's conversion on amd64: towards zero; the least number for what does not fit.
 pub(super) fn truncate(f: f64) -> i64 {
     // 2^63 is exact as f64.
@@ -43,13 +37,14 @@ pub(super) fn truncate(f: f64) -> i64 {
     if (-LIMIT..LIMIT).contains(&f) { f as i64 } else { i64::MIN }
 }
 
-/// `1.00` without its decimals; `1.50` as it is.
-fn trim_zero_decimal(s: &str) -> &str {
-    let digits = s.trim_end_matches('0');
-    match digits.strip_suffix('.') {
-        Some(whole) if digits.len() < s.len() => whole,
-        _ => s,
+/// A plain decimal number without what follows its point: `1.9` is 1, `-.5` is 0.
+fn trim_decimal(s: &str) -> &str {
+    let Some((whole, fraction)) = s.split_once('.') else { return s };
+    let digits = whole.strip_prefix(['+', '-']).unwrap_or(whole);
+    if ![digits, fraction].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit())) {
+        return s;
     }
+    if digits.is_empty() { "0" } else { whole }
 }
 
 /// Go's `strconv.ParseInt(s, 0, 64)`.
@@ -121,7 +116,7 @@ pub(super) fn parse_float(s: &str) -> Option<f64> {
 fn hex_float(s: &str) -> Option<f64> {
     let (mantissa, exponent) = s.split_once('p')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut exponent: i64 = exponent.parse().ok()?;
+    let mut exponent = exponent.parse::<i64>().ok()?.clamp(-100_000, 100_000);
     if whole.len() + fraction.len() == 0 {
         return None;
     }
