@@ -137,6 +137,29 @@ impl Client {
     }
 }
 
+/// Clients by what they are made of: remotes that are reached in the same way share connections.
+#[derive(Debug, Default)]
+pub struct Clients(parking_lot::Mutex<std::collections::HashMap<ClientOptions, Client>>);
+
+impl Clients {
+    /// Most clients kept: each holds a pool of connections and its trust roots (about 1 MiB).
+    const MOST: usize = 64;
+
+    /// The client of these options, made if there is none.
+    pub fn get(&self, options: &ClientOptions) -> Result<Client, Error> {
+        if let Some(client) = self.0.lock().get(options) {
+            return Ok(client.clone());
+        }
+        let client = options.build()?;
+        let mut all = self.0.lock();
+        if all.len() >= Clients::MOST {
+            all.clear();
+        }
+        all.insert(options.clone(), client.clone());
+        Ok(client)
+    }
+}
+
 /// A request in the making.
 #[derive(Debug)]
 pub struct Request(reqwest::RequestBuilder);

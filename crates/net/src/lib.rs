@@ -15,7 +15,7 @@ mod proxy;
 mod secret;
 mod url;
 
-pub use client::{Client, ClientIdentity, ClientOptions, Request, Response};
+pub use client::{Client, ClientIdentity, ClientOptions, Clients, Request, Response};
 pub use egress::Egress;
 pub use error::{Error, ErrorKind, redact};
 pub use proxy::Proxy;

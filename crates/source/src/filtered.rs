@@ -23,6 +23,8 @@ pub struct Filtered {
     /// From the specification.
     spec: Vec<Pattern>,
     spec_digest: Digest,
+    /// Whether the tree's own ignore files count.
+    reads_files: bool,
     known: Arc<KnownTrees>,
     uses_defaults: OnceLock<bool>,
     /// Patterns of each directory that was asked about.
@@ -69,12 +71,19 @@ impl Filtered {
             defaults: default_patterns(),
             spec: parse_patterns(ignore),
             spec_digest: Digest::of(ignore.as_bytes()),
+            reads_files: true,
             known,
             uses_defaults: OnceLock::new(),
             files: Mutex::default(),
             kept: Mutex::default(),
             digests: Mutex::default(),
         }
+    }
+
+    /// Leaves files out of `tree` by these rules and by nothing else, what it says itself included.
+    pub fn by_rules(tree: Arc<dyn Tree>, rules: &str) -> Filtered {
+        let (vcs, defaults) = (Vec::new(), Vec::new());
+        Filtered { vcs, defaults, reads_files: false, ..Filtered::new(tree, Some(rules), Arc::default()) }
     }
 
     /// Whether the tree and the specification have no pattern at all.
@@ -88,6 +97,9 @@ impl Filtered {
 
     /// Recursion is bounded by [`TreePath::MAX_DEPTH`].
     fn has_patterns(&self, dir: &TreePath, seen: &mut usize) -> Result<bool, Error> {
+        if !self.reads_files {
+            return Ok(false);
+        }
         let digest = self.tree.dir_digest(dir)?;
         if digest.is_some_and(|digest| self.known.contains(&digest)) {
             return Ok(false);
@@ -116,6 +128,9 @@ impl Filtered {
 
     /// The patterns of the ignore file in `dir`.
     fn file(&self, dir: &TreePath) -> Result<Arc<[Pattern]>, Error> {
+        if !self.reads_files {
+            return Ok(Arc::default());
+        }
         if let Some(known) = self.files.lock().get(dir) {
             return Ok(known.clone());
         }

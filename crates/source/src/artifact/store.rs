@@ -110,6 +110,62 @@ impl ArtifactStore {
         })
     }
 
+    /// Begins a file of a source whose content comes piece by piece.
+    pub fn begin(&self, kind: &str, namespace: &str, name: &str) -> Result<Draft, Error> {
+        let folder = self.folder(kind, namespace, name)?;
+        make_folders(&folder)?;
+        let path = self.temporary(&folder.join("draft"));
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = file.map_err(|error| failed(&path, &error))?;
+        let out = Hashed { out: BufWriter::with_capacity(64 << 10, file), hash: Sha256::new(), size: 0 };
+        Ok(Draft { path, prefix: format!("{kind}/{namespace}/{name}"), out })
+    }
+
+    /// Keeps a file that was begun under a name (with its suffix), and removes what is too old. Blocking.
+    pub fn finish(&self, mut draft: Draft, file_name: &str, revision: &str) -> Result<Artifact, Error> {
+        segment(file_name)?;
+        draft.out.flush().map_err(|error| failed(&draft.path, &error))?;
+        let target = draft.path.with_file_name(file_name);
+        fs::rename(&draft.path, &target).map_err(|error| failed(&target, &error))?;
+        let folder = target.parent().unwrap_or(&self.dir);
+        self.collect(folder, file_name);
+        Ok(Artifact {
+            path: format!("{}/{file_name}", draft.prefix),
+            revision: revision.to_owned(),
+            digest: draft.digest(),
+            size: draft.out.size,
+            written_s: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        })
+    }
+
+    /// Lets a fixed name beside an artifact lead to it (`latest.tar.gz`); gives the name's path below
+    /// the store's URL. Blocking.
+    pub fn link(&self, artifact: &Artifact, name: &str) -> Result<String, Error> {
+        let target = self.locate(&artifact.path)?;
+        let link = target.with_file_name(segment(name)?);
+        let file = target.file_name().unwrap_or_default();
+        let temporary = self.temporary(&link);
+        // Replaced in one step: a reader finds the old file or the new one.
+        std::os::unix::fs::symlink(file, &temporary)
+            .and_then(|()| fs::rename(&temporary, &link))
+            .map_err(|error| failed(&link, &error))?;
+        Ok(artifact.path.rsplit_once('/').map_or(name.to_owned(), |(folder, _)| format!("{folder}/{name}")))
+    }
+
+    /// Reads an artifact of at most `limit` bytes; `None` where it is not in the store with the bytes
+    /// that its digest says. Blocking.
+    pub fn read(&self, path: &str, digest: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.locate(path)?;
+        let Ok(meta) = fs::metadata(&path) else { return Ok(None) };
+        if meta.len() > limit {
+            let text = format!("the artifact is larger than {limit} bytes");
+            return Err(Error::new(ErrorKind::TooLarge, text));
+        }
+        let Ok(content) = fs::read(&path) else { return Ok(None) };
+        let found = format!("sha256:{}", Digest::of(&content).hex());
+        Ok((found == digest).then_some(content))
+    }
+
     /// Whether the archive is in the store with the bytes that its digest says (INV-VER-4). One
     /// that is not as it should be is removed. Blocking.
     pub fn verify(&self, artifact: &Artifact) -> Result<bool, Error> {
@@ -206,6 +262,8 @@ impl ArtifactStore {
         let mut others: Vec<(SystemTime, PathBuf)> = entries
             .flatten()
             .filter(|entry| entry.file_name() != current)
+            // Fixed names are replaced, never removed.
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
             .filter_map(|entry| Some((modified(&entry.path())?, entry.path())))
             .collect();
         others.sort_unstable_by(|a, b| b.cmp(a));
@@ -223,7 +281,43 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|meta| meta.modified()).ok()
 }
 
+/// A file that is being written; it is gone if it is not finished.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    prefix: String,
+    out: Hashed<BufWriter<File>>,
+}
+
+impl Draft {
+    /// Adds to it.
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.out.write_all(piece).map_err(|error| failed(&self.path, &error))
+    }
+    /// How much was written, in bytes.
+    pub fn size(&self) -> u64 {
+        self.out.size
+    }
+    /// `sha256:<hex>` of what was written.
+    pub fn digest(&self) -> String {
+        format!("sha256:{}", Digest::from_sha256(self.out.hash.clone().finalize().into()).hex())
+    }
+    /// What was written so far, to be read from its beginning.
+    pub fn reopen(&mut self) -> Result<File, Error> {
+        let path = self.path.clone();
+        self.out.flush().and_then(|()| File::open(&path)).map_err(|error| failed(&path, &error))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After it was kept there is nothing under this name.
+        fs::remove_file(&self.path).ok();
+    }
+}
+
 /// Hashes and counts what passes.
+#[derive(Debug)]
 struct Hashed<W> {
     out: W,
     hash: Sha256,

@@ -123,7 +123,7 @@ fn inv_fs_6_an_archive_with_what_no_source_has_is_refused() {
 
 #[test]
 fn inv_fs_7_an_archive_is_bounded_while_it_unpacks() {
-    let limits = UnpackLimits { bytes: 100_000, file_bytes: 20_000, entries: 10 };
+    let limits = UnpackLimits { bytes: 100_000, file_bytes: 20_000, entries: 10, skip_symlinks: false };
     let check = |entries: &[(&str, tar::EntryType, &[u8])]| {
         assert_eq!(unpack(&*forged(entries), &limits).unwrap_err().kind(), ErrorKind::TooLarge);
     };
@@ -248,4 +248,36 @@ async fn the_server_ends_when_it_is_told() {
     assert_eq!(Digest::of(&body).to_string(), artifact.digest);
     stop.send(()).unwrap();
     task.await.unwrap();
+}
+
+#[test]
+fn a_file_that_came_in_pieces_is_kept_linked_and_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ArtifactStore::open(folder.path(), Duration::from_secs(60), 2).unwrap();
+    let keep = |name: &str, content: &str| {
+        let mut draft = store.begin("helmrepository", "apps", "repo").unwrap();
+        for piece in content.as_bytes().chunks(3) {
+            draft.write(piece).unwrap();
+        }
+        assert_eq!(draft.size(), content.len() as u64);
+        store.finish(draft, name, "sha256:1").unwrap()
+    };
+    let first = keep("index-1.yaml", "one index");
+    assert_eq!(first.path, "helmrepository/apps/repo/index-1.yaml");
+    assert_eq!(store.link(&first, "index.yaml").unwrap(), "helmrepository/apps/repo/index.yaml");
+    assert_eq!(store.read(&first.path, &first.digest, 100).unwrap().unwrap(), b"one index");
+    assert_eq!(store.read(&first.path, "sha256:other", 100).unwrap(), None);
+    assert_eq!(store.read(&first.path, &first.digest, 3).unwrap_err().kind(), ErrorKind::TooLarge);
+    let second = keep("index-2.yaml", "another");
+    keep("index-3.yaml", "a third");
+    let link = store.link(&second, "index.yaml").unwrap();
+    assert_eq!(std::fs::read(store.locate(&link).unwrap()).unwrap(), b"another");
+    assert!(store.verify(&second).unwrap());
+    assert!(!store.verify(&first).unwrap(), "more than is kept");
+    // What is begun and not finished leaves nothing.
+    drop(store.begin("helmrepository", "apps", "repo").unwrap());
+    let names = std::fs::read_dir(store.locate("helmrepository/apps/repo").unwrap()).unwrap();
+    let mut names: Vec<_> = names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["index-2.yaml", "index-3.yaml", "index.yaml"]);
 }

@@ -17,12 +17,15 @@ pub struct UnpackLimits {
     pub file_bytes: u64,
     /// Most entries.
     pub entries: usize,
+    /// Whether symlinks are left out, as Flux does with what others have packed, or refused. None is
+    /// ever followed.
+    pub skip_symlinks: bool,
 }
 
 impl Default for UnpackLimits {
     fn default() -> UnpackLimits {
         // Flux's own limit for what a consumer unpacks is 100 MiB.
-        UnpackLimits { bytes: 100 << 20, file_bytes: 32 << 20, entries: 100_000 }
+        UnpackLimits { bytes: 100 << 20, file_bytes: 32 << 20, entries: 100_000, skip_symlinks: false }
     }
 }
 
@@ -55,6 +58,7 @@ pub fn unpack(archive: impl Read, limits: &UnpackLimits) -> Result<MemoryTree, E
         let path = entry_path(&entry.path_bytes())?;
         match kind {
             EntryType::Directory if path.is_root() => {}
+            EntryType::Symlink if limits.skip_symlinks => {}
             EntryType::Directory => {
                 builder.dir(&path)?;
             }
