@@ -15,6 +15,7 @@ use crate::git_spec::{self, Secrets, fetch_failure};
 use crate::names::{FINALIZER, GIT_REPOSITORY, SOURCE_CONTROLLER, reason};
 use crate::report::{self, Artifact, FailureClass, FailureOf, GitOutcome, GitRepositoryReport, InitialPatch};
 use crate::shared::{Name, Shared, now_text, status_manager};
+use crate::sources::SourceName;
 use crate::spec::{GitRepository, VerificationMode};
 
 /// The controller.
@@ -99,7 +100,7 @@ impl GitRepositories {
         }
         shared.tell(&object, SOURCE_CONTROLLER, events);
         if waking {
-            shared.references.appliers(&name).into_iter().for_each(|n| shared.kustomization_queue.add(n));
+            shared.wake_users(&SourceName::git(name.clone()));
             shared.references.includers(&name).into_iter().for_each(|n| shared.source_queue.add(n));
         }
         match next {

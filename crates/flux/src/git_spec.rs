@@ -73,12 +73,12 @@ fn provider(spec: &GitRepository, secrets: &Secrets) -> Result<(), GitOutcome> {
 }
 
 /// A value of a secret's data; absent and empty are the same.
-fn value(secret: &Object, key: &str) -> Option<Vec<u8>> {
+pub(crate) fn value(secret: &Object, key: &str) -> Option<Vec<u8>> {
     let text = secret.str_at(&["data", key])?;
     base64::engine::general_purpose::STANDARD.decode(text).ok().filter(|bytes| !bytes.is_empty())
 }
 
-fn text(secret: &Object, key: &str) -> Result<Option<String>, String> {
+pub(crate) fn text(secret: &Object, key: &str) -> Result<Option<String>, String> {
     match value(secret, key) {
         None => Ok(None),
         Some(bytes) => {
@@ -118,18 +118,23 @@ fn credentials(url: &RemoteUrl, secret: Option<&Object>) -> Result<Credentials, 
         }
     }
     credentials.ca = value(secret, "ca.crt").or_else(|| value(secret, "caFile"));
-    credentials.tls = match (value(secret, "tls.crt"), value(secret, "tls.key")) {
-        (Some(certificate), Some(key)) => Some(ClientIdentity { certificate, key: Secret::new(key) }),
-        (None, None) => None,
-        (certificate, _) => {
-            let (has, lacks) = if certificate.is_some() { ("tls.crt", "tls.key") } else { ("tls.key", "tls.crt") };
-            return Err(format!("{place} has '{has}' but no '{lacks}'"));
-        }
-    };
+    credentials.tls = identity(secret)?;
     Ok(credentials)
 }
 
-fn proxy(secret: &Object) -> Result<Proxy, String> {
+/// The client certificate of a secret, where it has one.
+pub(crate) fn identity(secret: &Object) -> Result<Option<ClientIdentity>, String> {
+    match (value(secret, "tls.crt"), value(secret, "tls.key")) {
+        (Some(certificate), Some(key)) => Ok(Some(ClientIdentity { certificate, key: Secret::new(key) })),
+        (None, None) => Ok(None),
+        (certificate, _) => {
+            let (has, lacks) = if certificate.is_some() { ("tls.crt", "tls.key") } else { ("tls.key", "tls.crt") };
+            Err(format!("secret '{}/{}' has '{has}' but no '{lacks}'", secret.namespace(), secret.name()))
+        }
+    }
+}
+
+pub(crate) fn proxy(secret: &Object) -> Result<Proxy, String> {
     let place = format!("proxy secret '{}/{}'", secret.namespace(), secret.name());
     let address = text(secret, "address")?.ok_or_else(|| format!("{place} has no 'address'"))?;
     let user = match text(secret, "username")? {

@@ -10,8 +10,9 @@ use belay_object::{Condition, ConditionStatus, Object, ObjectKey, Value};
 use crate::kustomization::{Kustomizations, Run, Stop};
 use crate::lower;
 use crate::names;
-use crate::report;
+use crate::report::{self, Artifact};
 use crate::shared::Name;
+use crate::sources::SourceName;
 use crate::spec::{Kustomization, KustomizationStatus, SourceRef};
 use crate::target::Targets;
 
@@ -79,18 +80,26 @@ impl Kustomizations {
     ) -> Option<Other> {
         let key = lower::key(&object);
         let spec = Kustomization::read(&object).ok()?;
-        let is_git = spec.source.kind == names::GIT_REPOSITORY.kind;
-        if spec.suspend || !is_git || !Targets::is_same(&spec, target) {
+        let name = Name::new(&spec.source.namespace, &spec.source.name);
+        let source = SourceName::applicable(&spec.source.kind, name)?;
+        if spec.suspend || !Targets::is_same(&spec, target) {
             return None;
         }
         let status = KustomizationStatus::read(&object).ok()?;
         let same_source = asking.source.as_ref().is_some_and(|s| is_same(s, &spec.source));
         let near = same_source && !(asking.leaving && status.has_inventory);
-        let source = Name::new(&spec.source.namespace, &spec.source.name);
-        let Some(fetched) = self.shared.fetched.get(&source) else {
+        let repository = self.shared.source(&source);
+        let artifact = repository.as_ref().and_then(|r| r.at(&["status", "artifact"])).and_then(Artifact::read);
+        let fetched = match artifact {
+            // A commit that is fetched counts before its status is written.
+            _ if source.kind == names::GIT_REPOSITORY.kind => self.shared.fetched.get(&source.name),
+            Some(artifact) => self.shared.tree(&source, &artifact).await.ok().flatten(),
+            None => None,
+        };
+        let Some(fetched) = fetched else {
             // After a start every tree is fetched anew.
-            let is_coming = self.shared.repository(&source).is_some_and(|repository| is_ready(&repository));
-            let why = || format!("{}/{}/{} is being fetched", spec.source.kind, source.namespace, source.name);
+            let is_coming = repository.is_some_and(|repository| is_ready(&repository));
+            let why = || format!("{}/{}/{} is being fetched", source.kind, source.name.namespace, source.name.name);
             return is_coming.then(|| Other::Unclear(key, why()));
         };
         let stamp =

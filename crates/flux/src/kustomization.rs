@@ -19,9 +19,10 @@ use crate::dependencies;
 use crate::duration::GoDuration;
 use crate::journal::{DeletionJournal, StatusJournal};
 use crate::lower::{self, LowerError};
-use crate::names::{self, FINALIZER, KUSTOMIZATION, KUSTOMIZE_CONTROLLER};
+use crate::names::{FINALIZER, KUSTOMIZATION, KUSTOMIZE_CONTROLLER};
 use crate::report::{self, FailureStage, HealthWait, KustomizationReport, StatusPatch, apply_failure, health_failure};
 use crate::shared::{Name, Shared, now_text, status_manager};
+use crate::sources::SourceName;
 use crate::spec::{DeletionPolicy, Kustomization, KustomizationStatus};
 use crate::substitute;
 use crate::target::Targets;
@@ -222,27 +223,31 @@ impl Run<'_> {
                 source.kind, source.namespace, source.name
             ))));
         }
-        if source.kind != names::GIT_REPOSITORY.kind {
-            return Err(stop(report::Verdict::SourceUnreadable(format!(
-                "source kind {} is not served by this version: use a GitRepository",
-                source.kind
-            ))));
-        }
         let name = Name::new(&source.namespace, &source.name);
-        let Some(repository) = shared.repository(&name) else {
-            return Err(stop(report::Verdict::SourceNotFound(format!(
-                "gitrepositories.source.toolkit.fluxcd.io \"{}\" not found",
+        let Some(source) = SourceName::applicable(&source.kind, name) else {
+            return Err(stop(report::Verdict::SourceUnreadable(format!(
+                "source '{}' kind not supported",
                 source.name
             ))));
         };
-        let Some(revision) = repository.str_at(&["status", "artifact", "revision"]) else {
+        let Some(object) = shared.source(&source) else {
+            return Err(stop(report::Verdict::SourceNotFound(format!(
+                "{}.source.toolkit.fluxcd.io \"{}\" not found",
+                source.plural(),
+                source.name.name
+            ))));
+        };
+        let Some(artifact) = object.at(&["status", "artifact"]).and_then(report::Artifact::read) else {
             return Err(stop(report::Verdict::NoArtifact));
         };
         // After a start the tree is fetched anew; its coming wakes us.
-        let Some(fetched) = shared.fetched.get(&name).filter(|f| f.revision == revision) else {
-            return Err(Stop::Quietly(Next::After(shared.settings.requeue_dependency)));
+        let fetched = match shared.tree(&source, &artifact).await {
+            Ok(Some(fetched)) => fetched,
+            Ok(None) => return Err(Stop::Quietly(Next::After(shared.settings.requeue_dependency))),
+            Err(why) => return Err(self.failed(FailureStage::Artifact, why)),
         };
-        report.lock().of_revision(revision, "");
+        let revision = artifact.revision.as_str();
+        report.lock().of_revision(revision, artifact.origin());
         dependencies::check(&self.object, spec, revision, |d| shared.kustomization(&Name::new(&d.namespace, &d.name)))
             .map_err(|held| match held {
                 dependencies::Held::NotReady(why) => stop(report::Verdict::DependencyNotReady(why)),
@@ -363,9 +368,10 @@ impl Run<'_> {
         let ready = Condition::find(&self.object, "Ready")
             .is_some_and(|c| c.status == ConditionStatus::True && c.observed_generation == self.object.generation());
         let health = Condition::find(&self.object, "Healthy").is_none_or(|c| c.status == ConditionStatus::True);
-        let source = Name::new(&self.spec.source.namespace, &self.spec.source.name);
-        let revision = self.shared().repository(&source);
-        let revision = revision.as_ref().and_then(|r| r.str_at(&["status", "artifact", "revision"]));
+        let source = &self.spec.source;
+        let source = SourceName::applicable(&source.kind, Name::new(&source.namespace, &source.name));
+        let object = source.and_then(|source| self.shared().source(&source));
+        let revision = object.as_ref().and_then(|r| r.str_at(&["status", "artifact", "revision"]));
         ready
             && health
             && !self.spec.meta.is_requested(&self.status.last_handled_reconcile_at)

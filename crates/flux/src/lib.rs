@@ -24,6 +24,7 @@ pub mod preview;
 pub mod report;
 mod run;
 mod shared;
+mod sources;
 pub mod spec;
 pub mod substitute;
 mod target;

@@ -41,6 +41,11 @@ pub const OCI_REPOSITORY: Kind =
     Kind { group: SOURCE_GROUP, version: "v1", kind: "OCIRepository", plural: "ocirepositories" };
 /// Bucket.
 pub const BUCKET: Kind = Kind { group: SOURCE_GROUP, version: "v1", kind: "Bucket", plural: "buckets" };
+/// HelmRepository.
+pub const HELM_REPOSITORY: Kind =
+    Kind { group: SOURCE_GROUP, version: "v1", kind: "HelmRepository", plural: "helmrepositories" };
+/// HelmChart.
+pub const HELM_CHART: Kind = Kind { group: SOURCE_GROUP, version: "v1", kind: "HelmChart", plural: "helmcharts" };
 /// ExternalArtifact.
 pub const EXTERNAL_ARTIFACT: Kind =
     Kind { group: SOURCE_GROUP, version: "v1", kind: "ExternalArtifact", plural: "externalartifacts" };
@@ -135,6 +140,8 @@ pub mod condition {
     pub const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
     /// The signature is good, or not.
     pub const SOURCE_VERIFIED: &str = "SourceVerified";
+    /// A chart could not be built; there only while true.
+    pub const BUILD_FAILED: &str = "BuildFailed";
     /// An included repository has no artifact; there only while true.
     pub const INCLUDE_UNAVAILABLE: &str = "IncludeUnavailable";
 }
@@ -184,4 +191,21 @@ pub mod reason {
     pub const ARCHIVE_OPERATION_FAILED: &str = "ArchiveOperationFailed";
     pub const SYMLINK_UPDATE_FAILED: &str = "SymlinkUpdateFailed";
     pub const ARTIFACT_UP_TO_DATE: &str = "ArtifactUpToDate";
+    pub const OCI_PULL_FAILED: &str = "OCIArtifactPullFailed";
+    pub const OCI_LAYER_OPERATION_FAILED: &str = "OCIArtifactLayerOperationFailed";
+    pub const BUCKET_OPERATION_FAILED: &str = "BucketOperationFailed";
+    pub const INVALID_STS_CONFIGURATION: &str = "InvalidSTSConfiguration";
+    pub const INDEXATION_FAILED: &str = "IndexationFailed";
+    pub const SOURCE_UNAVAILABLE: &str = "SourceUnavailable";
+    pub const UNSUPPORTED_SOURCE_KIND: &str = "UnsupportedSourceKind";
+    pub const NO_SOURCE_ARTIFACT: &str = "NoSourceArtifact";
+    pub const INVALID_CHART_REFERENCE: &str = "InvalidChartReference";
+    pub const CHART_PULL_ERROR: &str = "ChartPullError";
+    pub const METADATA_PATCH_ERROR: &str = "MetadataPatchError";
+    pub const VALUES_FILES_ERROR: &str = "ValuesFilesError";
+    pub const DEPENDENCY_BUILD_ERROR: &str = "DependencyBuildError";
+    pub const CHART_PACKAGE_ERROR: &str = "ChartPackageError";
+    pub const CHART_VERIFICATION_ERROR: &str = "ChartVerificationError";
+    pub const CHART_PULL_SUCCEEDED: &str = "ChartPullSucceeded";
+    pub const CHART_PACKAGE_SUCCEEDED: &str = "ChartPackageSucceeded";
 }

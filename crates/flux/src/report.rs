@@ -9,11 +9,13 @@
 mod event;
 mod git_repository;
 mod kustomization;
+mod source;
 
-use belay_object::{Object, Value, merge_patch_between, object};
+use belay_object::{Condition, ConditionStatus, Object, Value, merge_patch_between, object};
 
 use crate::conditions::Conditions;
 use crate::duration::GoDuration;
+use crate::names::condition;
 
 pub use event::{Event, Severity};
 pub use git_repository::{Artifact, FailureClass, FailureOf, GitOutcome, GitRepositoryReport, InitialPatch};
@@ -21,6 +23,8 @@ pub use kustomization::{
     Failure, FailureStage, HealthWait, KustomizationReport, Progress, Verdict, apply_failure, finalizer_events,
     health_failure, unreachable_account,
 };
+
+pub use source::{SourceOutcome, SourceReport, Told};
 
 /// When to come back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +87,33 @@ impl Status {
         let patch = merge_patch_between(&self.written, &value)?;
         self.written = value;
         Some(object! { "status" => patch })
+    }
+}
+
+/// Derives `Ready` of a source from its other conditions: the first of those that say something is
+/// wrong, then that all is well. `all` is in the order of telling; those in `negative` are there only
+/// while something is wrong.
+pub(crate) fn summarize(conditions: &mut Conditions, all: &[&str], negative: &[&str]) {
+    let rank = |c: &Condition| match (c.status, negative.contains(&c.kind.as_str())) {
+        (ConditionStatus::True, true) => 0,
+        (ConditionStatus::False, false) => 1,
+        (ConditionStatus::True, false) => 2,
+        (ConditionStatus::False, true) => 3,
+        (ConditionStatus::Unknown, _) => 4,
+    };
+    // The first of equals: the order above is the order of telling.
+    let top = all.iter().filter_map(|kind| conditions.get(kind)).min_by_key(|c| rank(c)).cloned();
+    if let Some(top) = top {
+        let status = match rank(&top) {
+            0 | 1 => ConditionStatus::False,
+            2 | 3 => ConditionStatus::True,
+            _ => ConditionStatus::Unknown,
+        };
+        conditions.set(condition::READY, status, &top.reason, &top.message);
+    }
+    let bad = conditions.get(condition::SOURCE_VERIFIED).filter(|c| c.status == ConditionStatus::False).cloned();
+    if let Some(bad) = bad {
+        conditions.mark_false(condition::READY, &bad.reason, &bad.message);
     }
 }
 

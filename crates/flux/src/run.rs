@@ -17,8 +17,9 @@ use crate::configs::Configs;
 use crate::git_repository::GitRepositories;
 use crate::kustomization::Kustomizations;
 use crate::lower::{kustomization_kind, owner_label};
-use crate::names::{GIT_REPOSITORY, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, REQUESTED_AT};
-use crate::shared::{FetchedSources, Name, References, Settings, Shared};
+use crate::names::{GIT_REPOSITORY, HELM_CHART, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, REQUESTED_AT};
+use crate::shared::{FetchedSources, Name, Outbound, References, Settings, Shared};
+use crate::sources::{self, Artifacts, Followed, SourceName, Sources, Trees};
 use crate::target::Targets;
 use crate::written::Written;
 
@@ -54,6 +55,8 @@ pub struct Controllers {
 const RETENTION: (Duration, usize) = (Duration::from_secs(60), 2);
 /// How long the watches of our own kinds may take to begin.
 const SYNC_PATIENCE: Duration = Duration::from_secs(60);
+/// As [`SYNC_PATIENCE`], for kinds without which the others work.
+const OPTIONAL_PATIENCE: Duration = Duration::from_secs(5);
 /// Repositories worked on at once: each holds a thread while it fetches.
 const CONCURRENT_SOURCES: usize = 8;
 
@@ -82,6 +85,8 @@ impl Controllers {
         let store = ArtifactStore::open(storage.join("artifacts"), RETENTION.0, RETENTION.1).map_err(|e| failed(&e))?;
         let store = Arc::new(store);
         let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| failed(&e))?;
+        let outbound =
+            Outbound { clients: belay_net::Clients::default(), egress: egress.clone(), proxy: proxy.clone() };
         let repositories =
             Repositories::new(RepositoriesOptions { egress, proxy, ..RepositoriesOptions::new(storage.join("git")) })
                 .map_err(|e| failed(&e))?;
@@ -92,6 +97,8 @@ impl Controllers {
             labels: settings.label_selector.clone(),
             ..ViewScope::default()
         };
+        let sources = sources::KINDS.map(|kind| Followed::new(kind, views.view(&Shared::resource(&kind), &scope)));
+        let advertised = format!("http://{}", advertised_host(&advertised, artifacts));
         let shared = Arc::new(Shared {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
             repositories: views.view(&Shared::resource(&GIT_REPOSITORY), &scope),
@@ -106,6 +113,11 @@ impl Controllers {
             kustomization_queue: WorkQueue::new(QueueOptions::default()),
             source_queue: WorkQueue::new(QueueOptions::default()),
             references: References::default(),
+            sources: sources.into(),
+            sources_queue: WorkQueue::new(QueueOptions::default()),
+            artifacts: Artifacts { store: store.clone(), advertised: advertised.clone() },
+            trees: Trees::default(),
+            outbound,
         });
         let engine = Arc::new(engine(&shared));
         let seen = Arc::downgrade(&shared);
@@ -119,6 +131,12 @@ impl Controllers {
                 .await
                 .map_err(|e| StartError(format!("{e}; are the definitions installed? (belay install)")))?;
         }
+        for followed in &shared.sources {
+            // An older installation may lack one of them; its resources are followed once it is there.
+            if let Err(e) = followed.view.synced(OPTIONAL_PATIENCE).await {
+                tracing::warn!(kind = followed.kind.kind, error = %e, "the resources of this kind cannot be read yet");
+            }
+        }
         // What the watches delivered before the sink was set is looked at here.
         for object in shared.repositories.objects() {
             shared.references.set_repository(&Name::of(&object), Some(&object));
@@ -128,16 +146,20 @@ impl Controllers {
             shared.references.set_kustomization(&Name::of(&object), Some(&object));
             shared.kustomization_queue.add(Name::of(&object));
         }
+        for followed in &shared.sources {
+            for object in followed.view.objects() {
+                let source = SourceName { kind: followed.kind.kind, name: Name::of(&object) };
+                if source.kind == HELM_CHART.kind {
+                    shared.references.set_chart(&source.name, Some(&object));
+                }
+                shared.sources_queue.add(source);
+            }
+        }
         let mut tasks = JoinSet::new();
         // The task ends with the set that owns it.
         tasks.spawn(belay_source::artifact::serve(listener, store.clone(), std::future::pending()));
-        run_sources(
-            &mut tasks,
-            &shared,
-            repositories,
-            store,
-            format!("http://{}", advertised_host(&advertised, artifacts)),
-        );
+        run_repositories(&mut tasks, &shared, repositories, store, advertised);
+        run_sources(&mut tasks, &shared);
         run_kustomizations(&mut tasks, &shared, &engine);
         let configs = Configs::watch(&shared.cluster, &shared.settings, &shared);
         Ok(Controllers { tasks, _configs: configs, shared, engine, artifacts })
@@ -157,6 +179,7 @@ impl Controllers {
     pub async fn stop(mut self, patience: Duration) {
         self.shared.kustomization_queue.close();
         self.shared.source_queue.close();
+        self.shared.sources_queue.close();
         let _ = tokio::time::timeout(patience, async { self.shared.recorder.flush(patience).await }).await;
         self.tasks.shutdown().await;
     }
@@ -181,7 +204,7 @@ fn engine(shared: &Arc<Shared>) -> Engine {
     Engine::new(KUSTOMIZE_CONTROLLER, &owner_label(), kustomization_kind(), Memo::default(), Arc::new(wake))
 }
 
-fn run_sources(
+fn run_repositories(
     tasks: &mut JoinSet<()>,
     shared: &Arc<Shared>,
     repositories: Repositories,
@@ -204,6 +227,19 @@ fn run_sources(
             async move { controller.reconcile(name).await }
         },
         |name, why| tracing::error!(repository = ?name, panic = why, "held back after repeated panics"),
+    ));
+}
+
+fn run_sources(tasks: &mut JoinSet<()>, shared: &Arc<Shared>) {
+    let controller = Arc::new(Sources { shared: shared.clone() });
+    tasks.spawn(belay_controller::run(
+        shared.sources_queue.clone(),
+        CONCURRENT_SOURCES,
+        move |source: SourceName| {
+            let controller = controller.clone();
+            async move { controller.reconcile(source).await }
+        },
+        |source, why| tracing::error!(source = ?source, panic = why, "held back after repeated panics"),
     ));
 }
 
@@ -248,6 +284,21 @@ fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
         }
         return;
     }
+    if let Some(followed) = shared.sources.iter().find(|s| *s.kind.kind == *change.key.kind.kind) {
+        followed.written.shown(&name, after.as_deref());
+        let source = SourceName { kind: followed.kind.kind, name };
+        if asked {
+            if source.kind == HELM_CHART.kind {
+                shared.references.set_chart(&source.name, after.as_deref());
+            }
+            shared.sources_queue.release(&source);
+            shared.sources_queue.add(source.clone());
+        }
+        if differs(&["status", "artifact", "revision"]) || before.is_none() {
+            shared.wake_users(&source);
+        }
+        return;
+    }
     shared.written_repositories.shown(&name, after.as_deref());
     if asked {
         shared.references.set_repository(&name, after.as_deref());
@@ -255,6 +306,6 @@ fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
         shared.source_queue.add(name.clone());
     }
     if differs(&["status", "artifact", "revision"]) || before.is_none() {
-        shared.references.appliers(&name).into_iter().for_each(|n| shared.kustomization_queue.add(n));
+        shared.wake_users(&SourceName::git(name));
     }
 }

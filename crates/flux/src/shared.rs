@@ -16,6 +16,7 @@ use crate::configs::Config;
 use crate::duration::GoDuration;
 use crate::names::{self, Kind};
 use crate::report::{Event, Severity};
+use crate::sources::{Artifacts, Followed, SourceName, Trees};
 use crate::written::Written;
 
 /// Names one resource of a kind that is known from the context.
@@ -105,6 +106,19 @@ pub(crate) struct Shared {
     pub kustomization_queue: WorkQueue<Name>,
     pub source_queue: WorkQueue<Name>,
     pub references: References,
+    /// The kinds of sources besides GitRepository.
+    pub sources: Vec<Followed>,
+    pub sources_queue: WorkQueue<SourceName>,
+    pub artifacts: Artifacts,
+    pub trees: Trees,
+    pub outbound: Outbound,
+}
+
+/// How connections leave this process.
+pub(crate) struct Outbound {
+    pub clients: belay_net::Clients,
+    pub egress: belay_net::Egress,
+    pub proxy: Option<belay_net::Proxy>,
 }
 
 /// The trees of this process, by their resource: consumers read them and never unpack an archive.
@@ -131,8 +145,10 @@ pub(crate) struct References(Mutex<ReferenceMaps>);
 
 #[derive(Default)]
 struct ReferenceMaps {
-    /// By repository: the Kustomizations that apply it.
-    by_source: HashMap<Name, HashSet<Name>>,
+    /// By source: the Kustomizations that apply it.
+    by_source: HashMap<SourceName, HashSet<Name>>,
+    /// By source: the HelmCharts that are built from it.
+    charts: HashMap<SourceName, HashSet<Name>>,
     /// By Kustomization: those that depend on it.
     by_dependency: HashMap<Name, HashSet<Name>>,
     /// By ConfigMap or Secret: the Kustomizations that read it.
@@ -140,7 +156,8 @@ struct ReferenceMaps {
     /// By repository: the repositories that include it.
     by_include: HashMap<Name, HashSet<Name>>,
     /// What each Kustomization refers to, to take it back.
-    of_kustomization: HashMap<Name, (Name, Vec<Name>, Vec<Config>)>,
+    of_kustomization: HashMap<Name, (Option<SourceName>, Vec<Name>, Vec<Config>)>,
+    of_chart: HashMap<Name, SourceName>,
     of_repository: HashMap<Name, Vec<Name>>,
 }
 
@@ -150,7 +167,9 @@ impl References {
         let mut maps = self.0.lock();
         let maps = &mut *maps;
         if let Some((source, dependencies, configs)) = maps.of_kustomization.remove(name) {
-            drop_from(&mut maps.by_source, &source, name);
+            if let Some(source) = source {
+                drop_from(&mut maps.by_source, &source, name);
+            }
             for dependency in dependencies {
                 drop_from(&mut maps.by_dependency, &dependency, name);
             }
@@ -164,10 +183,13 @@ impl References {
             let namespace = value.str_at(&["namespace"]).filter(|n| !n.is_empty()).unwrap_or(own);
             Name::new(namespace, value.str_at(&["name"]).unwrap_or_default())
         };
-        let source = object.at(&["spec", "sourceRef"]).map(read).unwrap_or_else(|| Name::new("", ""));
+        let source = object.at(&["spec", "sourceRef"]);
+        let source = source.and_then(|r| SourceName::of_kind(r.str_at(&["kind"]).unwrap_or_default(), read(r)));
         let dependencies: Vec<Name> =
             object.at(&["spec", "dependsOn"]).map_or(&[][..], Value::items).iter().map(read).collect();
-        maps.by_source.entry(source.clone()).or_default().insert(name.clone());
+        if let Some(source) = &source {
+            maps.by_source.entry(source.clone()).or_default().insert(name.clone());
+        }
         for dependency in &dependencies {
             maps.by_dependency.entry(dependency.clone()).or_default().insert(name.clone());
         }
@@ -199,9 +221,26 @@ impl References {
             maps.of_repository.insert(name.clone(), included);
         }
     }
-    /// The Kustomizations that apply a repository.
-    pub fn appliers(&self, source: &Name) -> Vec<Name> {
+    /// Notes what a HelmChart is built from; `None` where it is gone.
+    pub fn set_chart(&self, name: &Name, object: Option<&Object>) {
+        let mut maps = self.0.lock();
+        let maps = &mut *maps;
+        if let Some(source) = maps.of_chart.remove(name) {
+            drop_from(&mut maps.charts, &source, name);
+        }
+        let Some(reference) = object.and_then(|o| o.at(&["spec", "sourceRef"])) else { return };
+        let of = Name::new(&name.namespace, reference.str_at(&["name"]).unwrap_or_default());
+        let Some(source) = SourceName::of_kind(reference.str_at(&["kind"]).unwrap_or_default(), of) else { return };
+        maps.charts.entry(source.clone()).or_default().insert(name.clone());
+        maps.of_chart.insert(name.clone(), source);
+    }
+    /// The Kustomizations that apply a source.
+    pub fn appliers(&self, source: &SourceName) -> Vec<Name> {
         self.0.lock().by_source.get(source).into_iter().flatten().cloned().collect()
+    }
+    /// The HelmCharts that are built from a source.
+    pub fn charts(&self, source: &SourceName) -> Vec<Name> {
+        self.0.lock().charts.get(source).into_iter().flatten().cloned().collect()
     }
     /// The Kustomizations that depend on one.
     pub fn dependents(&self, dependency: &Name) -> Vec<Name> {
@@ -284,9 +323,12 @@ impl Shared {
         self.keep(resource, patched)
     }
     fn keep(&self, resource: &Resource, written: Object) -> belay_cluster::Result<()> {
-        let of = match *resource.kind == *names::KUSTOMIZATION.kind {
-            true => &self.written_kustomizations,
-            false => &self.written_repositories,
+        let of = match &*resource.kind {
+            kind if kind == names::KUSTOMIZATION.kind => &self.written_kustomizations,
+            kind => match self.sources.iter().find(|s| s.kind.kind == kind) {
+                Some(followed) => &followed.written,
+                None => &self.written_repositories,
+            },
         };
         of.put(written);
         Ok(())
@@ -298,6 +340,21 @@ impl Shared {
     /// A GitRepository, at least as new as our last write.
     pub fn repository(&self, name: &Name) -> Option<Arc<Object>> {
         self.written_repositories.newer(name, self.repositories.object(&name.namespace, &name.name))
+    }
+    /// A source of any kind, at least as new as our last write.
+    pub fn source(&self, source: &SourceName) -> Option<Arc<Object>> {
+        let name = &source.name;
+        if source.kind == names::GIT_REPOSITORY.kind {
+            return self.repository(name);
+        }
+        let followed = self.sources.iter().find(|s| s.kind.kind == source.kind)?;
+        followed.written.newer(name, followed.view.object(&name.namespace, &name.name))
+    }
+    /// Wakes all that use a source.
+    pub fn wake_users(&self, source: &SourceName) {
+        self.references.appliers(source).into_iter().for_each(|n| self.kustomization_queue.add(n));
+        let charts = self.references.charts(source).into_iter();
+        charts.for_each(|name| self.sources_queue.add(SourceName { kind: names::HELM_CHART.kind, name }));
     }
     /// An interval with jitter, so that a thousand resources made at once are not due at once.
     pub fn jittered(&self, interval: GoDuration) -> Duration {

@@ -7,7 +7,10 @@
 //! After this nobody reads the custom resource again.
 
 mod git_repository;
+mod helm_chart;
+mod helm_repository;
 mod kustomization;
+mod oci_repository;
 mod read;
 
 use std::fmt;
@@ -21,6 +24,10 @@ pub use kustomization::{
     DeletionPolicy, Dependency, HealthCheckRef, ImageOverride, KubeConfigRef, Kustomization, KustomizationStatus,
     Patch, SourceRef, SubstituteFrom, Variables,
 };
+
+pub use helm_chart::HelmChart;
+pub use helm_repository::HelmRepository;
+pub use oci_repository::{CloudProvider, OciReference, OciRepository, OciVerification};
 
 /// A spec that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug)]

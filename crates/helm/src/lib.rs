@@ -31,7 +31,7 @@ pub use dependencies::processed;
 use error::Result;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
-pub use load::{load, load_archive, load_dir};
+pub use load::{archive_files, dir_files, load, load_archive, load_dir, load_files};
 #[doc(hidden)]
 pub use render::render_files;
 pub use render::{Lookup, Outside, ReleaseInfo, RenderOptions, Rendered, TemplateCache, render};

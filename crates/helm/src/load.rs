@@ -52,6 +52,21 @@ fn supported(chart: Chart) -> Result<Chart> {
     }
 }
 
+/// The files of the chart in a directory, those that `.helmignore` leaves out excepted.
+pub fn dir_files(tree: &dyn Tree, dir: &TreePath, limits: &Limits) -> Result<Vec<File>> {
+    directory::files(tree, dir, limits)
+}
+
+/// The files of the chart in an archive.
+pub fn archive_files(bytes: &[u8], limits: &Limits) -> Result<Vec<File>> {
+    Loader::new(limits, 0).unpack(bytes)
+}
+
+/// Loads the chart that files are.
+pub fn load_files(files: Vec<File>, limits: &Limits) -> Result<Chart> {
+    Loader::new(limits, 0).chart(files, 0)
+}
+
 /// What a file is that is no archive, in Helm's words.
 fn explain_archive(error: Error, path: &TreePath, content: &[u8]) -> Error {
     if content.starts_with(&[0x1f, 0x8b]) {

@@ -3,7 +3,9 @@
 
 mod handover;
 mod inputs;
+mod oci;
 mod rules;
+mod shelf;
 mod status;
 mod story;
 mod sweep;

@@ -3,11 +3,11 @@
 //! `Ready` is derived from the other conditions: the first of those that say something is wrong,
 //! then that an artifact is stored.
 
-use belay_object::{Condition, ConditionStatus, Object, Value, object};
+use belay_object::{Condition, Object, Value, object};
 
 use super::{Event, Next, Severity, Status, StatusPatch};
 use crate::duration::GoDuration;
-use crate::names::{SOURCE_GROUP, condition, reason};
+use crate::names::{ORIGIN_REVISION, SOURCE_GROUP, condition, reason};
 use crate::spec::{GitRepository, Include, Meta, VerificationMode};
 
 /// A stored artifact, as `status.artifact` tells it.
@@ -49,6 +49,11 @@ impl Artifact {
                 .collect(),
         })
     }
+    /// The revision that it was made from, where it was made from something else; empty otherwise.
+    pub fn origin(&self) -> &str {
+        let found = self.metadata.iter().find(|(key, _)| key == ORIGIN_REVISION);
+        found.map_or("", |(_, value)| value)
+    }
     /// Writes it.
     pub fn to_value(&self) -> Value {
         let mut value = object! {
@@ -79,6 +84,8 @@ pub enum FailureOf {
     Include,
     /// A signature is not good.
     Verification,
+    /// A chart could not be built.
+    Build,
     /// None: the failure is in the event alone.
     Nothing,
 }
@@ -383,7 +390,7 @@ impl GitRepositoryReport {
             FailureOf::Storage => conditions.mark_true(condition::STORAGE_OPERATION_FAILED, reason, message),
             FailureOf::Include => conditions.mark_true(condition::INCLUDE_UNAVAILABLE, reason, message),
             FailureOf::Verification => conditions.mark_false(condition::SOURCE_VERIFIED, reason, message),
-            FailureOf::Nothing => {}
+            FailureOf::Build | FailureOf::Nothing => {}
         }
         self.retrying();
         match class {
@@ -427,39 +434,7 @@ impl GitRepositoryReport {
     }
 
     fn summarize(&mut self) {
-        let rank = |c: &Condition| {
-            let negative = NEGATIVE.contains(&c.kind.as_str());
-            match (c.status, negative) {
-                (ConditionStatus::True, true) => 0,
-                (ConditionStatus::False, false) => 1,
-                (ConditionStatus::True, false) => 2,
-                (ConditionStatus::False, true) => 3,
-                (ConditionStatus::Unknown, _) => 4,
-            }
-        };
-        let top = SUMMARIZED
-            .iter()
-            .filter_map(|kind| self.status.conditions.get(kind))
-            // The first of equals: the order above is the order of telling.
-            .min_by_key(|c| rank(c))
-            .cloned();
-        if let Some(top) = top {
-            let status = match rank(&top) {
-                0 | 1 => ConditionStatus::False,
-                2 | 3 => ConditionStatus::True,
-                _ => ConditionStatus::Unknown,
-            };
-            self.status.conditions.set(condition::READY, status, &top.reason, &top.message);
-        }
-        if let Some(bad) = self
-            .status
-            .conditions
-            .get(condition::SOURCE_VERIFIED)
-            .filter(|c| c.status == ConditionStatus::False)
-            .cloned()
-        {
-            self.status.conditions.mark_false(condition::READY, &bad.reason, &bad.message);
-        }
+        super::summarize(&mut self.status.conditions, &SUMMARIZED, &NEGATIVE);
     }
 
     fn event(&mut self, severity: Severity, reason: &str, message: String, metadata: &[(&str, &str)]) {

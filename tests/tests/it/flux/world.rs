@@ -44,13 +44,14 @@ pub struct World {
     tokens: AtomicU64,
 }
 
-/// The two definitions that the controllers follow, made once for all tests.
+/// The definitions that the controllers follow, made once for all tests.
 static DEFINITIONS: LazyLock<Vec<Object>> = LazyLock::new(|| {
     let mut all = belay_flux::crds::crds("flux-system", "v0");
     all.retain(|d| {
-        matches!(d.name(), "gitrepositories.source.toolkit.fluxcd.io" | "kustomizations.kustomize.toolkit.fluxcd.io")
+        let name = d.name();
+        name.ends_with(".source.toolkit.fluxcd.io") || name == "kustomizations.kustomize.toolkit.fluxcd.io"
     });
-    assert_eq!(all.len(), 2);
+    assert_eq!(all.len(), 7);
     all
 });
 
@@ -76,14 +77,12 @@ impl World {
             tokens: AtomicU64::new(0),
         };
         world.apply("{apiVersion: v1, kind: Namespace, metadata: {name: apps}}");
-        let established =
-            || world.get(("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "", DEFINITIONS[1].name());
-        world
-            .until("the definitions are established", || {
-                established()
-                    .filter(|d| Condition::find(d, "Established").is_some_and(|c| c.status == ConditionStatus::True))
-            })
-            .await;
+        let definition = |name: &str| world.get(("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "", name);
+        let is_established =
+            |d: &Object| Condition::find(d, "Established").is_some_and(|c| c.status == ConditionStatus::True);
+        for wanted in DEFINITIONS.iter() {
+            world.until("the definitions are established", || definition(wanted.name()).filter(is_established)).await;
+        }
         world
     }
 
@@ -134,6 +133,16 @@ impl World {
     pub fn crash(&mut self) {
         self.wire.cut();
         self.controllers = None;
+    }
+
+    /// Loses everything on the disk; the controllers must not run.
+    pub fn empty_storage(&mut self) {
+        assert!(self.controllers.is_none());
+        self.storage = tempfile::tempdir().expect("a temporary folder");
+    }
+    /// Whether something is on the disk.
+    pub fn storage_has(&self, path: &str) -> bool {
+        self.storage.path().join(path).exists()
     }
 
     // Git.
@@ -189,6 +198,12 @@ impl World {
     pub fn patch_as(&self, manager: &str, kind: Kind, name: &str, patch: &str) {
         let what = Object::of(kind.0, kind.1, namespace_of(kind), name);
         let patched = self.user.with_manager(manager).merge_patch(&what, "", &value(patch));
+        patched.unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    }
+    /// Merges a patch into the status of an object, as its controller.
+    pub fn patch_status(&self, kind: Kind, name: &str, patch: &str) {
+        let what = Object::of(kind.0, kind.1, namespace_of(kind), name);
+        let patched = self.user.with_manager("producer").merge_patch(&what, "status", &value(patch));
         patched.unwrap_or_else(|e| panic!("{name}: {e:?}"));
     }
     /// Deletes an object as the user.
@@ -326,7 +341,10 @@ impl World {
     pub fn story(&self) -> String {
         let mut text = String::new();
         for (group, plural) in
-            [("source.toolkit.fluxcd.io", "gitrepositories"), ("kustomize.toolkit.fluxcd.io", "kustomizations")]
+            ["gitrepositories", "ocirepositories", "buckets", "helmrepositories", "helmcharts", "externalartifacts"]
+                .map(|plural| ("source.toolkit.fluxcd.io", plural))
+                .into_iter()
+                .chain([("kustomize.toolkit.fluxcd.io", "kustomizations")])
         {
             for stored in self.user.list(group, plural, "") {
                 let object = stored.object();
