@@ -3,6 +3,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+mod artifact;
+
+pub use artifact::{
+    ArtifactFlags, ListArtifactArgs, ListCommand, PullArtifactArgs, PullCommand, PushArtifactArgs, PushCommand,
+    TagArtifactArgs, TagCommand,
+};
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps Kubernetes clusters equal to what Git says.
@@ -121,6 +128,18 @@ pub enum ClusterCommand {
     Diff(DiffCommand),
     /// Count resources and their states
     Stats(StatsArgs),
+    /// Push to a registry
+    #[command(subcommand)]
+    Push(PushCommand),
+    /// Pull from a registry
+    #[command(subcommand)]
+    Pull(PullCommand),
+    /// Tag in a registry
+    #[command(subcommand)]
+    Tag(TagCommand),
+    /// List what is in a registry
+    #[command(subcommand)]
+    List(ListCommand),
     /// Print the versions of the command and of what is installed
     Version(VersionArgs),
     /// Print a completion script
@@ -197,6 +216,129 @@ pub enum CreateCommand {
 pub enum CreateSourceCommand {
     /// Create or update a GitRepository
     Git(Box<CreateGitArgs>),
+    /// Create or update an OCIRepository
+    Oci(Box<CreateOciArgs>),
+    /// Create or update a HelmRepository
+    Helm(Box<CreateHelmArgs>),
+    /// Create or update a Bucket
+    Bucket(Box<CreateBucketArgs>),
+}
+
+#[derive(Args, Debug)]
+pub struct CreateOciArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub create: CreateFlags,
+    /// Address of the repository: oci://<host>/<path>
+    #[arg(long)]
+    pub url: String,
+    /// Tag
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// Tag by semantic version range
+    #[arg(long)]
+    pub tag_semver: Option<String>,
+    /// Digest
+    #[arg(long)]
+    pub digest: Option<String>,
+    /// Secret with credentials in Docker's form
+    #[arg(long)]
+    pub secret_ref: Option<String>,
+    /// Secret with a proxy's address and credentials
+    #[arg(long)]
+    pub proxy_secret_ref: Option<String>,
+    /// Secret with certificates
+    #[arg(long)]
+    pub cert_secret_ref: Option<String>,
+    /// Service account whose pull secrets are used
+    #[arg(long)]
+    pub service_account: Option<String>,
+    /// generic, aws, azure or gcp
+    #[arg(long)]
+    pub provider: Option<String>,
+    /// cosign or notation
+    #[arg(long)]
+    pub verify_provider: Option<String>,
+    /// Secret with public keys
+    #[arg(long)]
+    pub verify_secret_ref: Option<String>,
+    /// Paths to leave out, in gitignore's form
+    #[arg(long)]
+    pub ignore_paths: Vec<String>,
+    /// Allow plain HTTP
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CreateHelmArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub create: CreateFlags,
+    /// Address of the repository: http, https or oci
+    #[arg(long)]
+    pub url: String,
+    /// User name for basic authentication; makes a Secret of the source's name
+    #[arg(short = 'u', long)]
+    pub username: Option<String>,
+    /// Password for basic authentication
+    #[arg(short = 'p', long)]
+    pub password: Option<String>,
+    /// CA certificate file for https
+    #[arg(long)]
+    pub ca_file: Option<PathBuf>,
+    /// Secret with credentials
+    #[arg(long)]
+    pub secret_ref: Option<String>,
+    /// Secret with certificates
+    #[arg(long)]
+    pub cert_secret_ref: Option<String>,
+    /// generic, aws, azure or gcp; for registries
+    #[arg(long)]
+    pub oci_provider: Option<String>,
+    /// Send credentials to all hosts that the index names
+    #[arg(long)]
+    pub pass_credentials: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CreateBucketArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub create: CreateFlags,
+    /// generic, aws, azure or gcp
+    #[arg(long, default_value = "generic")]
+    pub provider: String,
+    /// The bucket's name
+    #[arg(long)]
+    pub bucket_name: String,
+    /// Host, and port if it is no usual one
+    #[arg(long)]
+    pub endpoint: String,
+    /// Access key; makes a Secret of the source's name
+    #[arg(long)]
+    pub access_key: Option<String>,
+    /// Secret key
+    #[arg(long)]
+    pub secret_key: Option<String>,
+    /// Region
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Only objects whose names begin so
+    #[arg(long)]
+    pub prefix: Option<String>,
+    /// Allow plain HTTP
+    #[arg(long)]
+    pub insecure: bool,
+    /// Secret with credentials
+    #[arg(long)]
+    pub secret_ref: Option<String>,
+    /// Secret with a proxy's address and credentials
+    #[arg(long)]
+    pub proxy_secret_ref: Option<String>,
+    /// Paths to leave out, in gitignore's form
+    #[arg(long)]
+    pub ignore_paths: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -349,10 +491,27 @@ pub enum GetCommand {
     All(GetFlags),
 }
 
+/// A kind of source, and what is said about it: one grammar for every verb.
+#[derive(Subcommand, Debug)]
+pub enum OfSource<A: Args> {
+    /// GitRepositories
+    Git(A),
+    /// OCIRepositories
+    Oci(A),
+    /// HelmRepositories
+    Helm(A),
+    /// Buckets
+    Bucket(A),
+    /// HelmCharts
+    Chart(A),
+}
+
 #[derive(Subcommand, Debug)]
 pub enum GetSourcesCommand {
-    /// GitRepositories
-    Git(GetFlags),
+    #[command(flatten)]
+    One(OfSource<GetFlags>),
+    /// ExternalArtifacts
+    External(GetFlags),
     /// Sources of every kind
     All(GetFlags),
 }
@@ -371,29 +530,26 @@ pub struct Which {
 pub enum ExportCommand {
     /// Sources
     #[command(subcommand)]
-    Source(ExportSourceCommand),
+    Source(OfSource<ExportSourceFlags>),
     /// Kustomizations
     #[command(visible_aliases = ["ks", "kustomizations"])]
     Kustomization(Which),
 }
 
-#[derive(Subcommand, Debug)]
-pub enum ExportSourceCommand {
-    /// GitRepositories
-    Git {
-        #[command(flatten)]
-        which: Which,
-        /// With the Secret that it names
-        #[arg(long)]
-        with_credentials: bool,
-    },
+#[derive(Args, Debug, Clone)]
+pub struct ExportSourceFlags {
+    #[command(flatten)]
+    pub which: Which,
+    /// With the Secret that it names
+    #[arg(long)]
+    pub with_credentials: bool,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum ReconcileCommand {
     /// A source
     #[command(subcommand)]
-    Source(ReconcileSourceCommand),
+    Source(OfSource<OneName>),
     /// A Kustomization
     #[command(visible_alias = "ks")]
     Kustomization {
@@ -404,10 +560,9 @@ pub enum ReconcileCommand {
     },
 }
 
-#[derive(Subcommand, Debug)]
-pub enum ReconcileSourceCommand {
-    /// A GitRepository
-    Git { name: String },
+#[derive(Args, Debug, Clone)]
+pub struct OneName {
+    pub name: String,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -423,23 +578,17 @@ pub struct SuspendFlags {
 pub enum SuspendCommand {
     /// Sources
     #[command(subcommand)]
-    Source(SuspendSourceCommand),
+    Source(OfSource<SuspendFlags>),
     /// Kustomizations
     #[command(visible_alias = "ks")]
     Kustomization(SuspendFlags),
 }
 
 #[derive(Subcommand, Debug)]
-pub enum SuspendSourceCommand {
-    /// GitRepositories
-    Git(SuspendFlags),
-}
-
-#[derive(Subcommand, Debug)]
 pub enum DeleteCommand {
     /// A source
     #[command(subcommand)]
-    Source(DeleteSourceCommand),
+    Source(OfSource<DeleteFlags>),
     /// A Kustomization
     #[command(visible_alias = "ks")]
     Kustomization {
@@ -450,15 +599,12 @@ pub enum DeleteCommand {
     },
 }
 
-#[derive(Subcommand, Debug)]
-pub enum DeleteSourceCommand {
-    /// A GitRepository
-    Git {
-        name: String,
-        /// Do not ask
-        #[arg(short = 's', long)]
-        silent: bool,
-    },
+#[derive(Args, Debug, Clone)]
+pub struct DeleteFlags {
+    pub name: String,
+    /// Do not ask
+    #[arg(short = 's', long)]
+    pub silent: bool,
 }
 
 #[derive(Subcommand, Debug)]

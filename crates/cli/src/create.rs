@@ -1,5 +1,7 @@
 //! `belay create`: makes or updates a source or a kustomization, and waits until it is ready.
 
+mod sources;
+
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,19 +13,37 @@ use belay_object::{Object, Value, object};
 use crate::args::{CreateCommand, CreateFlags, CreateGitArgs, CreateKustomizationArgs, CreateSourceCommand, Global};
 use crate::connect::{Session, connect};
 use crate::export::exported;
-use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, Kind, finished, suspended};
+use crate::kinds::{
+    BUCKET, GIT_REPOSITORY, HELM_REPOSITORY, KUSTOMIZATION, Kind, OCI_REPOSITORY, finished, source_kind, suspended,
+};
 use crate::output::{action, generate, success, waiting, warning};
 use crate::reconcile::request;
 use crate::wait;
 
 pub async fn create(global: &Global, command: CreateCommand) -> Result<u8> {
     match command {
-        CreateCommand::Source(CreateSourceCommand::Git(args)) => {
-            let (object, secret) = git(global, &args)?;
-            if args.create.export {
+        CreateCommand::Source(source) => {
+            let (kind, object, secret, export) = match source {
+                CreateSourceCommand::Git(args) => {
+                    let (object, secret) = git(global, &args)?;
+                    (&GIT_REPOSITORY, object, secret, args.create.export)
+                }
+                CreateSourceCommand::Oci(args) => {
+                    (&OCI_REPOSITORY, sources::oci(global, &args)?, None, args.create.export)
+                }
+                CreateSourceCommand::Helm(args) => {
+                    let (object, secret) = sources::helm(global, &args)?;
+                    (&HELM_REPOSITORY, object, secret, args.create.export)
+                }
+                CreateSourceCommand::Bucket(args) => {
+                    let (object, secret) = sources::bucket(global, &args)?;
+                    (&BUCKET, object, secret, args.create.export)
+                }
+            };
+            if export {
                 return print(&[Some(object), secret]);
             }
-            put(global, &connect(global).await?, &GIT_REPOSITORY, object, secret).await
+            put(global, &connect(global).await?, kind, object, secret).await
         }
         CreateCommand::Kustomization(args) => {
             let object = kustomization(global, &args)?;
@@ -49,17 +69,15 @@ fn print(objects: &[Option<Object>]) -> Result<u8> {
 /// still come.
 async fn source_is_served(session: &Session, object: &Object) -> Result<()> {
     let reference = |k: &str| object.str_at(&["spec", "sourceRef", k]).unwrap_or_default();
-    if reference("kind") != GIT_REPOSITORY.kind {
-        bail!(
-            "source kind {} is not served by this version: use a GitRepository, or --export to print the Kustomization",
-            reference("kind")
-        );
-    }
+    let Some(kind) = source_kind(reference("kind")) else {
+        bail!("source kind {} is not served by this version", reference("kind"));
+    };
     let namespace = Some(reference("namespace")).filter(|n| !n.is_empty()).unwrap_or(object.namespace());
-    let found = session.cluster.find(&session.resource(&GIT_REPOSITORY), namespace, reference("name")).await?;
+    let found = session.cluster.find(&session.resource(kind), namespace, reference("name")).await?;
     if found.is_none() {
         warning(&format!(
-            "there is no GitRepository '{}' in {namespace} namespace: the Kustomization waits for it",
+            "there is no {} '{}' in {namespace} namespace: the Kustomization waits for it",
+            kind.kind,
             reference("name")
         ));
     }
@@ -192,10 +210,14 @@ fn credentials(global: &Global, args: &CreateGitArgs) -> Result<Option<Object>> 
     if data.as_object().is_none_or(|d| d.is_empty()) {
         return Ok(None);
     }
-    let mut secret = Object::of("v1", "Secret", &global.namespace, &args.name);
+    Ok(Some(opaque(global, &args.name, data)))
+}
+
+fn opaque(global: &Global, name: &str, data: Value) -> Object {
+    let mut secret = Object::of("v1", "Secret", &global.namespace, name);
     secret.set(&["type"], "Opaque");
     secret.set(&["data"], data);
-    Ok(Some(secret))
+    secret
 }
 
 fn kustomization(global: &Global, args: &CreateKustomizationArgs) -> Result<Object> {

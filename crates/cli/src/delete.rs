@@ -5,14 +5,17 @@ use std::io::{IsTerminal, Write};
 use anyhow::{Result, bail};
 use belay_cluster::DeleteOptions;
 
-use crate::args::{DeleteCommand, DeleteSourceCommand, Global};
+use crate::args::{DeleteCommand, DeleteFlags, Global};
 use crate::connect::connect;
-use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, suspended};
+use crate::kinds::{KUSTOMIZATION, of_source, suspended};
 use crate::output::{action, success};
 
 pub async fn delete(global: &Global, command: DeleteCommand) -> Result<u8> {
     let (kind, name, silent) = match command {
-        DeleteCommand::Source(DeleteSourceCommand::Git { name, silent }) => (&GIT_REPOSITORY, name, silent),
+        DeleteCommand::Source(source) => {
+            let (kind, DeleteFlags { name, silent }) = of_source(source);
+            (kind, name, silent)
+        }
         DeleteCommand::Kustomization { name, silent } => (&KUSTOMIZATION, name, silent),
     };
     let session = connect(global).await?;

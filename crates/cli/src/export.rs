@@ -4,17 +4,18 @@ use anyhow::Result;
 use belay_cluster::Resource;
 use belay_object::{Object, Value};
 
-use crate::args::{ExportCommand, ExportSourceCommand, Global};
+use crate::args::{ExportCommand, ExportSourceFlags, Global};
 use crate::connect::connect;
-use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION};
+use crate::kinds::{KUSTOMIZATION, of_source};
 use crate::output::failure;
 use crate::suspend::chosen;
 
 pub async fn export(global: &Global, command: ExportCommand) -> Result<u8> {
     let session = connect(global).await?;
     let (kind, which, credentials) = match command {
-        ExportCommand::Source(ExportSourceCommand::Git { which, with_credentials }) => {
-            (&GIT_REPOSITORY, which, with_credentials)
+        ExportCommand::Source(source) => {
+            let (kind, ExportSourceFlags { which, with_credentials }) = of_source(source);
+            (kind, which, with_credentials)
         }
         ExportCommand::Kustomization(which) => (&KUSTOMIZATION, which, false),
     };

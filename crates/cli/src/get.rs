@@ -6,17 +6,21 @@ use belay_object::{Object, Value, object};
 
 use crate::args::{Format, GetCommand, GetFlags, GetSourcesCommand, Global};
 use crate::connect::{Session, connect};
-use crate::kinds::{self, GIT_REPOSITORY, KUSTOMIZATION, Kind, Shown};
+use crate::kinds::{self, EXTERNAL_ARTIFACT, KUSTOMIZATION, Kind, Shown, of_source};
 use crate::output::{Table, failure};
 use crate::wait::matches_status;
 
 pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
     let session = connect(global).await?;
-    let (kinds, flags, source): (&[&Kind], _, _) = match command {
-        GetCommand::Sources(GetSourcesCommand::Git(flags)) => (&[&GIT_REPOSITORY], flags, false),
-        GetCommand::Sources(GetSourcesCommand::All(flags)) => (&[&GIT_REPOSITORY], flags, false),
-        GetCommand::Kustomizations { flags, show_source } => (&[&KUSTOMIZATION], flags, show_source),
-        GetCommand::All(flags) => (kinds::ALL, flags, false),
+    let (kinds, flags, source): (Vec<&Kind>, _, _) = match command {
+        GetCommand::Sources(GetSourcesCommand::One(one)) => {
+            let (kind, flags) = of_source(one);
+            (vec![kind], flags, false)
+        }
+        GetCommand::Sources(GetSourcesCommand::External(flags)) => (vec![&EXTERNAL_ARTIFACT], flags, false),
+        GetCommand::Sources(GetSourcesCommand::All(flags)) => (kinds::SOURCES.to_vec(), flags, false),
+        GetCommand::Kustomizations { flags, show_source } => (vec![&KUSTOMIZATION], flags, show_source),
+        GetCommand::All(flags) => (kinds::ALL.to_vec(), flags, false),
     };
     let several = kinds.len() > 1;
     if flags.watch {
@@ -27,7 +31,7 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
     }
     let mut found = false;
     let mut all = Vec::new();
-    for kind in kinds {
+    for kind in &kinds {
         let objects = list(&session, kind, &flags).await?;
         if objects.is_empty() {
             continue;
@@ -50,13 +54,13 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
     }
     if let Some(format) = flags.output {
         if all.is_empty() && flags.name.is_some() {
-            return nothing(&session, kinds, &flags);
+            return nothing(&session, &kinds, &flags);
         }
         print!("{}", formatted(all, format, flags.name.is_some()));
         return Ok(0);
     }
     if !found {
-        return nothing(&session, kinds, &flags);
+        return nothing(&session, &kinds, &flags);
     }
     Ok(0)
 }

@@ -4,6 +4,7 @@
 
 use belay_object::{Condition, ConditionStatus, GroupKind, Object, Value};
 
+use crate::args::OfSource;
 use crate::output::{short_hex, yes};
 
 /// One kind of Flux.
@@ -38,6 +39,66 @@ pub const GIT_REPOSITORY: Kind = Kind {
     source: true,
 };
 
+/// Flux's OCIRepository.
+pub const OCI_REPOSITORY: Kind = Kind {
+    kind: "OCIRepository",
+    group: "source.toolkit.fluxcd.io",
+    version: "v1",
+    plural: "ocirepositories",
+    human: "source oci",
+    words: &["ocirepository", "ocirepositories", "ocirepo"],
+    revision: &["status", "artifact", "revision"],
+    source: true,
+};
+
+/// Flux's Bucket.
+pub const BUCKET: Kind = Kind {
+    kind: "Bucket",
+    group: "source.toolkit.fluxcd.io",
+    version: "v1",
+    plural: "buckets",
+    human: "source bucket",
+    words: &["bucket", "buckets"],
+    revision: &["status", "artifact", "revision"],
+    source: true,
+};
+
+/// Flux's HelmRepository.
+pub const HELM_REPOSITORY: Kind = Kind {
+    kind: "HelmRepository",
+    group: "source.toolkit.fluxcd.io",
+    version: "v1",
+    plural: "helmrepositories",
+    human: "source helm",
+    words: &["helmrepository", "helmrepositories", "helmrepo"],
+    revision: &["status", "artifact", "revision"],
+    source: true,
+};
+
+/// Flux's HelmChart.
+pub const HELM_CHART: Kind = Kind {
+    kind: "HelmChart",
+    group: "source.toolkit.fluxcd.io",
+    version: "v1",
+    plural: "helmcharts",
+    human: "source chart",
+    words: &["helmchart", "helmcharts", "hc"],
+    revision: &["status", "artifact", "revision"],
+    source: true,
+};
+
+/// Flux's ExternalArtifact.
+pub const EXTERNAL_ARTIFACT: Kind = Kind {
+    kind: "ExternalArtifact",
+    group: "source.toolkit.fluxcd.io",
+    version: "v1",
+    plural: "externalartifacts",
+    human: "source external",
+    words: &["externalartifact", "externalartifacts", "ea"],
+    revision: &["status", "artifact", "revision"],
+    source: true,
+};
+
 /// Flux's Kustomization.
 pub const KUSTOMIZATION: Kind = Kind {
     kind: "Kustomization",
@@ -51,7 +112,33 @@ pub const KUSTOMIZATION: Kind = Kind {
 };
 
 /// Every kind, sources first.
-pub const ALL: &[&Kind] = &[&GIT_REPOSITORY, &KUSTOMIZATION];
+pub const ALL: &[&Kind] =
+    &[&GIT_REPOSITORY, &OCI_REPOSITORY, &BUCKET, &HELM_REPOSITORY, &HELM_CHART, &EXTERNAL_ARTIFACT, &KUSTOMIZATION];
+
+/// The sources of [`ALL`].
+pub const SOURCES: &[&Kind] =
+    &[&GIT_REPOSITORY, &OCI_REPOSITORY, &BUCKET, &HELM_REPOSITORY, &HELM_CHART, &EXTERNAL_ARTIFACT];
+
+/// Which kind of source a command is about, and what else it says.
+pub fn of_source<A: clap::Args>(command: OfSource<A>) -> (&'static Kind, A) {
+    match command {
+        OfSource::Git(flags) => (&GIT_REPOSITORY, flags),
+        OfSource::Oci(flags) => (&OCI_REPOSITORY, flags),
+        OfSource::Helm(flags) => (&HELM_REPOSITORY, flags),
+        OfSource::Bucket(flags) => (&BUCKET, flags),
+        OfSource::Chart(flags) => (&HELM_CHART, flags),
+    }
+}
+
+/// The kind of source that a reference names.
+pub fn source_kind(name: &str) -> Option<&'static Kind> {
+    SOURCES.iter().find(|k| k.kind == name).copied()
+}
+
+/// Whether an object has no status: a HelmRepository that is a registry lists nothing.
+fn is_static(object: &Object) -> bool {
+    object.kind() == HELM_REPOSITORY.kind && object.str_at(&["spec", "type"]) == Some("oci")
+}
 
 impl Kind {
     /// Its group and kind.
@@ -84,6 +171,8 @@ pub fn suspended(object: &Object) -> bool {
 /// The Ready condition as a table shows it: status and message.
 pub fn readiness(object: &Object) -> (String, String) {
     match Condition::find(object, "Ready") {
+        // Compat(flux 2.9): its text.
+        _ if is_static(object) => ("True".into(), "Helm repository is Ready".into()),
         Some(ready) => (ready.status.as_str().to_owned(), short_hex(&ready.message)),
         // Compat(flux 2.9): the text for an object that no controller has looked at.
         None => ("False".into(), "waiting to be reconciled".into()),
@@ -136,6 +225,9 @@ impl Shown {
 
 /// Whether the controllers have finished with the object's newest generation, and how.
 pub fn finished(object: &Object) -> Option<Result<String, String>> {
+    if is_static(object) {
+        return Some(Ok(String::new()));
+    }
     let ready = Condition::find(object, "Ready")?;
     let observed = object.at(&["status", "observedGeneration"]).and_then(Value::as_i64).unwrap_or(-1);
     let generation = object.generation();

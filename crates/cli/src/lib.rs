@@ -7,6 +7,7 @@
 //! What this crate deliberately does not know: the insides of controllers, the embedded API server.
 
 pub mod args;
+mod artifact;
 mod build;
 mod check;
 mod connect;
@@ -68,6 +69,10 @@ async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
         ClusterCommand::Build(command) => build::build(global, command).await,
         ClusterCommand::Diff(command) => diff::diff(global, command).await,
         ClusterCommand::Stats(args) => stats::stats(global, &args).await,
+        ClusterCommand::Push(args::PushCommand::Artifact(args)) => artifact::push(args).await,
+        ClusterCommand::Pull(args::PullCommand::Artifact(args)) => artifact::pull(args).await,
+        ClusterCommand::Tag(args::TagCommand::Artifact(args)) => artifact::tag(args).await,
+        ClusterCommand::List(args::ListCommand::Artifacts(args)) => artifact::list(args).await,
         ClusterCommand::Version(args) => version::version(global, &args).await,
         ClusterCommand::Completion { .. } => {
             anyhow::bail!("completion is answered by the binary, which knows all commands")

@@ -5,17 +5,18 @@ use belay_cluster::{Patch, WriteOptions};
 use belay_flux::names::{CLI_MANAGER, REQUESTED_AT};
 use belay_object::{Object, object};
 
-use crate::args::{Global, ReconcileCommand, ReconcileSourceCommand};
+use crate::args::{Global, OneName, ReconcileCommand};
 use crate::connect::{Session, connect};
-use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, Kind, suspended};
+use crate::kinds::{EXTERNAL_ARTIFACT, KUSTOMIZATION, Kind, of_source, source_kind, suspended};
 use crate::output::{action, success, waiting};
 use crate::wait;
 
 pub async fn reconcile(global: &Global, command: ReconcileCommand) -> Result<u8> {
     let session = connect(global).await?;
     match command {
-        ReconcileCommand::Source(ReconcileSourceCommand::Git { name }) => {
-            one(global, &session, &GIT_REPOSITORY, &name).await?;
+        ReconcileCommand::Source(source) => {
+            let (kind, OneName { name }) = of_source(source);
+            one(global, &session, kind, &name).await?;
         }
         ReconcileCommand::Kustomization { name, with_source } => {
             if with_source {
@@ -30,15 +31,15 @@ pub async fn reconcile(global: &Global, command: ReconcileCommand) -> Result<u8>
 
 async fn source(global: &Global, session: &Session, object: &Object) -> Result<()> {
     let reference = |k: &str| object.str_at(&["spec", "sourceRef", k]).unwrap_or_default();
-    if reference("kind") != GIT_REPOSITORY.kind {
-        bail!("source kind {} is not served by this version", reference("kind"));
-    }
+    // Nobody here reconciles what others produce.
+    let kind = source_kind(reference("kind")).filter(|kind| kind.kind != EXTERNAL_ARTIFACT.kind);
+    let Some(kind) = kind else { bail!("reconciliation not supported for source kind {}", reference("kind")) };
     let namespace = match reference("namespace") {
         "" => session.namespace.clone(),
         namespace => namespace.to_owned(),
     };
     let there = Session { cluster: session.cluster.clone(), namespace };
-    one(global, &there, &GIT_REPOSITORY, reference("name")).await
+    one(global, &there, kind, reference("name")).await
 }
 
 async fn one(global: &Global, session: &Session, kind: &Kind, name: &str) -> Result<()> {

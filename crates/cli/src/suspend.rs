@@ -5,15 +5,15 @@ use belay_cluster::{ListOptions, Patch, WriteOptions};
 use belay_flux::names::CLI_MANAGER;
 use belay_object::{Object, object};
 
-use crate::args::{Global, SuspendCommand, SuspendFlags, SuspendSourceCommand, Which};
+use crate::args::{Global, SuspendCommand, SuspendFlags, Which};
 use crate::connect::{Session, connect};
-use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION, Kind};
+use crate::kinds::{KUSTOMIZATION, Kind, of_source};
 use crate::output::{action, failure, success, waiting};
 use crate::wait;
 
 fn split(command: SuspendCommand) -> (&'static Kind, SuspendFlags) {
     match command {
-        SuspendCommand::Source(SuspendSourceCommand::Git(flags)) => (&GIT_REPOSITORY, flags),
+        SuspendCommand::Source(source) => of_source(source),
         SuspendCommand::Kustomization(flags) => (&KUSTOMIZATION, flags),
     }
 }

@@ -71,6 +71,11 @@ fn every_field_of_a_kustomization_has_a_row() {
 }
 
 #[test]
+fn every_field_of_the_other_sources_has_a_row() {
+    ["OCIRepository", "Bucket", "HelmRepository", "HelmChart", "ExternalArtifact"].into_iter().for_each(check_fields);
+}
+
+#[test]
 fn every_command_has_a_row() {
     let rows = rows("The command line");
     let missing: Vec<String> = ClusterCli::command()

@@ -131,12 +131,7 @@ impl Controllers {
                 .await
                 .map_err(|e| StartError(format!("{e}; are the definitions installed? (belay install)")))?;
         }
-        for followed in &shared.sources {
-            // An older installation may lack one of them; its resources are followed once it is there.
-            if let Err(e) = followed.view.synced(OPTIONAL_PATIENCE).await {
-                tracing::warn!(kind = followed.kind.kind, error = %e, "the resources of this kind cannot be read yet");
-            }
-        }
+        futures::future::join_all(shared.sources.iter().map(begun)).await;
         // What the watches delivered before the sink was set is looked at here.
         for object in shared.repositories.objects() {
             shared.references.set_repository(&Name::of(&object), Some(&object));
@@ -182,6 +177,14 @@ impl Controllers {
         self.shared.sources_queue.close();
         let _ = tokio::time::timeout(patience, async { self.shared.recorder.flush(patience).await }).await;
         self.tasks.shutdown().await;
+    }
+}
+
+/// Waits a little for the resources of a kind. An older installation may lack it: they are followed once
+/// it is there.
+async fn begun(followed: &Followed) {
+    if let Err(e) = followed.view.synced(OPTIONAL_PATIENCE).await {
+        tracing::warn!(kind = followed.kind.kind, error = %e, "the resources of this kind cannot be read yet");
     }
 }
 

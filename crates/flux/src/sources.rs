@@ -4,6 +4,7 @@
 //! events; what a kind adds is how it is looked at, a function from its spec to [`Got`]. Who uses a
 //! source reads its stored artifact ([`Trees`]), so that a look costs no memory afterwards.
 
+mod bucket;
 mod controller;
 mod credentials;
 mod dependencies;

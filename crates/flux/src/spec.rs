@@ -6,6 +6,7 @@
 //!
 //! After this nobody reads the custom resource again.
 
+mod bucket;
 mod git_repository;
 mod helm_chart;
 mod helm_repository;
@@ -19,6 +20,7 @@ use belay_object::Object;
 
 use crate::names;
 
+pub use bucket::Bucket;
 pub use git_repository::{GitReference, GitRepository, Include, Provider, Verification, VerificationMode};
 pub use kustomization::{
     DeletionPolicy, Dependency, HealthCheckRef, ImageOverride, KubeConfigRef, Kustomization, KustomizationStatus,

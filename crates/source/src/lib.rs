@@ -13,6 +13,7 @@
 #![warn(missing_docs)]
 
 pub mod artifact;
+pub mod bucket;
 mod error;
 mod fetched;
 mod filtered;

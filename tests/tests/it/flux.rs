@@ -1,6 +1,9 @@
 //! The whole of Belay in one process: a Git server on loopback, the embedded API server, and the
 //! controllers between them. Each test has a world of its own and shares nothing.
 
+mod buckets;
+mod charts;
+mod docker_registry;
 mod handover;
 mod inputs;
 mod oci;

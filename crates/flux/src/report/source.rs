@@ -139,7 +139,9 @@ impl SourceReport {
     pub fn served_at(&mut self, artifact: &str, fixed: &str) {
         if self.status.get("artifact").as_object().is_some() {
             self.status.status.set(&["artifact", "url"], artifact);
-            self.status.set("url", fixed);
+            if !fixed.is_empty() {
+                self.status.set("url", fixed);
+            }
         }
     }
     /// Says that the source could be read.

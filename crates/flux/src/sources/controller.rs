@@ -15,7 +15,7 @@ use crate::duration::GoDuration;
 use crate::names::{self, FINALIZER, SOURCE_CONTROLLER, reason};
 use crate::report::{self, Artifact, FailureClass, FailureOf, InitialPatch, SourceOutcome, SourceReport, Told};
 use crate::shared::{Shared, now_text};
-use crate::spec::{HelmChart, HelmRepository, Meta, OciRepository, SpecError};
+use crate::spec::{Bucket, HelmChart, HelmRepository, Meta, OciRepository, SpecError};
 
 /// The controller.
 pub(crate) struct Sources {
@@ -27,6 +27,7 @@ enum Spec {
     Oci(OciRepository),
     Repository(HelmRepository),
     Chart(HelmChart),
+    Bucket(Bucket),
 }
 
 impl Spec {
@@ -34,6 +35,7 @@ impl Spec {
         match kind {
             kind if kind == names::OCI_REPOSITORY.kind => Some(OciRepository::read(object).map(Spec::Oci)),
             kind if kind == names::HELM_REPOSITORY.kind => Some(HelmRepository::read(object).map(Spec::Repository)),
+            kind if kind == names::BUCKET.kind => Some(Bucket::read(object).map(Spec::Bucket)),
             kind if kind == names::HELM_CHART.kind => Some(HelmChart::read(object).map(Spec::Chart)),
             _ => None,
         }
@@ -43,6 +45,7 @@ impl Spec {
             Spec::Oci(spec) => &spec.meta,
             Spec::Repository(spec) => &spec.meta,
             Spec::Chart(spec) => &spec.meta,
+            Spec::Bucket(spec) => &spec.meta,
         }
     }
     fn interval(&self) -> GoDuration {
@@ -50,6 +53,7 @@ impl Spec {
             Spec::Oci(spec) => spec.interval,
             Spec::Repository(spec) => spec.interval,
             Spec::Chart(spec) => spec.interval,
+            Spec::Bucket(spec) => spec.interval,
         }
     }
     fn suspend(&self) -> bool {
@@ -57,6 +61,7 @@ impl Spec {
             Spec::Oci(spec) => spec.suspend,
             Spec::Repository(spec) => spec.suspend,
             Spec::Chart(spec) => spec.suspend,
+            Spec::Bucket(spec) => spec.suspend,
         }
     }
 }
@@ -230,6 +235,7 @@ impl Look<'_> {
             Spec::Oci(spec) => self.controller.look_at_oci(spec, report).await,
             Spec::Repository(spec) => self.controller.look_at_index(spec, report).await,
             Spec::Chart(spec) => self.controller.look_at_chart(spec, report).await,
+            Spec::Bucket(spec) => self.controller.look_at_bucket(spec, report).await,
         }
     }
 

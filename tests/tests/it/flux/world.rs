@@ -419,6 +419,7 @@ pub fn masked_text(text: &str) -> String {
             (r"sha1:[0-9a-f]{40}", "sha1:COMMIT"),
             (r"/[0-9a-f]{40}\.tar\.gz", "/COMMIT.tar.gz"),
             (r"sha256:[0-9a-f]{64}", "sha256:DIGEST"),
+            (r"\b[0-9a-f]{64}\b", "HEX"),
             (r"127\.0\.0\.1:\d+", "HOST"),
             (r"(in|after) [0-9.]+(ms|µs|ns|s)\b", "$1 DURATION"),
             (r"lastReconciledDuration: \S+", "lastReconciledDuration: DURATION"),
