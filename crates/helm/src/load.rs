@@ -59,12 +59,12 @@ pub fn dir_files(tree: &dyn Tree, dir: &TreePath, limits: &Limits) -> Result<Vec
 
 /// The files of the chart in an archive.
 pub fn archive_files(bytes: &[u8], limits: &Limits) -> Result<Vec<File>> {
-    Loader::new(limits, 0).unpack(bytes)
+    Loader::new(limits).unpack(bytes)
 }
 
 /// Loads the chart that files are.
 pub fn load_files(files: Vec<File>, limits: &Limits) -> Result<Chart> {
-    Loader::new(limits, 0).chart(files, 0)
+    supported(Loader::new(limits).chart(files, 0)?)
 }
 
 /// What a file is that is no archive, in Helm's words.

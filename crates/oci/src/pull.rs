@@ -68,6 +68,9 @@ impl Client {
         let response = self.call(&call).await.map_err(|e| e.context(&what))?;
         match response.status() {
             status if status.is_success() => {}
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(self.refusal(response, &what).await);
+            }
             // Some answer HEAD with 405; what else fails is told by the answer to GET, which has a body.
             _ => return self.fetch(tag.as_str(), &what).await.map(|(_, digest)| digest),
         }

@@ -7,6 +7,13 @@ fn made(line: &str) -> String {
     let ClusterCommand::Create(command) = cli.command else { panic!("{line} creates nothing") };
     let object = match command {
         CreateCommand::Source(CreateSourceCommand::Git(args)) => git(&cli.global, &args).map(|(object, _)| object),
+        CreateCommand::Source(CreateSourceCommand::Oci(args)) => sources::oci(&cli.global, &args),
+        CreateCommand::Source(CreateSourceCommand::Helm(args)) => {
+            sources::helm(&cli.global, &args).map(|(object, _)| object)
+        }
+        CreateCommand::Source(CreateSourceCommand::Bucket(args)) => {
+            sources::bucket(&cli.global, &args).map(|(object, _)| object)
+        }
         CreateCommand::Kustomization(args) => kustomization(&cli.global, &args),
     };
     match object {
@@ -82,4 +89,23 @@ fn flags_become_the_fields_of_a_kustomization() {
         r#"{"force":true,"interval":"1m0s","path":"./","prune":false,"retryInterval":"2m0s","serviceAccountName":"s","sourceRef":{"kind":"GitRepository","name":"shop"},"targetNamespace":"t","wait":true}"#,
     );
     check("create ks a --source=shop --label=x", "invalid label \"x\": it is key=value");
+}
+
+#[test]
+fn other_sources_are_what_their_flags_say() {
+    check(
+        "create source oci shop --url oci://a.b/c --tag-semver 1.x --secret-ref s --insecure",
+        r#"{"insecure":true,"interval":"1m0s","ref":{"semver":"1.x"},"secretRef":{"name":"s"},"url":"oci://a.b/c"}"#,
+    );
+    check("create source oci shop --url oci://a.b/c", "--tag, --tag-semver or --digest is required");
+    check("create source helm shop --url oci://a.b/c", r#"{"interval":"1m0s","type":"oci","url":"oci://a.b/c"}"#);
+    check(
+        "create source helm shop --url https://a.b -u me -p x --pass-credentials",
+        r#"{"interval":"1m0s","passCredentials":true,"secretRef":{"name":"shop"},"url":"https://a.b"}"#,
+    );
+    check("create source helm shop --url https://a.b -u me", "--username and --password go together");
+    check(
+        "create source bucket shop --bucket-name b --endpoint e:9000 --access-key a --secret-key s --region r",
+        r#"{"bucketName":"b","endpoint":"e:9000","interval":"1m0s","provider":"generic","region":"r","secretRef":{"name":"shop"}}"#,
+    );
 }

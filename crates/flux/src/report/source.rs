@@ -237,6 +237,12 @@ impl SourceReport {
 
     fn failed(&mut self, of: FailureOf, reason: &str, message: &str, class: FailureClass) -> Next {
         let conditions = &mut self.status.conditions;
+        // What failed before is not what fails: each look gets to one stage.
+        match of {
+            FailureOf::Fetch => conditions.remove(condition::BUILD_FAILED),
+            FailureOf::Build | FailureOf::Verification => conditions.remove(condition::FETCH_FAILED),
+            FailureOf::Storage | FailureOf::Include | FailureOf::Nothing => {}
+        }
         match of {
             FailureOf::Fetch => conditions.mark_true(condition::FETCH_FAILED, reason, message),
             FailureOf::Storage => conditions.mark_true(condition::STORAGE_OPERATION_FAILED, reason, message),

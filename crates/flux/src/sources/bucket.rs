@@ -152,20 +152,24 @@ fn digest(index: &Index) -> String {
     format!("sha256:{}", hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>())
 }
 
-type Gotten = (String, Result<Option<(Bytes, String)>, Error>);
+type Gotten = (String, TreePath, Result<Option<(Bytes, String)>, Error>);
 
-async fn get(store: &dyn ObjectStore, key: String) -> Gotten {
+async fn get(store: &dyn ObjectStore, key: String, path: TreePath) -> Gotten {
     let got = store.get(&key, MOST_OBJECT_BYTES).await;
-    (key, got)
+    (key, path, got)
 }
 
 async fn fetch(store: &dyn ObjectStore, spec: &Bucket, index: &mut Index) -> Result<MemoryTree, String> {
     let failed = |e: String| format!("fetch from bucket '{}' failed: {e}", spec.bucket);
-    let keys: Vec<String> = index.keys().cloned().collect();
-    let gets: Vec<_> = keys.into_iter().map(|key| get(store, key).boxed()).collect();
+    let to_path = |key: &String| match TreePath::new(key) {
+        Ok(path) => Ok((key.clone(), path)),
+        Err(e) => Err(failed(format!("failed to resolve path for '{key}' object: {e}"))),
+    };
+    let paths: Vec<(String, TreePath)> = index.keys().map(to_path).collect::<Result<_, _>>()?;
+    let gets: Vec<_> = paths.into_iter().map(|(key, path)| get(store, key, path).boxed()).collect();
     let mut gets = stream::iter(gets).buffer_unordered(CONCURRENT);
     let (mut tree, mut size) = (MemoryTree::builder(), 0u64);
-    while let Some((key, got)) = gets.next().await {
+    while let Some((key, path, got)) = gets.next().await {
         let got = got.map_err(|e| failed(format!("failed to get '{key}' object: {e}")))?;
         let Some((content, etag)) = got else {
             index.remove(&key);
@@ -175,8 +179,6 @@ async fn fetch(store: &dyn ObjectStore, spec: &Bucket, index: &mut Index) -> Res
         if size > MOST_BYTES {
             return Err(failed(format!("more than {MOST_BYTES} bytes")));
         }
-        let path =
-            TreePath::new(&key).map_err(|e| failed(format!("failed to resolve path for '{key}' object: {e}")))?;
         tree.file(&path, File::new(&*content)).map_err(|e| failed(e.to_string()))?;
         index.insert(key, etag);
     }

@@ -58,7 +58,7 @@ fn an_index_is_cut_at_its_charts() {
     check_index("{\"apiVersion\": \"v1\", \"entries\": {\"a\": [{\"version\": \"1.0.0\"}]}}", "a", "a 1.0.0 ");
     check_index("entries: {}\n", "a", "error: no API version specified");
     check_index("", "a", "error: no API version specified");
-    check_index("apiVersion: v1\nentries:\n  a:\n  - {\n  b:\n", "b", "none");
+    check_index("apiVersion: v1\nentries:\n  a:\n  - {\n  b:\n", "b", "");
     assert!(helm_index::check("apiVersion: v1\nentries:\n  a:\n  - {\n  b: []\n".as_bytes()).is_err());
     check_index(
         "apiVersion: v1\nentries:\n    a: []\n  b: []\n",

@@ -257,7 +257,7 @@ async fn what_is_wrong_with_a_repository_or_a_chart_is_told() {
     assert!(why.starts_with("chart pull error: the chart archive is corrupt"), "{why}");
     let before = "invalid chart reference: failed to get chart version for remote reference: ";
     for (chart, version, expected) in [
-        ("nothing", "*", format!("{before}no chart name found")),
+        ("nothing", "'*'", format!("{before}no chart name found")),
         ("shop", "'> 7'", format!("{before}no 'shop' chart with version matching '> 7' found")),
     ] {
         w.apply(&chart_of("HelmRepository", "charts", chart, &format!("version: {version}")));

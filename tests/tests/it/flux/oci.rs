@@ -159,7 +159,7 @@ async fn a_registry_that_wants_credentials_gets_those_of_its_own_secret() {
     w.apply(&secret("pull", "good"));
     w.apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: puller, namespace: apps}, imagePullSecrets: [{name: pull}]}");
     let other = shelf.push("v2", &[("a.yaml", &map("a", "two"))]).await;
-    w.apply(&shop(&shelf, "serviceAccountName: puller\nsecretRef: null\nref: {tag: v2}"));
+    w.apply(&shop(&shelf, "serviceAccountName: puller\nref: {tag: v2}"));
     fetched(&w, &revision("v2", &other)).await;
 }
 
@@ -244,7 +244,7 @@ async fn a_layer_is_chosen_by_its_type_and_kept_as_it_is_where_that_is_asked_for
     assert_eq!(stored, Some(ContentDigest::of(&layer).as_str()), "the very bytes");
     assert_eq!(status.str_at(&["status", "observedLayerSelector", "operation"]), Some("copy"));
     // Other rules over the same revision make another artifact.
-    w.apply(&shop(&shelf, "layerSelector: {mediaType: null, operation: extract}\nignore: b.yaml"));
+    w.apply(&shop(&shelf, "layerSelector: {operation: extract}\nignore: b.yaml"));
     w.until("the files are stored", || {
         let object = w.get(OCI, "apps", "shop")?;
         (object.str_at(&["status", "observedIgnore"]) == Some("b.yaml")).then_some(())
@@ -274,7 +274,7 @@ async fn what_is_not_served_is_refused_in_words() {
         w.failed(OCI, "shop", "VerificationError").await,
         "failed to verify the signature using provider 'notation': this version checks signatures of cosign alone"
     );
-    w.apply(&shop(&shelf, "verify: null").replace(&shelf.url(), &format!("{}:v1", shelf.url())));
+    w.apply(&shop(&shelf, "").replace(&shelf.url(), &format!("{}:v1", shelf.url())));
     let why = w.failed(OCI, "shop", "URLInvalid").await;
     assert!(
         why.starts_with("URL validation failed for 'oci://127.0.0.1:")
