@@ -180,7 +180,7 @@ async fn lead(cluster: &Cluster, global: &Global, args: &RunArgs) -> Result<Vec<
     }
     let namespace = std::env::var("RUNTIME_NAMESPACE").unwrap_or_else(|_| global.namespace.clone());
     let identity = format!("{}_{}", std::env::var("HOSTNAME").unwrap_or_else(|_| "belay".into()), std::process::id());
-    for lease in [names::SOURCE_LEASE, names::KUSTOMIZE_LEASE] {
+    for lease in [names::SOURCE_LEASE, names::KUSTOMIZE_LEASE, names::HELM_LEASE] {
         let mut options = ElectionOptions::new(&namespace, lease, &identity);
         options.lease_duration = args.leader_election_lease_duration;
         options.renew_deadline = args.leader_election_renew_deadline;

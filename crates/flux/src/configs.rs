@@ -1,8 +1,9 @@
-//! ConfigMaps and Secrets that ask to be watched: a change of one wakes the Kustomizations that read it.
+//! ConfigMaps and Secrets that ask to be watched: a change of one wakes the Kustomizations and HelmReleases
+//! that read it.
 //!
 //! Those asked for are labelled `reconcile.fluxcd.io/watch: Enabled`, and the server sends no others. Of
-//! each a digest of its data is kept, never the data. What is read for is not known here: a woken
-//! Kustomization reads what it needs anew.
+//! each a digest of its data is kept, never the data. What is read for is not known here: who is woken
+//! reads what it needs anew.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use belay_tree::Digest;
 
 use crate::shared::{Name, Settings, Shared};
 
-/// What a Kustomization reads: `ConfigMap` or `Secret`, and its name.
+/// What a Kustomization or HelmRelease reads: `ConfigMap` or `Secret`, and its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Config {
     secret: bool,
@@ -30,16 +31,17 @@ impl Config {
         }
     }
 
-    /// All that a Kustomization names.
-    pub fn named_by(kustomization: &Object) -> Vec<Config> {
-        let in_namespace = |name: &str| Name::new(kustomization.namespace(), name);
-        let variables = kustomization.at(&["spec", "postBuild", "substituteFrom"]).map_or(&[][..], Value::items);
-        let variables = variables.iter().filter_map(|from| {
+    /// All that a Kustomization or HelmRelease names.
+    pub fn named_by(object: &Object) -> Vec<Config> {
+        let in_namespace = |name: &str| Name::new(object.namespace(), name);
+        let lists: [&[&str]; 2] = [&["spec", "postBuild", "substituteFrom"], &["spec", "valuesFrom"]];
+        let listed = lists.into_iter().flat_map(|path| object.at(path).map_or(&[][..], Value::items));
+        let listed = listed.filter_map(|from| {
             Config::of(from.str_at(&["kind"]).unwrap_or_default(), in_namespace(from.str_at(&["name"])?))
         });
         let secrets = [["spec", "decryption", "secretRef", "name"], ["spec", "kubeConfig", "secretRef", "name"]];
-        let secrets = secrets.iter().filter_map(|path| Config::of("Secret", in_namespace(kustomization.str_at(path)?)));
-        variables.chain(secrets).collect()
+        let secrets = secrets.iter().filter_map(|path| Config::of("Secret", in_namespace(object.str_at(path)?)));
+        listed.chain(secrets).collect()
     }
 }
 
@@ -57,6 +59,9 @@ impl Configs {
             let name = Name { namespace: change.key.namespace.clone(), name: change.key.name.clone() };
             if let (Some(shared), Some(config)) = (seen.upgrade(), Config::of(&change.key.kind.kind, name)) {
                 shared.references.readers(&config).into_iter().for_each(|n| shared.kustomization_queue.add(n));
+                if let Some(helm) = &shared.helm {
+                    helm.references.readers(&config).into_iter().for_each(|n| helm.release_queue.add(n));
+                }
             }
         });
         let scope = ViewScope {

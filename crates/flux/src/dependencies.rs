@@ -75,7 +75,7 @@ fn compile(dependency: &Dependency) -> Result<Arc<Program>, Held> {
     Program::compile(text).map_err(|e| ever(e.to_string()))
 }
 
-fn evaluate(dependency: &Dependency, found: &Object, own: &Object) -> Result<(), Held> {
+pub(crate) fn evaluate(dependency: &Dependency, found: &Object, own: &Object) -> Result<(), Held> {
     let program = compile(dependency)?;
     let text = program.text();
     match program.holds(&[("self", own.value()), ("dep", found.value())], &Limits::default()) {

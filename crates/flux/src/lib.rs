@@ -15,6 +15,7 @@ pub mod duration;
 mod git_repository;
 mod git_spec;
 mod handover;
+mod helm_release;
 pub mod install;
 mod journal;
 mod kustomization;

@@ -103,7 +103,7 @@ pub(crate) fn render(spec: &Kustomization, dir: TreePath) -> RenderSpec {
     }
 }
 
-fn selector(target: &belay_plan::Target) -> Value {
+pub(crate) fn selector(target: &belay_plan::Target) -> Value {
     let mut value = object! {};
     for (field, text) in [
         ("group", &target.group),

@@ -53,6 +53,9 @@ pub const EXTERNAL_ARTIFACT: Kind =
 pub const KUSTOMIZATION: Kind =
     Kind { group: KUSTOMIZE_GROUP, version: "v1", kind: "Kustomization", plural: "kustomizations" };
 
+/// HelmRelease.
+pub const HELM_RELEASE: Kind = Kind { group: HELM_GROUP, version: "v2", kind: "HelmRelease", plural: "helmreleases" };
+
 /// The finalizer on every kind that has one.
 pub const FINALIZER: &str = "finalizers.fluxcd.io";
 
@@ -60,6 +63,12 @@ pub const FINALIZER: &str = "finalizers.fluxcd.io";
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 /// Selects the ConfigMaps and Secrets whose changes wake those that read them.
 pub const WATCHED_CONFIGS: &str = "reconcile.fluxcd.io/watch=Enabled";
+/// Annotation of a HelmRelease: asks for one install or upgrade, if its value is that of [`REQUESTED_AT`].
+pub const FORCE_AT: &str = "reconcile.fluxcd.io/forceAt";
+/// Annotation of a HelmRelease: asks to forget failures, if its value is that of [`REQUESTED_AT`].
+pub const RESET_AT: &str = "reconcile.fluxcd.io/resetAt";
+/// Label or annotation: `disabled` keeps an object out of drift detection.
+pub const DRIFT_DETECTION: &str = "helm.toolkit.fluxcd.io/driftDetection";
 /// Annotation of a Kustomization, Belay's own: which objects it deleted last, and by what right, written
 /// before the first of them is deleted.
 pub const DELETIONS: &str = "belay.dev/deletions";
@@ -83,6 +92,9 @@ pub const KUSTOMIZE_CONTROLLER: &str = "kustomize-controller";
 pub const KUSTOMIZE_STATUS_MANAGER: &str = "gotk-kustomize-controller";
 /// Field manager of sources' status and finalizers, and the name that their events come from.
 pub const SOURCE_CONTROLLER: &str = "source-controller";
+/// Field manager of what HelmReleases apply, of their status and finalizers, and the name that their
+/// events come from.
+pub const HELM_CONTROLLER: &str = "helm-controller";
 /// Field manager of the command line.
 pub const CLI_MANAGER: &str = "flux";
 
@@ -90,6 +102,8 @@ pub const CLI_MANAGER: &str = "flux";
 pub const SOURCE_LEASE: &str = "source-controller-leader-election";
 /// See [`SOURCE_LEASE`].
 pub const KUSTOMIZE_LEASE: &str = "kustomize-controller-leader-election";
+/// See [`SOURCE_LEASE`].
+pub const HELM_LEASE: &str = "helm-controller-leader-election";
 
 /// Annotation of OCI artifacts that names the revision they were made from.
 pub const ORIGIN_REVISION: &str = "org.opencontainers.image.revision";
@@ -130,6 +144,14 @@ pub mod condition {
     pub const STALLED: &str = "Stalled";
     /// What was applied is healthy.
     pub const HEALTHY: &str = "Healthy";
+    /// A release was made, or not.
+    pub const RELEASED: &str = "Released";
+    /// The tests of a release passed, or not.
+    pub const TEST_SUCCESS: &str = "TestSuccess";
+    /// A failed release was rolled back or taken away, or not.
+    pub const REMEDIATED: &str = "Remediated";
+    /// The cluster is not as the release says.
+    pub const DRIFTED: &str = "Drifted";
     /// An artifact is stored.
     pub const ARTIFACT_IN_STORAGE: &str = "ArtifactInStorage";
     /// The stored artifact is older than the source; there only while true.
@@ -208,4 +230,36 @@ pub mod reason {
     pub const CHART_VERIFICATION_ERROR: &str = "ChartVerificationError";
     pub const CHART_PULL_SUCCEEDED: &str = "ChartPullSucceeded";
     pub const CHART_PACKAGE_SUCCEEDED: &str = "ChartPackageSucceeded";
+}
+
+/// Reasons of HelmReleases' conditions and events.
+pub mod helm_reason {
+    #![expect(missing_docs, reason = "each is its own text")]
+    pub const INSTALL_SUCCEEDED: &str = "InstallSucceeded";
+    pub const INSTALL_FAILED: &str = "InstallFailed";
+    pub const UPGRADE_SUCCEEDED: &str = "UpgradeSucceeded";
+    pub const UPGRADE_FAILED: &str = "UpgradeFailed";
+    pub const TEST_SUCCEEDED: &str = "TestSucceeded";
+    pub const TEST_FAILED: &str = "TestFailed";
+    pub const ROLLBACK_SUCCEEDED: &str = "RollbackSucceeded";
+    pub const ROLLBACK_FAILED: &str = "RollbackFailed";
+    pub const UNINSTALL_SUCCEEDED: &str = "UninstallSucceeded";
+    pub const UNINSTALL_FAILED: &str = "UninstallFailed";
+    pub const SOURCE_NOT_READY: &str = "SourceNotReady";
+    pub const VALUES_ERROR: &str = "ValuesError";
+    pub const CHART_MUTATE_ERROR: &str = "ChartMutateError";
+    pub const REST_CLIENT_ERROR: &str = "RESTClientError";
+    pub const STATE_ERROR: &str = "StateError";
+    pub const RECONCILE_ERROR: &str = "ReconcileError";
+    pub const AWAITING_TESTS: &str = "AwaitingTests";
+    pub const PENDING_RELEASE: &str = "PendingRelease";
+    pub const RETRIES_EXCEEDED: &str = "RetriesExceeded";
+    pub const MISSING_ROLLBACK_TARGET: &str = "MissingRollbackTarget";
+    pub const DRIFT_DETECTED: &str = "DriftDetected";
+    pub const NO_DRIFT_DETECTED: &str = "NoDriftDetected";
+    pub const DRIFT_CORRECTED: &str = "DriftCorrected";
+    pub const DRIFT_CORRECTION_FAILED: &str = "DriftCorrectionFailed";
+    pub const HELM_CHART_CREATED: &str = "HelmChartCreated";
+    pub const HELM_CHART_CONFIGURED: &str = "HelmChartConfigured";
+    pub const HELM_CHART_DELETED: &str = "HelmChartDeleted";
 }

@@ -8,6 +8,7 @@
 
 mod event;
 mod git_repository;
+mod helm_release;
 mod kustomization;
 mod source;
 
@@ -19,6 +20,7 @@ use crate::names::condition;
 
 pub use event::{Event, Severity};
 pub use git_repository::{Artifact, FailureClass, FailureOf, GitOutcome, GitRepositoryReport, InitialPatch};
+pub(crate) use helm_release::{About, HelmReleaseReport};
 pub use kustomization::{
     Failure, FailureStage, HealthWait, KustomizationReport, Progress, Verdict, apply_failure, finalizer_events,
     health_failure, unreachable_account,

@@ -112,6 +112,8 @@ pub(crate) struct Shared {
     pub artifacts: Artifacts,
     pub trees: Trees,
     pub outbound: Outbound,
+    /// What Helm needs; `None` where the definition of HelmReleases is not installed.
+    pub helm: Option<Helm>,
 }
 
 /// How connections leave this process.
@@ -119,6 +121,81 @@ pub(crate) struct Outbound {
     pub clients: belay_net::Clients,
     pub egress: belay_net::Egress,
     pub proxy: Option<belay_net::Proxy>,
+}
+
+/// The resources of Helm, and who waits for whom.
+pub(crate) struct Helm {
+    pub releases: CrView,
+    pub written_releases: Written,
+    pub release_queue: WorkQueue<Name>,
+    pub references: HelmReferences,
+}
+
+/// Who refers to whom among Helm's resources.
+#[derive(Default)]
+pub(crate) struct HelmReferences(Mutex<HelmMaps>);
+
+#[derive(Default)]
+struct HelmMaps {
+    /// By source: the HelmReleases of its chart.
+    by_source: HashMap<SourceName, HashSet<Name>>,
+    by_dependency: HashMap<Name, HashSet<Name>>,
+    /// By ConfigMap or Secret: the HelmReleases that read it.
+    by_config: HashMap<Config, HashSet<Name>>,
+    of_release: HashMap<Name, (Option<SourceName>, Vec<Name>, Vec<Config>)>,
+}
+
+impl HelmReferences {
+    /// Notes what a HelmRelease refers to; `None` where it is gone.
+    pub fn set_release(&self, name: &Name, object: Option<&Object>) {
+        let mut maps = self.0.lock();
+        let maps = &mut *maps;
+        if let Some((source, dependencies, configs)) = maps.of_release.remove(name) {
+            source.iter().for_each(|s| drop_from(&mut maps.by_source, s, name));
+            configs.iter().for_each(|c| drop_from(&mut maps.by_config, c, name));
+            dependencies.iter().for_each(|d| drop_from(&mut maps.by_dependency, d, name));
+        }
+        let Some(object) = object else { return };
+        let own = object.namespace();
+        let place = |v: &Value| v.str_at(&["namespace"]).filter(|n| !n.is_empty()).unwrap_or(own).to_owned();
+        let source = match object.at(&["spec", "chartRef"]).filter(|r| !r.is_null()) {
+            Some(r) => {
+                let name = Name::new(&place(r), r.str_at(&["name"]).unwrap_or_default());
+                SourceName::of_kind(r.str_at(&["kind"]).unwrap_or_default(), name)
+            }
+            None => {
+                let place = object.at(&["spec", "chart", "spec", "sourceRef"]).map_or(own.to_owned(), place);
+                let chart = format!("{own}-{}", name.name);
+                Some(SourceName { kind: names::HELM_CHART.kind, name: Name::new(&place, &chart) })
+            }
+        };
+        let dependencies = object.at(&["spec", "dependsOn"]).map_or(&[][..], Value::items).iter();
+        let dependencies: Vec<Name> =
+            dependencies.map(|d| Name::new(&place(d), d.str_at(&["name"]).unwrap_or_default())).collect();
+        if let Some(source) = &source {
+            maps.by_source.entry(source.clone()).or_default().insert(name.clone());
+        }
+        for dependency in &dependencies {
+            maps.by_dependency.entry(dependency.clone()).or_default().insert(name.clone());
+        }
+        let configs = Config::named_by(object);
+        for config in &configs {
+            maps.by_config.entry(config.clone()).or_default().insert(name.clone());
+        }
+        maps.of_release.insert(name.clone(), (source, dependencies, configs));
+    }
+    /// The HelmReleases of a source's chart.
+    pub fn releases_of(&self, source: &SourceName) -> Vec<Name> {
+        self.0.lock().by_source.get(source).into_iter().flatten().cloned().collect()
+    }
+    /// The HelmReleases that read a ConfigMap or Secret.
+    pub fn readers(&self, config: &Config) -> Vec<Name> {
+        self.0.lock().by_config.get(config).into_iter().flatten().cloned().collect()
+    }
+    /// The HelmReleases that depend on one.
+    pub fn dependents(&self, dependency: &Name) -> Vec<Name> {
+        self.0.lock().by_dependency.get(dependency).into_iter().flatten().cloned().collect()
+    }
 }
 
 /// The trees of this process, by their resource: consumers read them and never unpack an archive.
@@ -323,9 +400,10 @@ impl Shared {
         self.keep(resource, patched)
     }
     fn keep(&self, resource: &Resource, written: Object) -> belay_cluster::Result<()> {
-        let of = match &*resource.kind {
-            kind if kind == names::KUSTOMIZATION.kind => &self.written_kustomizations,
-            kind => match self.sources.iter().find(|s| s.kind.kind == kind) {
+        let of = match (&*resource.kind, &self.helm) {
+            (kind, _) if kind == names::KUSTOMIZATION.kind => &self.written_kustomizations,
+            (kind, Some(helm)) if kind == names::HELM_RELEASE.kind => &helm.written_releases,
+            (kind, _) => match self.sources.iter().find(|s| s.kind.kind == kind) {
                 Some(followed) => &followed.written,
                 None => &self.written_repositories,
             },
@@ -355,6 +433,17 @@ impl Shared {
         self.references.appliers(source).into_iter().for_each(|n| self.kustomization_queue.add(n));
         let charts = self.references.charts(source).into_iter();
         charts.for_each(|name| self.sources_queue.add(SourceName { kind: names::HELM_CHART.kind, name }));
+        self.wake_releases(source);
+    }
+    /// Wakes the HelmReleases of a source's chart.
+    pub fn wake_releases(&self, source: &SourceName) {
+        let Some(helm) = &self.helm else { return };
+        helm.references.releases_of(source).into_iter().for_each(|n| helm.release_queue.add(n));
+    }
+    /// A HelmRelease, at least as new as our last write.
+    pub fn helm_release(&self, name: &Name) -> Option<Arc<Object>> {
+        let helm = self.helm.as_ref()?;
+        helm.written_releases.newer(name, helm.releases.object(&name.namespace, &name.name))
     }
     /// An interval with jitter, so that a thousand resources made at once are not due at once.
     pub fn jittered(&self, interval: GoDuration) -> Duration {
@@ -369,5 +458,9 @@ pub(crate) fn now_text() -> String {
 
 /// The field manager of the finalizer and status of a kind.
 pub(crate) fn status_manager(kind: &Kind) -> &'static str {
-    if kind.group == names::SOURCE_GROUP { names::SOURCE_CONTROLLER } else { names::KUSTOMIZE_STATUS_MANAGER }
+    match kind.group {
+        names::SOURCE_GROUP => names::SOURCE_CONTROLLER,
+        names::HELM_GROUP => names::HELM_CONTROLLER,
+        _ => names::KUSTOMIZE_STATUS_MANAGER,
+    }
 }

@@ -9,6 +9,7 @@
 mod bucket;
 mod git_repository;
 mod helm_chart;
+mod helm_release;
 mod helm_repository;
 mod kustomization;
 mod oci_repository;
@@ -22,12 +23,13 @@ use crate::names;
 
 pub use bucket::Bucket;
 pub use git_repository::{GitReference, GitRepository, Include, Provider, Verification, VerificationMode};
+pub use helm_chart::HelmChart;
+pub use helm_release::{ActionSpec, ChartSource, ChartTemplate, DriftMode, HelmRelease, Remediation, ValuesFrom};
 pub use kustomization::{
     DeletionPolicy, Dependency, HealthCheckRef, ImageOverride, KubeConfigRef, Kustomization, KustomizationStatus,
     Patch, SourceRef, SubstituteFrom, Variables,
 };
 
-pub use helm_chart::HelmChart;
 pub use helm_repository::HelmRepository;
 pub use oci_repository::{CloudProvider, OciReference, OciRepository, OciVerification};
 

@@ -53,8 +53,17 @@ impl Targets {
 
     /// The target of a Kustomization. An error is the sentence about it.
     pub async fn of(&self, spec: &Kustomization) -> Result<Target, String> {
-        let namespace = &spec.meta.namespace;
-        let (id, cluster): (Arc<str>, Cluster) = match &spec.kube_config {
+        self.reach(&spec.meta.namespace, spec.kube_config.as_ref(), &spec.service_account).await
+    }
+
+    /// The target of a resource: in which cluster, and as whom. An error is the sentence about it.
+    pub async fn reach(
+        &self,
+        namespace: &str,
+        kube_config: Option<&KubeConfigRef>,
+        account: &str,
+    ) -> Result<Target, String> {
+        let (id, cluster): (Arc<str>, Cluster) = match kube_config {
             None => ("".into(), self.home.clone()),
             Some(KubeConfigRef::ConfigMap { name }) => {
                 return Err(format!(
@@ -67,7 +76,7 @@ impl Targets {
                 (format!("{namespace}/{name}/{key}@{version}").into(), cluster)
             }
         };
-        let account = if spec.service_account.is_empty() { &self.default_account } else { &spec.service_account };
+        let account = if account.is_empty() { self.default_account.as_str() } else { account };
         let acting = if account.is_empty() {
             cluster.clone()
         } else {

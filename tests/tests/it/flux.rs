@@ -5,6 +5,7 @@ mod buckets;
 mod charts;
 mod docker_registry;
 mod handover;
+mod helm_release;
 mod inputs;
 mod oci;
 mod rules;

@@ -88,6 +88,19 @@ impl Shared {
         Ok(Some(self.trees.put(source, artifact, Arc::new(tree))))
     }
 
+    /// The bytes of a source's artifact, their digest checked; `None` where they are not there yet and
+    /// will be.
+    pub async fn archive(&self, source: &SourceName, artifact: &Artifact) -> Result<Option<Vec<u8>>, String> {
+        if source.kind != names::EXTERNAL_ARTIFACT.kind {
+            return self.stored(artifact, MOST_ARCHIVE_BYTES).await;
+        }
+        let archive = self.download(artifact).await?;
+        match format!("sha256:{}", belay_tree::Digest::of(&archive).hex()) == artifact.digest {
+            true => Ok(Some(archive)),
+            false => Err(format!("the artifact at {} is not what its digest says", artifact.url)),
+        }
+    }
+
     /// The bytes of an artifact of ours; `None` where the store does not have them.
     pub async fn stored(&self, artifact: &Artifact, limit: u64) -> Result<Option<Vec<u8>>, String> {
         let (store, path, digest) = (self.artifacts.store.clone(), artifact.path.clone(), artifact.digest.clone());

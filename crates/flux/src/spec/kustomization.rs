@@ -277,7 +277,7 @@ fn deletion_policy(field: &Field<'_>) -> Result<DeletionPolicy, SpecError> {
     })
 }
 
-fn dependency(field: &Field<'_>, own: &str) -> Result<Dependency, SpecError> {
+pub(super) fn dependency(field: &Field<'_>, own: &str) -> Result<Dependency, SpecError> {
     let namespace = field.at("namespace").text()?;
     Ok(Dependency {
         name: field.at("name").required_text()?,
@@ -317,11 +317,11 @@ fn target(field: &Field<'_>) -> Result<Option<Target>, SpecError> {
     }))
 }
 
-fn patch(field: &Field<'_>) -> Result<Patch, SpecError> {
+pub(super) fn patch(field: &Field<'_>) -> Result<Patch, SpecError> {
     Ok(Patch { patch: field.at("patch").required_text()?, target: target(&field.at("target"))? })
 }
 
-fn image(field: &Field<'_>) -> Result<ImageOverride, SpecError> {
+pub(super) fn image(field: &Field<'_>) -> Result<ImageOverride, SpecError> {
     Ok(ImageOverride {
         name: field.at("name").required_text()?,
         new_name: field.at("newName").text()?,
@@ -357,7 +357,7 @@ fn substitute_from(field: &Field<'_>) -> Result<SubstituteFrom, SpecError> {
     Ok(SubstituteFrom { secret, name: field.at("name").required_text()?, optional: field.at("optional").flag()? })
 }
 
-fn kube_config(field: &Field<'_>) -> Result<Option<KubeConfigRef>, SpecError> {
+pub(super) fn kube_config(field: &Field<'_>) -> Result<Option<KubeConfigRef>, SpecError> {
     if field.map()?.is_none() {
         return Ok(None);
     }
@@ -369,7 +369,7 @@ fn kube_config(field: &Field<'_>) -> Result<Option<KubeConfigRef>, SpecError> {
     }
 }
 
-fn ignore_rule(field: &Field<'_>) -> Result<(Vec<String>, Option<Target>), SpecError> {
+pub(super) fn ignore_rule(field: &Field<'_>) -> Result<(Vec<String>, Option<Target>), SpecError> {
     Ok((field.at("paths").texts()?, target(&field.at("target"))?))
 }
 

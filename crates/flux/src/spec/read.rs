@@ -60,6 +60,12 @@ impl<'a> Field<'a> {
             Some(other) => Err(self.wrong_type(other, "a boolean")),
         }
     }
+    pub(crate) fn number(&self) -> Result<Option<i64>, SpecError> {
+        match self.value {
+            None => Ok(None),
+            Some(value) => value.as_i64().map(Some).ok_or_else(|| self.wrong_type(value, "an integer")),
+        }
+    }
     pub(crate) fn duration(&self) -> Result<Option<GoDuration>, SpecError> {
         let Some(text) = self.optional_text()? else { return Ok(None) };
         match GoDuration::parse(&text) {

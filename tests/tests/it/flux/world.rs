@@ -25,6 +25,9 @@ const CALM: Duration = Duration::from_millis(150);
 
 pub const REPOSITORY: (&str, &str) = ("source.toolkit.fluxcd.io/v1", "GitRepository");
 pub const KUSTOMIZATION: (&str, &str) = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
+pub const HELM_RELEASE: (&str, &str) = ("helm.toolkit.fluxcd.io/v2", "HelmRelease");
+pub const HELM_CHART: (&str, &str) = ("source.toolkit.fluxcd.io/v1", "HelmChart");
+pub const SECRETS: (&str, &str) = ("v1", "Secret");
 pub const MAPS: (&str, &str) = ("v1", "ConfigMap");
 pub const DEPLOYMENTS: (&str, &str) = ("apps/v1", "Deployment");
 pub const NAMESPACES: (&str, &str) = ("v1", "Namespace");
@@ -52,6 +55,13 @@ static DEFINITIONS: LazyLock<Vec<Object>> = LazyLock::new(|| {
         name.ends_with(".source.toolkit.fluxcd.io") || name == "kustomizations.kustomize.toolkit.fluxcd.io"
     });
     assert_eq!(all.len(), 7);
+    all
+});
+
+/// The definitions of Helm's kinds.
+static HELM_DEFINITIONS: LazyLock<Vec<Object>> = LazyLock::new(|| {
+    let mut all = belay_flux::crds::crds("flux-system", "v0");
+    all.retain(|d| d.name() == "helmreleases.helm.toolkit.fluxcd.io");
     all
 });
 
@@ -90,6 +100,27 @@ impl World {
     /// committed, and running controllers.
     pub async fn with_files(files: &[(&str, &str)]) -> World {
         let mut world = World::empty().await;
+        world.commit(files);
+        world.apply(&world.repository(""));
+        world.start().await;
+        world
+    }
+
+    /// An [`World::with_files`] whose cluster has the definitions of Helm's kinds too.
+    pub async fn with_helm(files: &[(&str, &str)]) -> World {
+        let mut world = World::empty().await;
+        for definition in HELM_DEFINITIONS.iter() {
+            world.apply_object(definition);
+        }
+        for definition in HELM_DEFINITIONS.iter() {
+            world
+                .until("the definitions of Helm are established", || {
+                    world.get(("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "", definition.name()).filter(
+                        |d| Condition::find(d, "Established").is_some_and(|c| c.status == ConditionStatus::True),
+                    )
+                })
+                .await;
+        }
         world.commit(files);
         world.apply(&world.repository(""));
         world.start().await;
@@ -183,6 +214,9 @@ impl World {
     /// Applies manifests as the user.
     pub fn apply(&self, yaml: &str) {
         self.apply_as("kubectl", yaml);
+    }
+    fn apply_object(&self, object: &Object) {
+        self.user.apply(object, true).unwrap_or_else(|e| panic!("{}: {e:?}", object.key()));
     }
     /// Applies manifests under another field manager.
     pub fn apply_as(&self, manager: &str, yaml: &str) {
@@ -344,7 +378,7 @@ impl World {
             ["gitrepositories", "ocirepositories", "buckets", "helmrepositories", "helmcharts", "externalartifacts"]
                 .map(|plural| ("source.toolkit.fluxcd.io", plural))
                 .into_iter()
-                .chain([("kustomize.toolkit.fluxcd.io", "kustomizations")])
+                .chain([("kustomize.toolkit.fluxcd.io", "kustomizations"), ("helm.toolkit.fluxcd.io", "helmreleases")])
         {
             for stored in self.user.list(group, plural, "") {
                 let object = stored.object();
