@@ -210,6 +210,9 @@ pub enum CreateCommand {
     /// Create or update a Kustomization
     #[command(visible_alias = "ks")]
     Kustomization(Box<CreateKustomizationArgs>),
+    /// Create or update a HelmRelease
+    #[command(visible_alias = "hr")]
+    Helmrelease(Box<CreateHelmReleaseArgs>),
 }
 
 #[derive(Subcommand, Debug)]
@@ -448,6 +451,61 @@ pub struct CreateKustomizationArgs {
     pub decryption_secret: Option<String>,
 }
 
+#[derive(Args, Debug)]
+pub struct CreateHelmReleaseArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub create: CreateFlags,
+    /// The source of the chart: Kind/name[.namespace]
+    #[arg(long)]
+    pub source: Option<String>,
+    /// A source that is the chart: Kind/name[.namespace]
+    #[arg(long, conflicts_with_all = ["source", "chart"])]
+    pub chart_ref: Option<String>,
+    /// Name of the chart, or its directory in the source
+    #[arg(long)]
+    pub chart: Option<String>,
+    /// Version of the chart: a semantic version or range
+    #[arg(long)]
+    pub chart_version: Option<String>,
+    /// How often to look for the chart
+    #[arg(long, value_parser = duration)]
+    pub chart_interval: Option<std::time::Duration>,
+    /// ChartVersion or Revision
+    #[arg(long)]
+    pub reconcile_strategy: Option<String>,
+    /// Name of the release
+    #[arg(long)]
+    pub release_name: Option<String>,
+    /// Namespace of the release
+    #[arg(long)]
+    pub target_namespace: Option<String>,
+    /// Make the namespace of the release
+    #[arg(long)]
+    pub create_target_namespace: bool,
+    /// Namespace of the release's records
+    #[arg(long)]
+    pub storage_namespace: Option<String>,
+    /// HelmReleases that must be ready first: [namespace/]name
+    #[arg(long, value_delimiter = ',')]
+    pub depends_on: Vec<String>,
+    /// Files of values; later over earlier
+    #[arg(long, value_delimiter = ',')]
+    pub values: Vec<PathBuf>,
+    /// Where values come from: Secret/name or ConfigMap/name
+    #[arg(long, value_delimiter = ',')]
+    pub values_from: Vec<String>,
+    /// What an upgrade does about definitions: Skip, Create or CreateReplace
+    #[arg(long)]
+    pub crds: Option<String>,
+    /// Service account to impersonate
+    #[arg(long)]
+    pub service_account: Option<String>,
+    /// Secret with a kubeconfig of another cluster
+    #[arg(long)]
+    pub kubeconfig_secret_ref: Option<String>,
+}
+
 /// Flags of every `get`.
 #[derive(Args, Debug, Clone)]
 pub struct GetFlags {
@@ -487,6 +545,9 @@ pub enum GetCommand {
         #[arg(long)]
         show_source: bool,
     },
+    /// HelmReleases
+    #[command(visible_aliases = ["helmrelease", "hr"])]
+    Helmreleases(GetFlags),
     /// Everything
     All(GetFlags),
 }
@@ -534,6 +595,9 @@ pub enum ExportCommand {
     /// Kustomizations
     #[command(visible_aliases = ["ks", "kustomizations"])]
     Kustomization(Which),
+    /// HelmReleases
+    #[command(visible_aliases = ["hr", "helmreleases"])]
+    Helmrelease(Which),
 }
 
 #[derive(Args, Debug, Clone)]
@@ -557,6 +621,20 @@ pub enum ReconcileCommand {
         /// Its source first
         #[arg(long)]
         with_source: bool,
+    },
+    /// A HelmRelease
+    #[command(visible_alias = "hr")]
+    Helmrelease {
+        name: String,
+        /// Its source first
+        #[arg(long)]
+        with_source: bool,
+        /// Install or upgrade once, whatever there is
+        #[arg(long)]
+        force: bool,
+        /// Forget failures
+        #[arg(long)]
+        reset: bool,
     },
 }
 
@@ -582,6 +660,9 @@ pub enum SuspendCommand {
     /// Kustomizations
     #[command(visible_alias = "ks")]
     Kustomization(SuspendFlags),
+    /// HelmReleases
+    #[command(visible_alias = "hr")]
+    Helmrelease(SuspendFlags),
 }
 
 #[derive(Subcommand, Debug)]
@@ -592,6 +673,14 @@ pub enum DeleteCommand {
     /// A Kustomization
     #[command(visible_alias = "ks")]
     Kustomization {
+        name: String,
+        /// Do not ask
+        #[arg(short = 's', long)]
+        silent: bool,
+    },
+    /// A HelmRelease
+    #[command(visible_alias = "hr")]
+    Helmrelease {
         name: String,
         /// Do not ask
         #[arg(short = 's', long)]
@@ -612,6 +701,17 @@ pub enum TreeCommand {
     /// What a Kustomization manages
     #[command(visible_alias = "ks")]
     Kustomization {
+        name: String,
+        /// Only Flux's own kinds
+        #[arg(long)]
+        compact: bool,
+        /// json or yaml instead of a drawing
+        #[arg(short = 'o', long)]
+        output: Option<Format>,
+    },
+    /// What a HelmRelease manages
+    #[command(visible_alias = "hr")]
+    Helmrelease {
         name: String,
         /// Only Flux's own kinds
         #[arg(long)]

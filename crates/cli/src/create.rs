@@ -10,11 +10,15 @@ use belay_controller::duration;
 use belay_flux::names::CLI_MANAGER;
 use belay_object::{Object, Value, object};
 
-use crate::args::{CreateCommand, CreateFlags, CreateGitArgs, CreateKustomizationArgs, CreateSourceCommand, Global};
+use crate::args::{
+    CreateCommand, CreateFlags, CreateGitArgs, CreateHelmReleaseArgs, CreateKustomizationArgs, CreateSourceCommand,
+    Global,
+};
 use crate::connect::{Session, connect};
 use crate::export::exported;
 use crate::kinds::{
-    BUCKET, GIT_REPOSITORY, HELM_REPOSITORY, KUSTOMIZATION, Kind, OCI_REPOSITORY, finished, source_kind, suspended,
+    BUCKET, GIT_REPOSITORY, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, Kind, OCI_REPOSITORY, finished, source_kind,
+    suspended,
 };
 use crate::output::{action, generate, success, waiting, warning};
 use crate::reconcile::request;
@@ -56,6 +60,13 @@ pub async fn create(global: &Global, command: CreateCommand) -> Result<u8> {
                 target_namespace(&session, namespace).await?;
             }
             put(global, &session, &KUSTOMIZATION, object, None).await
+        }
+        CreateCommand::Helmrelease(args) => {
+            let object = helm_release(global, &args)?;
+            if args.create.export {
+                return print(&[Some(object)]);
+            }
+            put(global, &connect(global).await?, &HELM_RELEASE, object, None).await
         }
     }
 }
@@ -254,18 +265,98 @@ fn kustomization(global: &Global, args: &CreateKustomizationArgs) -> Result<Obje
     if !checks.is_empty() {
         object.set(&["spec", "healthChecks"], Value::from(checks));
     }
-    let dependencies: Vec<Value> = args
-        .depends_on
-        .iter()
-        .map(|d| match d.split_once('/') {
-            Some((namespace, name)) => object! { "name" => name, "namespace" => namespace },
-            None => object! { "name" => d.as_str() },
-        })
-        .collect();
-    if !dependencies.is_empty() {
-        object.set(&["spec", "dependsOn"], Value::from(dependencies));
+    depend(&mut object, &args.depends_on);
+    Ok(object)
+}
+
+/// `[namespace/]name` each.
+fn depend(object: &mut Object, names: &[String]) {
+    let one = |d: &String| match d.split_once('/') {
+        Some((namespace, name)) => object! { "name" => name, "namespace" => namespace },
+        None => object! { "name" => d.as_str() },
+    };
+    if !names.is_empty() {
+        object.set(&["spec", "dependsOn"], names.iter().map(one).collect::<Value>());
+    }
+}
+
+fn helm_release(global: &Global, args: &CreateHelmReleaseArgs) -> Result<Object> {
+    let mut object = skeleton(&HELM_RELEASE, global, &args.name, &args.create)?;
+    match (&args.chart_ref, &args.source, &args.chart) {
+        (Some(reference), _, _) => {
+            object.set(
+                &["spec", "chartRef"],
+                chart_source(reference, &["OCIRepository", "HelmChart", "ExternalArtifact"])?,
+            );
+        }
+        (None, Some(source), Some(chart)) => {
+            object.set(&["spec", "chart", "spec", "chart"], chart.as_str());
+            let source = chart_source(source, &["HelmRepository", "GitRepository", "Bucket"])?;
+            object.set(&["spec", "chart", "spec", "sourceRef"], source);
+        }
+        _ => bail!("chart or chart-ref is required: --source Kind/name and --chart, or --chart-ref Kind/name"),
+    }
+    for (path, value) in [
+        (&["spec", "chart", "spec", "version"][..], &args.chart_version),
+        (&["spec", "chart", "spec", "reconcileStrategy"], &args.reconcile_strategy),
+        (&["spec", "releaseName"], &args.release_name),
+        (&["spec", "targetNamespace"], &args.target_namespace),
+        (&["spec", "storageNamespace"], &args.storage_namespace),
+        (&["spec", "serviceAccountName"], &args.service_account),
+        (&["spec", "kubeConfig", "secretRef", "name"], &args.kubeconfig_secret_ref),
+        (&["spec", "install", "crds"], &args.crds),
+        (&["spec", "upgrade", "crds"], &args.crds),
+    ] {
+        if let Some(value) = value.as_ref().filter(|_| path[1] != "chart" || args.chart_ref.is_none()) {
+            object.set(path, value.as_str());
+        }
+    }
+    if let Some(interval) = args.chart_interval.filter(|_| args.chart_ref.is_none()) {
+        object.set(&["spec", "chart", "spec", "interval"], duration::format(interval));
+    }
+    if args.create_target_namespace {
+        object.set(&["spec", "install", "createNamespace"], true);
+    }
+    depend(&mut object, &args.depends_on);
+    let mut values = belay_object::Map::new();
+    for file in &args.values {
+        let text = std::fs::read(file).with_context(|| format!("reading values from {} failed", file.display()))?;
+        let read = belay_helm::values::read(&text)
+            .with_context(|| format!("reading values from {} failed", file.display()))?;
+        belay_helm::values::merge(&mut values, read);
+    }
+    if !values.is_empty() {
+        object.set(&["spec", "values"], values);
+    }
+    let mut from = Vec::new();
+    for text in &args.values_from {
+        let Some((kind, name)) =
+            text.split_once('/').filter(|(k, n)| matches!(*k, "Secret" | "ConfigMap") && !n.is_empty())
+        else {
+            bail!("invalid values reference '{text}': must be Secret/name or ConfigMap/name");
+        };
+        from.push(object! { "kind" => kind, "name" => name });
+    }
+    if !from.is_empty() {
+        object.set(&["spec", "valuesFrom"], Value::from(from));
     }
     Ok(object)
+}
+
+/// `Kind/name[.namespace]`
+fn chart_source(text: &str, kinds: &[&str]) -> Result<Value> {
+    let found = text
+        .split_once('/')
+        .and_then(|(kind, rest)| Some((kinds.iter().find(|k| k.eq_ignore_ascii_case(kind))?, rest)));
+    let Some((kind, rest)) = found.filter(|(_, rest)| !rest.is_empty()) else {
+        bail!("invalid source '{text}': must be Kind/name[.namespace] with a kind of {}", kinds.join(", "));
+    };
+    let (name, namespace) = rest.split_once('.').unwrap_or((rest, ""));
+    let mut value = object! { "kind" => *kind, "name" => name };
+    if !namespace.is_empty() {
+        value.set(&["namespace"], namespace);
+    }
+    Ok(value)
 }
 
 /// `[Kind/]name[.namespace]`

@@ -1,4 +1,4 @@
-//! `belay delete`: removes a source or a kustomization, after a question.
+//! `belay delete`: removes a source, a kustomization or a release, after a question.
 
 use std::io::{IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use belay_cluster::DeleteOptions;
 
 use crate::args::{DeleteCommand, DeleteFlags, Global};
 use crate::connect::connect;
-use crate::kinds::{KUSTOMIZATION, of_source, suspended};
+use crate::kinds::{HELM_RELEASE, KUSTOMIZATION, of_source, suspended};
 use crate::output::{action, success};
 
 pub async fn delete(global: &Global, command: DeleteCommand) -> Result<u8> {
@@ -17,6 +17,7 @@ pub async fn delete(global: &Global, command: DeleteCommand) -> Result<u8> {
             (kind, name, silent)
         }
         DeleteCommand::Kustomization { name, silent } => (&KUSTOMIZATION, name, silent),
+        DeleteCommand::Helmrelease { name, silent } => (&HELM_RELEASE, name, silent),
     };
     let session = connect(global).await?;
     let object = session.object(kind, &name).await?;
@@ -24,7 +25,7 @@ pub async fn delete(global: &Global, command: DeleteCommand) -> Result<u8> {
         bail!("aborting");
     }
     if !kind.source && suspended(&object) {
-        action("the kustomization is suspended: what it applied stays");
+        action(&format!("the {} is suspended: what it applied stays", kind.human));
     }
     action(&format!("deleting {} {name} in {} namespace", kind.human, session.namespace));
     let options = DeleteOptions { uid: object.uid().to_owned(), ..DeleteOptions::default() };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::args::{EventsArgs, Global};
 use crate::connect::{Session, connect};
-use crate::kinds::{self, GIT_REPOSITORY, KUSTOMIZATION};
+use crate::kinds::{self, GIT_REPOSITORY, HELM_RELEASE, KUSTOMIZATION};
 use crate::output::{Table, failure};
 
 /// Whom events are about: kind, namespace, name.
@@ -80,6 +80,11 @@ async fn subjects(session: &Session, of: &str) -> Result<Vec<Subject>> {
         let reference = |k: &str| object.str_at(&["spec", "sourceRef", k]).unwrap_or_default().to_owned();
         let namespace = Some(reference("namespace")).filter(|n| !n.is_empty()).unwrap_or(session.namespace.clone());
         all.push((reference("kind"), namespace, reference("name")));
+    } else if kind == HELM_RELEASE.kind {
+        let object = session.object(&HELM_RELEASE, name).await?;
+        if let Some((namespace, chart)) = object.str_at(&["status", "helmChart"]).and_then(|c| c.split_once('/')) {
+            all.push(("HelmChart".to_owned(), namespace.to_owned(), chart.to_owned()));
+        }
     } else if kind != GIT_REPOSITORY.kind {
         anyhow::bail!("--for wants one of: {}", kinds::ALL.iter().map(|k| k.kind).collect::<Vec<_>>().join(", "));
     }

@@ -6,7 +6,7 @@ use belay_object::{Object, Value};
 
 use crate::args::{ExportCommand, ExportSourceFlags, Global};
 use crate::connect::connect;
-use crate::kinds::{KUSTOMIZATION, of_source};
+use crate::kinds::{HELM_RELEASE, KUSTOMIZATION, of_source};
 use crate::output::failure;
 use crate::suspend::chosen;
 
@@ -18,6 +18,7 @@ pub async fn export(global: &Global, command: ExportCommand) -> Result<u8> {
             (kind, which, with_credentials)
         }
         ExportCommand::Kustomization(which) => (&KUSTOMIZATION, which, false),
+        ExportCommand::Helmrelease(which) => (&HELM_RELEASE, which, false),
     };
     let objects = chosen(&session, kind, &which).await?;
     if objects.is_empty() {

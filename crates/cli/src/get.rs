@@ -6,7 +6,7 @@ use belay_object::{Object, Value, object};
 
 use crate::args::{Format, GetCommand, GetFlags, GetSourcesCommand, Global};
 use crate::connect::{Session, connect};
-use crate::kinds::{self, EXTERNAL_ARTIFACT, KUSTOMIZATION, Kind, Shown, of_source};
+use crate::kinds::{self, EXTERNAL_ARTIFACT, HELM_RELEASE, KUSTOMIZATION, Kind, Shown, of_source};
 use crate::output::{Table, failure};
 use crate::wait::matches_status;
 
@@ -20,6 +20,7 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
         GetCommand::Sources(GetSourcesCommand::External(flags)) => (vec![&EXTERNAL_ARTIFACT], flags, false),
         GetCommand::Sources(GetSourcesCommand::All(flags)) => (kinds::SOURCES.to_vec(), flags, false),
         GetCommand::Kustomizations { flags, show_source } => (vec![&KUSTOMIZATION], flags, show_source),
+        GetCommand::Helmreleases(flags) => (vec![&HELM_RELEASE], flags, false),
         GetCommand::All(flags) => (kinds::ALL.to_vec(), flags, false),
     };
     let several = kinds.len() > 1;
@@ -32,7 +33,11 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
     let mut found = false;
     let mut all = Vec::new();
     for kind in &kinds {
-        let objects = list(&session, kind, &flags).await?;
+        let objects = match list(&session, kind, &flags).await {
+            // Of everything there is, what is not installed is no part.
+            Err(e) if several && is_not_installed(&e) => continue,
+            listed => listed?,
+        };
         if objects.is_empty() {
             continue;
         }
@@ -63,6 +68,10 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
         return nothing(&session, &kinds, &flags);
     }
     Ok(0)
+}
+
+fn is_not_installed(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<belay_cluster::Error>().is_some_and(belay_cluster::Error::is_not_found)
 }
 
 /// Compat(flux 2.9): a name that is not there is a failure; a namespace without any is not.

@@ -111,9 +111,29 @@ pub const KUSTOMIZATION: Kind = Kind {
     source: false,
 };
 
+/// Flux's HelmRelease.
+pub const HELM_RELEASE: Kind = Kind {
+    kind: "HelmRelease",
+    group: "helm.toolkit.fluxcd.io",
+    version: "v2",
+    plural: "helmreleases",
+    human: "helmrelease",
+    words: &["helmrelease", "helmreleases", "hr"],
+    revision: &["status", "lastAttemptedRevision"],
+    source: false,
+};
+
 /// Every kind, sources first.
-pub const ALL: &[&Kind] =
-    &[&GIT_REPOSITORY, &OCI_REPOSITORY, &BUCKET, &HELM_REPOSITORY, &HELM_CHART, &EXTERNAL_ARTIFACT, &KUSTOMIZATION];
+pub const ALL: &[&Kind] = &[
+    &GIT_REPOSITORY,
+    &OCI_REPOSITORY,
+    &BUCKET,
+    &HELM_REPOSITORY,
+    &HELM_CHART,
+    &EXTERNAL_ARTIFACT,
+    &KUSTOMIZATION,
+    &HELM_RELEASE,
+];
 
 /// The sources of [`ALL`].
 pub const SOURCES: &[&Kind] =

@@ -7,7 +7,7 @@ use belay_object::{Object, object};
 
 use crate::args::{Global, SuspendCommand, SuspendFlags, Which};
 use crate::connect::{Session, connect};
-use crate::kinds::{KUSTOMIZATION, Kind, of_source};
+use crate::kinds::{HELM_RELEASE, KUSTOMIZATION, Kind, of_source};
 use crate::output::{action, failure, success, waiting};
 use crate::wait;
 
@@ -15,6 +15,7 @@ fn split(command: SuspendCommand) -> (&'static Kind, SuspendFlags) {
     match command {
         SuspendCommand::Source(source) => of_source(source),
         SuspendCommand::Kustomization(flags) => (&KUSTOMIZATION, flags),
+        SuspendCommand::Helmrelease(flags) => (&HELM_RELEASE, flags),
     }
 }
 

@@ -76,6 +76,11 @@ fn every_field_of_the_other_sources_has_a_row() {
 }
 
 #[test]
+fn every_field_of_a_helm_release_has_a_row() {
+    check_fields("HelmRelease");
+}
+
+#[test]
 fn every_command_has_a_row() {
     let rows = rows("The command line");
     let missing: Vec<String> = ClusterCli::command()

@@ -1,4 +1,4 @@
-//! `belay tree`: what a kustomization manages, from its inventory.
+//! `belay tree`: what a kustomization or a release manages, from its inventory.
 
 use anyhow::Result;
 use belay_object::{ObjectKey, Value, object};
@@ -7,7 +7,7 @@ use belay_plan::Inventory;
 use crate::args::{Global, TreeCommand};
 use crate::connect::{Session, connect};
 use crate::get::formatted;
-use crate::kinds::KUSTOMIZATION;
+use crate::kinds::{HELM_RELEASE, KUSTOMIZATION};
 use crate::output::clean;
 
 /// Kustomizations that manage Kustomizations are followed this deep.
@@ -19,14 +19,14 @@ struct Node {
 }
 
 pub async fn tree(global: &Global, command: TreeCommand) -> Result<u8> {
-    let TreeCommand::Kustomization { name, compact, output } = command;
-    let session = connect(global).await?;
-    let key = ObjectKey {
-        kind: KUSTOMIZATION.group_kind(),
-        namespace: session.namespace.as_str().into(),
-        name: name.as_str().into(),
+    let (kind, name, compact, output) = match command {
+        TreeCommand::Kustomization { name, compact, output } => (&KUSTOMIZATION, name, compact, output),
+        TreeCommand::Helmrelease { name, compact, output } => (&HELM_RELEASE, name, compact, output),
     };
-    session.object(&KUSTOMIZATION, &name).await?;
+    let session = connect(global).await?;
+    let key =
+        ObjectKey { kind: kind.group_kind(), namespace: session.namespace.as_str().into(), name: name.as_str().into() };
+    session.object(kind, &name).await?;
     let mut visited = Vec::new();
     let root = Box::pin(node(&session, key, compact, 0, &mut visited)).await?;
     match output {
@@ -47,10 +47,10 @@ async fn node(
     visited: &mut Vec<ObjectKey>,
 ) -> Result<Node> {
     let mut children = Vec::new();
-    let ours = key.kind == KUSTOMIZATION.group_kind();
-    if ours && depth < MAX_DEPTH && !visited.contains(&key) {
+    let kind = [&KUSTOMIZATION, &HELM_RELEASE].into_iter().find(|k| k.group_kind() == key.kind);
+    if let Some(kind) = kind.filter(|_| depth < MAX_DEPTH && !visited.contains(&key)) {
         visited.push(key.clone());
-        let found = session.cluster.find(&session.resource(&KUSTOMIZATION), &key.namespace, &key.name).await?;
+        let found = session.cluster.find(&session.resource(kind), &key.namespace, &key.name).await?;
         if let Some(inventory) = found.as_ref().and_then(|o| o.at(&["status", "inventory"])) {
             for entry in Inventory::read(inventory)?.entries() {
                 if compact && !entry.key.kind.group.ends_with("toolkit.fluxcd.io") {
