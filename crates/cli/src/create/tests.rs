@@ -15,6 +15,7 @@ fn made(line: &str) -> String {
             sources::bucket(&cli.global, &args).map(|(object, _)| object)
         }
         CreateCommand::Kustomization(args) => kustomization(&cli.global, &args),
+        CreateCommand::Helmrelease(args) => helm_release(&cli.global, &args),
     };
     match object {
         Ok(object) => object.get("spec").unwrap().to_json(),
@@ -107,5 +108,13 @@ fn other_sources_are_what_their_flags_say() {
     check(
         "create source bucket shop --bucket-name b --endpoint e:9000 --access-key a --secret-key s --region r",
         r#"{"bucketName":"b","endpoint":"e:9000","interval":"1m0s","provider":"generic","region":"r","secretRef":{"name":"shop"}}"#,
+    );
+}
+
+#[test]
+fn a_helm_release_names_its_chart_and_its_source() {
+    check(
+        "create helmrelease shop --chart=shop --source=GitRepository/repo.team --interval=5m",
+        r#"{"chart":{"spec":{"chart":"shop","sourceRef":{"kind":"GitRepository","name":"repo","namespace":"team"}}},"interval":"5m0s"}"#,
     );
 }
