@@ -274,11 +274,10 @@ impl Run<'_> {
             ChartSource::Reference { .. } => None,
         };
         let known = self.report.text("helmChart").to_owned();
-        if !known.is_empty() && wanted.as_ref().is_none_or(|(_, name)| *name != known) {
-            if let Err(e) = self.delete_chart(&known).await {
-                tracing::warn!(release = ?self.name, error = %e, "failed to delete HelmChart '{known}'");
-                return Err(End::Retry);
-            }
+        let is_left = !known.is_empty() && wanted.as_ref().is_none_or(|(_, name)| *name != known);
+        if is_left && let Err(e) = self.delete_chart(&known).await {
+            tracing::warn!(release = ?self.name, error = %e, "failed to delete HelmChart '{known}'");
+            return Err(End::Retry);
         }
         let Some((template, name)) = wanted else { return Ok(()) };
         if !self.may_refer_to(&template.namespace) {

@@ -135,6 +135,9 @@ pub(crate) struct Helm {
 #[derive(Default)]
 pub(crate) struct HelmReferences(Mutex<HelmMaps>);
 
+/// What a resource names: its source, what it depends on, what it reads.
+type Named = (Option<SourceName>, Vec<Name>, Vec<Config>);
+
 #[derive(Default)]
 struct HelmMaps {
     /// By source: the HelmReleases of its chart.
@@ -142,7 +145,7 @@ struct HelmMaps {
     by_dependency: HashMap<Name, HashSet<Name>>,
     /// By ConfigMap or Secret: the HelmReleases that read it.
     by_config: HashMap<Config, HashSet<Name>>,
-    of_release: HashMap<Name, (Option<SourceName>, Vec<Name>, Vec<Config>)>,
+    of_release: HashMap<Name, Named>,
 }
 
 impl HelmReferences {
@@ -233,7 +236,7 @@ struct ReferenceMaps {
     /// By repository: the repositories that include it.
     by_include: HashMap<Name, HashSet<Name>>,
     /// What each Kustomization refers to, to take it back.
-    of_kustomization: HashMap<Name, (Option<SourceName>, Vec<Name>, Vec<Config>)>,
+    of_kustomization: HashMap<Name, Named>,
     of_chart: HashMap<Name, SourceName>,
     of_repository: HashMap<Name, Vec<Name>>,
 }

@@ -98,10 +98,10 @@ impl Run<'_> {
                 Ok(next) => next,
                 Err(end) => return end,
             };
-            if let Some(step) = next.step() {
-                if self.previous.contains(&step) {
-                    return self.stop_before();
-                }
+            if let Some(step) = next.step()
+                && self.previous.contains(&step)
+            {
+                return self.stop_before();
             }
             if let Some(end) = self.begin(wanted, &records, next).await {
                 return end;

@@ -100,7 +100,8 @@ fn write_ordered(value: &Value, order: &[&str], out: &mut String) {
 /// The digest of values.
 pub(crate) fn values_digest(values: &Map) -> String {
     // Flux sorts fields itself, and nothing at all is written of no values.
-    let text = if values.is_empty() { String::new() } else { belay_yaml::to_yaml_sorted(&Value::Object(values.clone())) };
+    let text =
+        if values.is_empty() { String::new() } else { belay_yaml::to_yaml_sorted(&Value::Object(values.clone())) };
     sha256(text)
 }
 
@@ -304,7 +305,7 @@ impl History {
     pub fn update(&mut self, record: &Release, action: Option<&str>) {
         if let Some(old) = self.0.iter_mut().find(|s| s.is_of(record)) {
             let action = action.unwrap_or(old.action()).to_owned();
-            *old = Snapshot::of(record, &action, &old.artifact().to_owned()).with_tests_of(old);
+            *old = Snapshot::of(record, &action, old.artifact()).with_tests_of(old);
         }
     }
     /// The newest, to be changed.

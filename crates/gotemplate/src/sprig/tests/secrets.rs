@@ -96,7 +96,7 @@ fn without_randomness_there_are_no_secrets() {
     {
         let functions = functions();
         let mut set = Set::named("t");
-        set.add(&parse("t", &format!("{{{{ {call} }}}}"), &functions).expect("it parses"));
+        set.add(&parse("t", format!("{{{{ {call} }}}}"), &functions).expect("it parses"));
         let mut context = Context::new(set, functions, Environment::default(), Limits::default());
         let error = context.execute("t", &Value::Nil).expect_err(call);
         assert_eq!(error.root().to_string(), "there is no randomness here", "{call}");
