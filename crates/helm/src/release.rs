@@ -1,7 +1,7 @@
 //! Releases: what Helm remembers of them, and what an operation does to one.
 //!
 //! A [`Release`] is the record that Helm keeps in a Secret, to the letter of its format
-//! ([`Release::encode`], [`secret`]), so that Helm and Flux go on reading what is written here and
+//! ([`encode_data`], [`secret`]), so that Helm and Flux go on reading what is written here and
 //! the other way round. The rest are decisions as functions over values: which revision an upgrade
 //! starts from ([`history`]), what it creates, changes and deletes ([`change`]), which objects it
 //! may take over ([`ownership`]), which hook runs next, also when a run was cut off ([`hooks`]).

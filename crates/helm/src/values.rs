@@ -2,7 +2,7 @@
 //!
 //! What users give is kept as plain JSON values ([`belay_object::Map`]), because that is what a
 //! release record holds: numbers that came through YAML or JSON are floats, those of `--set` are
-//! integers. How they meet a chart's own values is in [`coalesce`].
+//! integers. How they meet a chart's own values is in `coalesce`.
 
 pub(crate) mod coalesce;
 pub(crate) mod schema;

@@ -47,7 +47,7 @@ pub struct ArtifactFlags {
 
 #[derive(Args, Debug)]
 pub struct PushArtifactArgs {
-    /// oci://<host>/<path>:<tag>
+    /// oci://HOST/PATH:TAG
     pub url: String,
     #[command(flatten)]
     pub flags: ArtifactFlags,
@@ -57,7 +57,7 @@ pub struct PushArtifactArgs {
     /// Where the content comes from
     #[arg(long)]
     pub source: String,
-    /// The revision of the content: <branch|tag>@sha1:<commit>
+    /// The revision of the content: BRANCH|TAG@sha1:COMMIT
     #[arg(long)]
     pub revision: String,
     /// More annotations (key=value); may be repeated
@@ -79,7 +79,7 @@ pub struct PushArtifactArgs {
 
 #[derive(Args, Debug)]
 pub struct PullArtifactArgs {
-    /// oci://<host>/<path>:<tag>
+    /// oci://HOST/PATH:TAG
     pub url: String,
     #[command(flatten)]
     pub flags: ArtifactFlags,
@@ -90,7 +90,7 @@ pub struct PullArtifactArgs {
 
 #[derive(Args, Debug)]
 pub struct TagArtifactArgs {
-    /// oci://<host>/<path>:<tag>
+    /// oci://HOST/PATH:TAG
     pub url: String,
     #[command(flatten)]
     pub flags: ArtifactFlags,
@@ -101,7 +101,7 @@ pub struct TagArtifactArgs {
 
 #[derive(Args, Debug)]
 pub struct ListArtifactArgs {
-    /// oci://<host>/<path>
+    /// oci://HOST/PATH
     pub url: String,
     #[command(flatten)]
     pub flags: ArtifactFlags,

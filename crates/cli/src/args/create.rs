@@ -50,7 +50,7 @@ pub struct CreateOciArgs {
     pub name: String,
     #[command(flatten)]
     pub create: CreateFlags,
-    /// Address of the repository: oci://<host>/<path>
+    /// Address of the repository: oci://HOST/PATH
     #[arg(long)]
     pub url: String,
     /// Tag
