@@ -9,12 +9,12 @@ use std::process::ExitCode;
 /// see each other.
 const ROWS: &[&[&str]] = &[
     &["object", "tree", "net", "semver"],
-    &["yaml", "expr", "oci"],
+    &["yaml", "expr", "oci", "access", "jsonnet"],
     &["schema", "health", "gotemplate"],
     &["helm", "kustomize", "plan", "source", "cluster", "apiserver"],
     &["render", "controller"],
     &["engine"],
-    &["flux"],
+    &["flux", "argo"],
     &["cli"],
     &["belay"],
 ];
@@ -38,7 +38,9 @@ const NEVER: &[(&str, &str, &str)] = &[
     ("source", "object", "sources know no custom resources"),
     ("engine", "flux", "the engine knows no dialect"),
     ("engine", "apiserver", "the engine takes any cluster"),
+    ("engine", "argo", "the engine knows no dialect"),
     ("flux", "apiserver", "a dialect takes any cluster"),
+    ("argo", "apiserver", "a dialect takes any cluster"),
     ("cli", "apiserver", "commands take any cluster"),
 ];
 
@@ -53,6 +55,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["gotemplate", "oci"]),
     ("granit-parser", &["yaml"]),
     ("kube-cel", &["expr"]),
+    ("jaq-core", &["expr"]),
+    ("mlua", &["expr"]),
+    ("rsjsonnet-lang", &["jsonnet"]),
     ("rcgen", &["apiserver"]),
     ("bcrypt", &["gotemplate"]),
     ("scrypt", &["gotemplate"]),

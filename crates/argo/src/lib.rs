@@ -1,0 +1,5 @@
+//! Argo CD's resources on the engine: what is read from an Application and its settings, what is said
+//! of it, and what wakes it.
+//!
+//! What this crate deliberately does not know: Flux's resources; the embedded API server; HTTP.
+#![warn(missing_docs)]
