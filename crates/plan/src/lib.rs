@@ -6,6 +6,7 @@
 //! - [`Inventory`]: what an app owns, in Flux's form; [`inventory_id`] and [`parse_inventory_id`].
 //! - [`drift`]: where a live object differs; [`IgnoreRules`]: what does not count.
 //! - [`Takeover`]: fields of earlier managers become ours.
+//! - [`sync`]: an operation of phases and waves, with hooks.
 //! - [`ChangeSet`]: what was done, and the lines that tell it; [`upsert`]: the history.
 //!
 //! Everything here is a function of values: no clock, client or dialect's resource is known. Where
@@ -25,6 +26,7 @@ mod order;
 mod plan;
 mod prune;
 mod refusal;
+pub mod sync;
 
 pub use change::{Change, ChangeKind, ChangeSet};
 pub use drift::drift;
