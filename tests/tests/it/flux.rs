@@ -8,6 +8,7 @@ mod handover;
 mod helm_release;
 mod inputs;
 mod oci;
+mod releases;
 mod rules;
 mod shelf;
 mod status;

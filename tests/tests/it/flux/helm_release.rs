@@ -1,9 +1,10 @@
 //! Helm releases from a chart in Git: their life, their failures, and what a crash leaves of them.
 
-use belay_helm::release::{self, ApplyMethod, Release, Status};
-use belay_object::{Condition, ConditionStatus, Object, Value};
+use belay_helm::release::ApplyMethod;
+use belay_object::{Condition, Object, Value};
 use belay_testkit::wire::Trouble;
 
+use super::releases::*;
 use super::world::*;
 
 /// More requests than any run of this size sends: the sweep must end by itself.
@@ -24,59 +25,6 @@ fn chart() -> Vec<(&'static str, &'static str)> {
         ("charts/shop/templates/config.yaml", CONFIG),
         ("charts/shop/templates/web.yaml", WEB),
     ]
-}
-
-/// A HelmRelease in `apps` of the chart in `repo`; `more` is lines of its spec.
-fn helm_release(name: &str, more: &str) -> String {
-    let more = more.replace('\n', "\n  ");
-    format!(
-        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}, namespace: apps}}\n\
-         spec:\n  interval: 1h\n  chart:\n    spec:\n      chart: charts/shop\n      reconcileStrategy: Revision\n      \
-         sourceRef: {{kind: GitRepository, name: repo}}\n  {more}\n"
-    )
-}
-
-/// The records of a release, oldest first.
-fn records(w: &World, name: &str) -> Vec<Release> {
-    let mut found: Vec<Release> = w
-        .user
-        .list("", "secrets", "apps")
-        .iter()
-        .filter_map(|s| release::read_secret(s.object()).expect("a record reads"))
-        .filter(|r| r.name == name)
-        .collect();
-    found.sort_by_key(|r| r.version);
-    found
-}
-
-fn statuses(w: &World, name: &str) -> Vec<String> {
-    records(w, name).iter().map(|r| format!("v{} {}", r.version, r.info.status.name())).collect()
-}
-
-fn condition(w: &World, name: &str, kind: &str) -> Option<Condition> {
-    Condition::find(&w.get(HELM_RELEASE, "apps", name)?, kind)
-}
-
-fn is_ready(w: &World, name: &str) -> bool {
-    w.get(HELM_RELEASE, "apps", name).is_some_and(|o| {
-        let observed = o.at(&["status", "observedGeneration"]).and_then(Value::as_i64);
-        observed == Some(o.generation())
-            && Condition::find(&o, "Ready")
-                .is_some_and(|c| c.status == ConditionStatus::True && c.observed_generation == o.generation())
-    })
-}
-
-async fn ready(w: &World, name: &str) {
-    w.until(&format!("{name} is ready"), || is_ready(w, name).then_some(())).await;
-}
-
-/// Waits until a release is ready at a revision of its own.
-async fn ready_at(w: &World, name: &str, revision: u32) {
-    w.until(&format!("{name} is ready at v{revision}"), || {
-        let newest = records(w, name).last().map(|r| (r.version, r.info.status));
-        (newest == Some((revision, Status::Deployed)) && is_ready(w, name)).then_some(())
-    })
-    .await;
 }
 
 async fn installed(more: &str) -> World {
