@@ -11,7 +11,6 @@ pub mod conditions;
 mod configs;
 pub mod crds;
 mod dependencies;
-pub mod duration;
 mod git_repository;
 mod git_spec;
 mod handover;
@@ -32,5 +31,6 @@ mod target;
 mod variables;
 mod written;
 
+pub use belay_object::duration;
 pub use run::{Controllers, Options, StartError};
 pub use shared::Settings;
