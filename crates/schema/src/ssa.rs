@@ -9,6 +9,7 @@
 //! not converted here.
 
 mod compare;
+mod differ;
 mod items;
 mod kubectl;
 mod managed;
@@ -29,6 +30,7 @@ use crate::node::{Kind, Node, Schema};
 use compare::compare;
 use managed::Entry;
 
+pub use differ::{Difference, differences};
 pub(crate) use items::{go_plain, go_type};
 pub use owned::{owned_digest, owned_fields};
 pub use scale::update_scale;

@@ -60,11 +60,11 @@ fn walk(set: &FieldSet, value: Option<&Value>, digest: &mut Digest) {
 
 /// Of a map that is owned without its keys (`f:data: {}`), others may own keys: what it holds does not
 /// count. Atomic maps cannot be told apart without a schema, except for those that every kind has.
-fn is_granular_map(value: &Value, element: &str) -> bool {
+pub(super) fn is_granular_map(value: &Value, element: &str) -> bool {
     matches!(value, Value::Object(_)) && matches!(element, "f:data" | "f:labels" | "f:annotations" | "f:stringData")
 }
 
-fn child<'v>(value: &'v Value, element: &str) -> Option<&'v Value> {
+pub(super) fn child<'v>(value: &'v Value, element: &str) -> Option<&'v Value> {
     if let Some(name) = Element::parse_shallow(element) {
         return value.get(name);
     }

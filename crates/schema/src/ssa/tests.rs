@@ -415,3 +415,41 @@ fn a_digest_covers_the_owned_fields_and_nothing_else() {
     assert!(owned_digest(&live, "two").is_none());
     assert_eq!(super::owned_fields(&live, "one", Some(Operation::Update)), FieldSet::new());
 }
+
+/// `pointer live -> desired (manager)` of what an apply by `ours` would change.
+fn differences_of(s: &Store, fields: &str) -> Vec<String> {
+    let mut dry = Store { kind: s.kind, subresource: s.subresource, live: s.live.clone() };
+    dry.write("ours", fields, "force").expect("a dry run");
+    let shown = |v: &Option<Value>| v.as_ref().map_or("-".to_owned(), Value::to_json);
+    let (live, would_be) = (s.live.as_ref().expect("stored"), dry.live.as_ref().expect("stored"));
+    super::differences(live, would_be, "ours")
+        .into_iter()
+        .map(|d| {
+            let (live, desired) = (shown(&d.live), shown(&d.desired));
+            format!("{} {live} -> {desired} ({})", d.pointer, d.manager.unwrap_or_default())
+        })
+        .collect()
+}
+
+#[test]
+fn differences_are_told_with_who_made_them() {
+    let mut s = Store::new(CONFIG_MAP);
+    let ours = r#""data":{"a/b":"1","gone":"x"}"#;
+    s.write("ours", ours, "apply").expect("created");
+    assert!(differences_of(&s, ours).is_empty());
+    s.write("editor", r#""data":{"a/b":"2","gone":"x","theirs":"y"}"#, "update").expect("edited");
+    assert_eq!(differences_of(&s, ours), [r#"/data/a~1b "2" -> "1" (editor)"#]);
+    let fewer = differences_of(&s, r#""data":{"a/b":"1"}"#);
+    assert_eq!(fewer, [r#"/data/a~1b "2" -> "1" (editor)"#, r#"/data/gone "x" -> - ()"#]);
+    let more = differences_of(&s, r#""data":{"a/b":"2","gone":"x","new":"n"}"#);
+    assert_eq!(more, [r#"/data/new - -> "n" ()"#]);
+}
+
+#[test]
+fn differences_in_items_of_lists_are_named_by_place() {
+    let mut s = Store::new(DEPLOYMENT);
+    let manifest = |image: &str| format!(r#""spec":{{"replicas":1,{POD}[{{"name":"c","image":"{image}"}}]}}}}}}"#);
+    s.write("ours", &manifest("i:1"), "apply").expect("created");
+    let found = differences_of(&s, &manifest("i:2"));
+    assert_eq!(found, [r#"/spec/template/spec/containers/0/image "i:1" -> "i:2" ()"#]);
+}
