@@ -17,6 +17,7 @@
 //! - `live` is what the watches say about the objects that we applied, `memory` what is remembered of
 //!   them, `core` what a change of one means.
 //! - `apply`, [`prune`] and `settle` are the stages that touch a cluster.
+//! - [`sync`] carries out operations of phases and waves with hooks; [`observe`] sees all of a cluster.
 //! - [`release`] carries out Helm releases: it has no part in the pipeline, and shares its watches.
 //!
 //! What this crate deliberately does not know: any dialect's resources, reasons or texts; the
@@ -29,10 +30,12 @@ mod core;
 pub mod journal;
 mod live;
 mod memory;
+pub mod observe;
 mod pipeline;
 pub mod prune;
 pub mod release;
 mod settle;
+pub mod sync;
 pub mod verdict;
 
 pub use app::{App, HealthPolicy, HealthScope, PostRender, Target};

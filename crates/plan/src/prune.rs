@@ -40,7 +40,7 @@ impl Default for Protection {
 }
 
 impl Protection {
-    fn keeps(&self, key: &ObjectKey) -> bool {
+    pub(crate) fn keeps(&self, key: &ObjectKey) -> bool {
         match (key.kind.group.as_str(), key.kind.kind.as_str()) {
             ("", "Namespace") => self.namespaces.iter().any(|n| **n == *key.name),
             ("apiextensions.k8s.io", "CustomResourceDefinition") => {
@@ -155,6 +155,8 @@ pub enum DeletionReason {
     AppDeleted,
     /// A field that cannot be changed has changed, and recreating is asked for.
     Recreated,
+    /// It is the object of a hook, which is deleted when its rules say so.
+    Hook,
 }
 
 /// The right to delete one object, once. It can only be made by this crate, from proof.
@@ -208,6 +210,7 @@ impl DeletionCertificate {
                 DeletionReason::Pruned => "Pruned",
                 DeletionReason::AppDeleted => "AppDeleted",
                 DeletionReason::Recreated => "Recreated",
+                DeletionReason::Hook => "Hook",
             },
             "owner" => format!("{}/{}", self.owner.namespace, self.owner.name),
         }

@@ -12,6 +12,7 @@
 //! with a result is never run again (INV-ACT-14); a single wave without hooks ends as soon as all is
 //! applied, and is the only one that does not wait for health.
 
+mod deletion;
 mod step;
 pub mod task;
 pub mod waves;

@@ -225,6 +225,16 @@ impl Sync {
         let wave: Vec<usize> = pending.into_iter().filter(|&i| place(i) == place(first)).collect();
         Next::Run(self.batch(&wave, is_last))
     }
+    /// What is said of a prune that is not carried out; `None` where it is.
+    pub fn prune_answer(&self, i: usize) -> Option<(Outcome, &'static str)> {
+        if !self.settings.prune {
+            return Some((Outcome::PruneSkipped, "ignored (requires pruning)"));
+        }
+        match self.tasks[i].flags.prune {
+            Consent::Refused => Some((Outcome::PruneSkipped, "ignored (no prune)")),
+            Consent::Given | Consent::OnceConfirmed => None,
+        }
+    }
     /// What a running operation is to be ended with: the hooks that still run.
     pub fn running_hooks(&self) -> Vec<usize> {
         self.find(|t| t.hook.is_some() && t.is_running())
