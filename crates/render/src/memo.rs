@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use belay_tree::{Digest, ReadLog, Recorded, Tree};
 use parking_lot::Mutex;
 
-use crate::render::{self, Fresh};
-use crate::{Error, ErrorKind, RenderSpec, Rendered};
+use crate::render;
+use crate::rendered::Digested;
+use crate::{Error, ErrorKind, Made, RenderSpec, Rendered};
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,9 @@ struct Inner {
     forgotten: AtomicU64,
 }
 
+/// What was read, a log for each tree of a render.
+type Reads = Arc<[Arc<ReadLog>]>;
+
 /// *Invariant*: `order` holds each entry of `entries` once, under its `used`; `held` those of them
 /// that have objects, and `bytes` is the sum of their sizes.
 #[derive(Default)]
@@ -77,7 +81,8 @@ struct State {
 }
 
 struct Entry {
-    reads: Arc<ReadLog>,
+    /// What was read of each tree.
+    reads: Reads,
     known: Arc<Known>,
     /// The objects, unless forgotten.
     rendered: Option<Arc<Rendered>>,
@@ -93,30 +98,30 @@ impl Memo {
 
     /// Renders, or remembers a render all of whose reads give the same in this tree.
     pub fn render(&self, spec: &RenderSpec, tree: &Arc<dyn Tree>) -> Result<Arc<Rendered>, Error> {
-        self.render_with(spec.digest(), tree, |tree| render::render(spec, tree))
+        self.render_by(spec.digest(), std::slice::from_ref(tree), |trees| render::render(spec, trees[0]))
     }
 
     /// What is known of a render all of whose reads give the same in this tree; `None` where it
     /// must be made. Costs no render, whether or not its objects are remembered.
     pub fn known(&self, spec: &RenderSpec, tree: &Arc<dyn Tree>) -> Option<Known> {
-        let (reads, known, _) = self.0.state.lock().find(spec.digest())?;
-        if !reads.still_holds(&**tree) {
-            return None;
-        }
-        self.0.hits.fetch_add(1, Ordering::Relaxed);
-        Some((*known).clone())
+        self.known_by(spec.digest(), std::slice::from_ref(tree))
     }
 
-    fn render_with(
+    /// As [`Memo::render`], with a renderer of the caller's.
+    ///
+    /// *Invariant*: `key` is a digest of all that goes into the render besides answers of the trees,
+    /// the renderer's version included, and `render` reads the trees that it is given and no others.
+    /// Renders of one key have the same number of trees in the same order.
+    pub fn render_by(
         &self,
         key: Digest,
-        tree: &Arc<dyn Tree>,
-        render: impl FnOnce(&dyn Tree) -> Result<Fresh, Error>,
+        trees: &[Arc<dyn Tree>],
+        render: impl FnOnce(&[&dyn Tree]) -> Result<Made, Error>,
     ) -> Result<Arc<Rendered>, Error> {
         // The lock is not held while the log is checked: that may read a disk.
         let found = self.0.state.lock().find(key);
         if let Some((reads, _, rendered)) = found
-            && reads.still_holds(&**tree)
+            && still_hold(&reads, trees)
         {
             if let Some(rendered) = rendered {
                 self.0.hits.fetch_add(1, Ordering::Relaxed);
@@ -125,23 +130,36 @@ impl Memo {
             self.0.forgotten.fetch_add(1, Ordering::Relaxed);
         }
         self.0.renders.fetch_add(1, Ordering::Relaxed);
-        let recorded = Recorded::new(tree.clone());
-        let fresh = guarded(|| render(&recorded))?;
-        let reads = Arc::new(recorded.finish());
-        // Objects take about twice their JSON (the crate that holds them measures that).
-        let bytes = fresh.json_bytes * 2;
-        let known = Arc::new(Known { digest: fresh.digest, warnings: fresh.warnings.clone() });
+        let recorded: Vec<Recorded<Arc<dyn Tree>>> = trees.iter().map(|tree| Recorded::new(tree.clone())).collect();
+        let seen: Vec<&dyn Tree> = recorded.iter().map(|tree| tree as &dyn Tree).collect();
+        let made = guarded(|| render(&seen))?;
+        let reads: Reads = recorded.into_iter().map(|tree| Arc::new(tree.finish())).collect();
+        let Digested { digest, json_bytes } = made.digested();
+        let known = Arc::new(Known { digest, warnings: made.warnings.clone() });
+        let lasts = made.lasts;
         let rendered = Arc::new(Rendered {
-            objects: fresh.objects,
-            digest: fresh.digest,
-            warnings: fresh.warnings,
+            objects: made.objects,
+            digest,
+            warnings: made.warnings,
+            renderer: made.renderer,
             reads: reads.clone(),
         });
-        if reads.is_complete() {
-            let entry = Entry { reads, known, rendered: Some(rendered.clone()), bytes, used: 0 };
+        if lasts && reads.iter().all(|log| log.is_complete()) {
+            // Objects take about twice their JSON (the crate that holds them measures that).
+            let entry = Entry { reads, known, rendered: Some(rendered.clone()), bytes: json_bytes * 2, used: 0 };
             self.0.state.lock().keep(key, entry, &self.0.limits);
         }
         Ok(rendered)
+    }
+
+    /// As [`Memo::known`], for a render of [`Memo::render_by`].
+    pub fn known_by(&self, key: Digest, trees: &[Arc<dyn Tree>]) -> Option<Known> {
+        let (reads, known, _) = self.0.state.lock().find(key)?;
+        if !still_hold(&reads, trees) {
+            return None;
+        }
+        self.0.hits.fetch_add(1, Ordering::Relaxed);
+        Some((*known).clone())
     }
 
     /// The counts so far.
@@ -151,8 +169,13 @@ impl Memo {
     }
 }
 
+/// Whether every read gives the same in these trees.
+fn still_hold(reads: &[Arc<ReadLog>], trees: &[Arc<dyn Tree>]) -> bool {
+    reads.len() == trees.len() && reads.iter().zip(trees).all(|(log, tree)| log.still_holds(&**tree))
+}
+
 /// A panic in a renderer is that render's error and nobody else's (INV-RES-7).
-fn guarded(render: impl FnOnce() -> Result<Fresh, Error>) -> Result<Fresh, Error> {
+fn guarded(render: impl FnOnce() -> Result<Made, Error>) -> Result<Made, Error> {
     catch_unwind(AssertUnwindSafe(render)).unwrap_or_else(|panic| {
         let why = panic.downcast_ref::<&str>().copied().map(str::to_owned);
         let why = why.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".into());
@@ -160,7 +183,7 @@ fn guarded(render: impl FnOnce() -> Result<Fresh, Error>) -> Result<Fresh, Error
     })
 }
 
-type Found = (Arc<ReadLog>, Arc<Known>, Option<Arc<Rendered>>);
+type Found = (Reads, Arc<Known>, Option<Arc<Rendered>>);
 
 impl State {
     /// An entry, used now.

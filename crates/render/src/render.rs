@@ -5,23 +5,14 @@ use std::collections::HashMap;
 
 use belay_kustomize::{BuildOptions, Built, LoadRestrictor, Overlay, Selector};
 use belay_object::{Object, ObjectKey};
-use belay_tree::{DigestBuilder, Entry, Tree, TreePath};
+use belay_tree::{Entry, Tree, TreePath};
 
 use crate::directory::{self, Generated};
-use crate::{Error, ErrorKind, Image, Origin, Patch, RenderSpec, RenderedObject};
-
-/// What a render gives, without what was read.
-pub(crate) struct Fresh {
-    pub(crate) objects: Vec<RenderedObject>,
-    pub(crate) digest: belay_tree::Digest,
-    pub(crate) warnings: Vec<String>,
-    /// Bytes of the objects' JSON.
-    pub(crate) json_bytes: usize,
-}
+use crate::{Error, ErrorKind, Image, Made, Origin, Patch, RenderSpec, RenderedObject};
 
 /// Renders what a spec says from a tree. *Invariant*: nothing but `spec` and answers of `tree` goes
 /// into it, so that equal answers give an equal render.
-pub(crate) fn render(spec: &RenderSpec, tree: &dyn Tree) -> Result<Fresh, Error> {
+pub(crate) fn render(spec: &RenderSpec, tree: &dyn Tree) -> Result<Made, Error> {
     let dir = tree.resolve(&spec.dir)?;
     if !tree.is_dir(&dir)? {
         let message = format!("kustomization path not found: {}: no such directory", shown(&spec.dir));
@@ -170,13 +161,11 @@ fn build_error(error: &belay_kustomize::Error, tree: &dyn Tree, generated: Optio
     Error::new(kind, message)
 }
 
-/// Holds the objects to what every object must have, and digests them.
-fn finish(built: Built, warnings: Vec<String>) -> Result<Fresh, Error> {
+/// Holds the objects to what every object must have.
+fn finish(built: Built, warnings: Vec<String>) -> Result<Made, Error> {
     let mut origins = built.origins.into_iter();
     let mut objects = Vec::with_capacity(built.objects.len());
     let mut seen: HashMap<ObjectKey, usize> = HashMap::with_capacity(built.objects.len());
-    let mut digest = DigestBuilder::new("belay rendered 1");
-    let (mut json, mut json_bytes) = (Vec::new(), 0);
     for (i, object) in built.objects.into_iter().enumerate() {
         let origin = origins.next().flatten().map(origin);
         require_envelope(&object, origin.as_ref())?;
@@ -184,13 +173,9 @@ fn finish(built: Built, warnings: Vec<String>) -> Result<Fresh, Error> {
             let first: &RenderedObject = &objects[first];
             return Err(stands_twice(&object.key(), first.origin.as_ref(), origin.as_ref()));
         }
-        json.clear();
-        object.value().write_json(&mut json);
-        digest.part(&json);
-        json_bytes += json.len();
         objects.push(RenderedObject { object, origin });
     }
-    Ok(Fresh { objects, digest: digest.finish(), warnings, json_bytes })
+    Ok(Made { objects, warnings, renderer: "", lasts: true })
 }
 
 fn origin(origin: belay_kustomize::Origin) -> Origin {

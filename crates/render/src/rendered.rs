@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use belay_object::Object;
-use belay_tree::{Digest, ReadLog, TreePath};
+use belay_tree::{Digest, DigestBuilder, ReadLog, TreePath};
 
 /// Rendered objects in the renderer's order.
 #[derive(Clone, Debug)]
@@ -15,8 +15,44 @@ pub struct Rendered {
     pub digest: Digest,
     /// What the renderer wants to be known, a sentence each.
     pub warnings: Vec<String>,
-    /// All that was read of the tree.
-    pub reads: Arc<ReadLog>,
+    /// Which renderer made them, in the words of who asked; empty where there is but one.
+    pub renderer: &'static str,
+    /// All that was read, of each tree.
+    pub reads: Arc<[Arc<ReadLog>]>,
+}
+
+/// What a renderer made, for [`Memo::render_by`](crate::Memo::render_by).
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The objects in order.
+    pub objects: Vec<RenderedObject>,
+    /// What is to be known, a sentence each.
+    pub warnings: Vec<String>,
+    /// Which renderer it was.
+    pub renderer: &'static str,
+    /// Whether it holds for as long as all reads give the same. One that used anything else that its
+    /// key does not name is not remembered.
+    pub lasts: bool,
+}
+
+/// The digest of objects, and how many bytes of JSON they are.
+pub(crate) struct Digested {
+    pub(crate) digest: Digest,
+    pub(crate) json_bytes: usize,
+}
+
+impl Made {
+    pub(crate) fn digested(&self) -> Digested {
+        let mut digest = DigestBuilder::new("belay rendered 1");
+        let (mut json, mut json_bytes) = (Vec::new(), 0);
+        for rendered in &self.objects {
+            json.clear();
+            rendered.object.value().write_json(&mut json);
+            digest.part(&json);
+            json_bytes += json.len();
+        }
+        Digested { digest: digest.finish(), json_bytes }
+    }
 }
 
 /// One object and where it came from.

@@ -92,7 +92,8 @@ fn a_failed_render_is_not_remembered() {
 fn a_panic_is_the_error_of_its_render() {
     let files = tree(&[("a/x.yaml", &config_map("a"))]);
     let memo = Memo::default();
-    let error = memo.render_with(spec("a").digest(), &files, |_| panic!("index {} out of bounds", 7));
+    let error =
+        memo.render_by(spec("a").digest(), std::slice::from_ref(&files), |_| panic!("index {} out of bounds", 7));
     let error = error.expect_err("a panic");
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
@@ -101,25 +102,60 @@ fn a_panic_is_the_error_of_its_render() {
     assert!(memo.render(&spec("a"), &files).is_ok());
 }
 
-fn fresh(n: usize) -> Fresh {
-    Fresh { objects: Vec::new(), digest: Digest::of(&n.to_le_bytes()), warnings: Vec::new(), json_bytes: 50 }
+/// One object of 50 bytes of JSON.
+fn made() -> Made {
+    let object = belay_object::Object::new(belay_object::object! { "a" => "x".repeat(42) }).expect("a map");
+    assert_eq!(object.value().to_json().len(), 50);
+    Made {
+        objects: vec![crate::RenderedObject { object, origin: None }],
+        warnings: Vec::new(),
+        renderer: "",
+        lasts: true,
+    }
+}
+
+#[test]
+fn a_render_by_the_caller_counts_for_all_its_trees() {
+    let [one, two, other] = ["1", "2", "3"].map(|content| tree(&[("x", content), ("y", content)]));
+    let memo = Memo::default();
+    let render = |trees: [&Arc<dyn Tree>; 2], lasts: bool| {
+        let trees = trees.map(Clone::clone);
+        let read = |trees: &[&dyn Tree]| {
+            for tree in trees {
+                tree.read(&path("x"))?;
+            }
+            Ok(Made { renderer: "mine", lasts, ..made() })
+        };
+        let rendered = memo.render_by(Digest::of(b"k"), &trees, read).expect("renders");
+        assert_eq!((rendered.renderer, rendered.reads.len()), ("mine", 2));
+        memo.counts().renders
+    };
+    assert_eq!(render([&one, &two], true), 1);
+    assert_eq!(render([&one, &two], true), 1);
+    assert!(memo.known_by(Digest::of(b"k"), &[one.clone(), two.clone()]).is_some());
+    assert!(memo.known_by(Digest::of(b"k"), &[one.clone(), other.clone()]).is_none());
+    let untouched = commit(&two, &[("z", "new")]);
+    assert_eq!(render([&one, &untouched], true), 1);
+    assert_eq!(render([&one, &other], false), 2);
+    // One that used more than its key says is made again each time.
+    assert_eq!(render([&one, &other], false), 3);
 }
 
 #[test]
 fn the_memo_is_bounded_and_keeps_what_was_used_last() {
     let files = tree(&[("x", "")]);
     let memo = Memo::new(MemoLimits { entries: 4, bytes: 250 });
-    let made = Cell::new(0);
+    let count = Cell::new(0);
     let render = |n: usize| {
-        let before = made.get();
+        let before = count.get();
         let key = Digest::of(&[n as u8]);
-        memo.render_with(key, &files, |tree| {
-            tree.read(&path("x"))?;
-            made.set(before + 1);
-            Ok(fresh(n))
+        memo.render_by(key, std::slice::from_ref(&files), |trees| {
+            trees[0].read(&path("x"))?;
+            count.set(before + 1);
+            Ok(made())
         })
         .expect("renders");
-        made.get() > before
+        count.get() > before
     };
     // Two renders of 100 bytes fit; of a third the objects of the oldest are forgotten.
     assert_eq!([1, 2, 1, 3, 1, 2].map(render), [true, true, false, true, false, true]);
