@@ -3,3 +3,7 @@
 //!
 //! What this crate deliberately does not know: Flux's resources; the embedded API server; HTTP.
 #![warn(missing_docs)]
+
+pub mod manifests;
+pub mod spec;
+pub mod tracking;
