@@ -12,6 +12,7 @@ mod error;
 mod evaluate;
 mod foreign;
 mod functions;
+mod jq;
 mod names;
 mod operators;
 mod program;
@@ -20,6 +21,7 @@ mod time;
 mod value;
 
 pub use error::{Error, ErrorKind};
+pub use jq::JqProgram;
 pub use names::unescape_name;
 pub use program::{Limits, Program};
 pub use time::parse_duration;
