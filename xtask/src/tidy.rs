@@ -56,6 +56,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("granit-parser", &["yaml"]),
     ("kube-cel", &["expr"]),
     ("jaq-core", &["expr"]),
+    ("jaq-std", &["expr"]),
     ("mlua", &["expr"]),
     ("rsjsonnet-lang", &["jsonnet"]),
     ("rcgen", &["apiserver"]),

@@ -1,6 +1,8 @@
-//! CEL with Kubernetes' extension functions over [`belay_object::Value`], with limits.
+//! CEL with Kubernetes' extension functions, jq and Lua over [`belay_object::Value`], with limits.
 //!
-//! A [`Program`] is compiled once (and kept in a bounded cache by its text) and evaluated many
+//! [`Program`] is CEL, [`JqProgram`] jq, [`LuaScript`] Lua; their failures are one [`Error`].
+//!
+//! A CEL [`Program`] is compiled once (and kept in a bounded cache by its text) and evaluated many
 //! times. Whole numbers are CEL `int`s, as the Kubernetes API server binds them. Parsing and the
 //! extension functions (strings, lists, sets, quantities, URLs, addresses, versions, formats) are the
 //! `kube-cel` crate's; the evaluator is ours, because it counts what it does, borrows what it looks
@@ -13,6 +15,7 @@ mod evaluate;
 mod foreign;
 mod functions;
 mod jq;
+mod lua;
 mod names;
 mod operators;
 mod program;
@@ -22,6 +25,7 @@ mod value;
 
 pub use error::{Error, ErrorKind};
 pub use jq::JqProgram;
+pub use lua::{LuaLimits, LuaScript};
 pub use names::unescape_name;
 pub use program::{Limits, Program};
 pub use time::parse_duration;
