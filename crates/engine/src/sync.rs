@@ -118,7 +118,7 @@ impl Run<'_> {
         loop {
             self.observe().await;
             self.release_ended().await;
-            match self.sync.next() {
+            match self.sync.decide() {
                 Next::Check { namespace, tasks } => self.check(namespace, tasks).await,
                 Next::Run(batch) => {
                     let is_last = batch.is_last;
@@ -128,7 +128,7 @@ impl Run<'_> {
                     }
                     if ran == Ran::Done && !is_last && !self.site.pause.is_zero() && !self.site.dry_run {
                         // Controllers get a moment to say that what was applied is not well yet.
-                        let message = match self.sync.next() {
+                        let message = match self.sync.decide() {
                             Next::Wait(message) => message,
                             _ => "one or more tasks are running".into(),
                         };

@@ -1,7 +1,7 @@
 //! An operation of phases and waves: what is touched next, and when it has ended.
 //!
 //! A [`Sync`] holds the [`Task`]s of one operation in order: phase, wave, kind, name. It is asked
-//! [`Sync::next`] and told what came of it ([`Sync::record`], [`Sync::ran`]); it sends nothing itself. What
+//! [`Sync::decide`] and told what came of it ([`Sync::record`], [`Sync::ran`]); it sends nothing itself. What
 //! was recorded of each task ([`TaskResult`]) is all that a process needs to go on where another one ended:
 //! tasks are made anew from the manifests, and given their results.
 //!

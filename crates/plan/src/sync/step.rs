@@ -191,7 +191,7 @@ impl Sync {
     }
 
     /// Decides what comes next.
-    pub fn next(&mut self) -> Next {
+    pub fn decide(&mut self) -> Next {
         if !self.started {
             return self.check();
         }

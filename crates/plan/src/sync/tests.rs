@@ -56,7 +56,7 @@ fn play(tasks: &[&str], settings: Settings, seen: &dyn Fn(&Task) -> Seen, refuse
             sync.observe(i, seen);
         }
         let name = |sync: &Sync, i: &usize| sync.tasks()[*i].object().name().to_owned();
-        match sync.next() {
+        match sync.decide() {
             Next::Check { tasks, .. } => {
                 lines.push(format!("check {}", tasks.iter().map(|i| name(&sync, i)).collect::<Vec<_>>().join(" ")));
                 sync.ran(tasks, Ran::Done);
@@ -210,26 +210,26 @@ fn an_unconfirmed_deletion_holds_its_wave() {
     let mut prune = task("Sync:0:-ConfigMap/old");
     prune.flags.prune = Consent::OnceConfirmed;
     let mut sync = Sync::new(vec![prune], &[], settings());
-    assert!(matches!(sync.next(), Next::Check { .. }));
+    assert!(matches!(sync.decide(), Next::Check { .. }));
     sync.ran(Vec::new(), Ran::Done);
-    let Next::Run(batch) = sync.next() else { panic!() };
+    let Next::Run(batch) = sync.decide() else { panic!() };
     assert!(batch.unconfirmed);
     sync.ran(batch.prune, Ran::Pending);
-    assert_eq!(sync.next(), Next::Wait("waiting for pruning confirmation of /ConfigMap/old".into()));
+    assert_eq!(sync.decide(), Next::Wait("waiting for pruning confirmation of /ConfigMap/old".into()));
 }
 
 #[test]
 fn results_carry_an_operation_over_a_restart() {
     let tasks = || vec![task("PreSync:0:Job/before!"), task("Sync:0:Deployment/web")];
     let mut first = Sync::new(tasks(), &[], settings());
-    assert!(matches!(first.next(), Next::Check { .. }));
+    assert!(matches!(first.decide(), Next::Check { .. }));
     first.ran(Vec::new(), Ran::Done);
-    assert!(matches!(first.next(), Next::Run(_)));
+    assert!(matches!(first.decide(), Next::Run(_)));
     first.record(0, Some(Outcome::Synced), Some(OperationPhase::Running), "created");
     let mut second = Sync::new(tasks(), &first.results(), settings());
-    assert_eq!(second.next(), Next::Wait("waiting for completion of hook batch/Job/before".into()));
+    assert_eq!(second.decide(), Next::Wait("waiting for completion of hook batch/Job/before".into()));
     second.observe(0, Seen::Healthy("done".into()));
-    let Next::Run(batch) = second.next() else { panic!() };
+    let Next::Run(batch) = second.decide() else { panic!() };
     assert_eq!(batch.create, [[1]]);
 }
 
@@ -239,7 +239,7 @@ fn an_object_that_disappears_while_it_is_waited_for_is_an_error() {
     sync.ran(Vec::new(), Ran::Done);
     sync.record(0, Some(Outcome::Synced), Some(OperationPhase::Running), "created");
     sync.observe(0, Seen::Missing);
-    let Next::End(ended) = sync.next() else { panic!() };
+    let Next::End(ended) = sync.decide() else { panic!() };
     let why = "Resource batch/Job/before is missing, it might have been deleted";
     assert_eq!(ended.message, format!("one or more synchronization tasks completed unsuccessfully, reason: {why}"));
 }

@@ -9,7 +9,7 @@ use super::mirror::{CacheFolder, Store};
 use super::object::{RawCommit, parse_commit, parse_tag};
 use super::objects::ObjectCache;
 use super::remote::{Advertised, Connection, Peer};
-use super::resolve::{Target, digest, prefix, resolve};
+use super::resolve::{Target, digest, is_wanted, prefix, resolve};
 use super::spec::{GitSpec, Reference, VerifyMode};
 use super::verify::verify;
 use crate::fetched::Verified;
@@ -131,9 +131,10 @@ impl Job {
     fn told(&self, error: Error) -> Error {
         match (error.kind(), &self.spec.reference) {
             (ErrorKind::EmptyRepository | ErrorKind::Spec | ErrorKind::Storage, _) => error,
-            (ErrorKind::ReferenceNotFound, Reference::Commit { .. } | Reference::Name(_) | Reference::SemVer(_)) => {
-                error
-            }
+            (
+                ErrorKind::ReferenceNotFound,
+                Reference::Commit { .. } | Reference::Name(_) | Reference::SemVer(_) | Reference::Revision(_),
+            ) => error,
             _ => error.context(format_args!("unable to clone '{}'", self.spec.url)),
         }
     }
@@ -173,12 +174,13 @@ impl Job {
         let refs = if self.spec.url.scheme() == Scheme::File {
             self.local()?.list("", self.refs)?
         } else {
-            self.connect(connection)?.list(&prefixes)?
+            let each: Vec<String> = prefixes.iter().flat_map(|p| p.split('\n')).map(str::to_owned).collect();
+            self.connect(connection)?.list(&each)?
         };
         // What was not asked for again has no user left.
         state.listed.retain(|_, (at, _)| at.age_at(&began) < Duration::from_secs(3600));
         for prefix in prefixes {
-            let found = refs.iter().filter(|r| r.name.starts_with(&prefix)).cloned().collect();
+            let found = refs.iter().filter(|r| is_wanted(&prefix, &r.name)).cloned().collect();
             state.listed.insert(prefix, (began, found));
         }
         Ok(())

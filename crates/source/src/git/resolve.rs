@@ -37,15 +37,34 @@ pub(crate) fn digest(id: &ObjectId) -> String {
     format!("{name}:{}", id.to_hex())
 }
 
-/// How the names of the refs begin that decide about a reference; `None` if none does.
+/// How the names of the refs begin that decide about a reference, a line each; `None` if none does.
 pub(crate) fn prefix(reference: &Reference) -> Option<String> {
     match reference {
         Reference::Branch(branch) => Some(format!("refs/heads/{branch}")),
         Reference::Tag(tag) => Some(format!("refs/tags/{tag}")),
         Reference::SemVer(_) => Some("refs/tags/".to_owned()),
         Reference::Name(name) => Some(name.clone()),
+        Reference::Revision(text) => Some(match text.as_str() {
+            "" | "HEAD" => "HEAD".to_owned(),
+            text if text.starts_with("refs/") => text.to_owned(),
+            text if is_range(text) => "refs/tags/".to_owned(),
+            text => format!("refs/heads/{text}\nrefs/tags/{text}"),
+        }),
         Reference::Commit { .. } => None,
     }
+}
+
+/// Whether a revision is a range of versions and cannot be a name.
+fn is_range(text: &str) -> bool {
+    text.contains(|c: char| "*<>=~^|, xX".contains(c))
+        && !text.contains('/')
+        && Version::strict(text).is_err()
+        && Constraints::parse(text).is_ok()
+}
+
+/// Whether a ref is one of those that a prefix (several, a line each) asks for.
+pub(crate) fn is_wanted(prefix: &str, name: &str) -> bool {
+    prefix.split('\n').any(|prefix| name.starts_with(prefix))
 }
 
 /// Refuses names that Git does not allow for refs, so that they mean nothing on the wire.
@@ -66,6 +85,9 @@ pub(crate) fn check(reference: &Reference) -> Result<(), Error> {
                 None => return Ok(()),
             }
         }
+        Reference::Revision(text) if text.is_empty() || text == "HEAD" || is_range(text) => return Ok(()),
+        Reference::Revision(text) if text.starts_with("refs/") => text.clone(),
+        Reference::Revision(text) => format!("refs/heads/{text}"),
         other => prefix(other).unwrap_or_default(),
     };
     gix::validate::reference::name(name.as_str().into())
@@ -96,6 +118,15 @@ pub(crate) fn resolve(reference: &Reference, refs: &[Advertised]) -> Result<Targ
         Reference::Name(name) => found(name)
             .map(|r| target(r, name))
             .ok_or_else(|| not_found(format!("unable to resolve ref '{name}' to a specific commit"))),
+        Reference::Revision(text) => {
+            let name = if text.is_empty() { "HEAD" } else { text };
+            let places = [format!("refs/heads/{name}"), format!("refs/tags/{name}"), name.to_owned()];
+            match places.iter().find_map(|place| found(place)) {
+                Some(r) => Ok(target(r, name)),
+                None if is_range(name) => resolve(&Reference::SemVer(name.to_owned()), refs),
+                None => Err(not_found(format!("unable to resolve '{name}' to a commit SHA"))),
+            }
+        }
         Reference::SemVer(range) => {
             let parsed = Constraints::parse(range)
                 .map_err(|error| Error::new(ErrorKind::Spec, format!("semver parse error: {error}")))?;

@@ -60,6 +60,9 @@ pub enum Reference {
     SemVer(String),
     /// A ref by its full name, such as `refs/pull/1/head`.
     Name(String),
+    /// Whatever is meant: `HEAD` or nothing for the remote's own branch, a branch, a tag, a ref by its
+    /// full name, a range of tags' versions, in this order.
+    Revision(String),
     /// A commit, and the branch that it is on if that is known.
     Commit {
         /// Hex of the object id.

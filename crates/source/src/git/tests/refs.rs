@@ -34,6 +34,16 @@ async fn every_form_of_reference_gives_its_revision() {
         |id: &str, branch: Option<&str>| Reference::Commit { id: id.to_owned(), branch: branch.map(str::to_owned) };
     check(commit(&first, None), format!("sha1:{first}"), "1", "").await;
     check(commit(&first, Some("main")), format!("main@sha1:{first}"), "1", "refs/heads/main").await;
+    let any = |text: &str| Reference::Revision(text.to_owned());
+    check(any("main"), format!("main@sha1:{second}"), "2", "refs/heads/main").await;
+    check(any("HEAD"), format!("HEAD@sha1:{second}"), "2", "HEAD").await;
+    check(any(""), format!("HEAD@sha1:{second}"), "2", "HEAD").await;
+    check(any("v1.0.0"), format!("v1.0.0@sha1:{first}"), "1", "refs/tags/v1.0.0").await;
+    check(any("refs/pull/7/head"), format!("refs/pull/7/head@sha1:{first}"), "1", "refs/pull/7/head").await;
+    check(any("1.0.x"), format!("v1.0.0@sha1:{first}"), "1", "refs/tags/v1.0.0").await;
+    check(any(">=1.0.0"), format!("v1.1.0@sha1:{second}"), "2", "refs/tags/v1.1.0").await;
+    let missing = rig.fetch(any("next")).await.unwrap_err();
+    assert_eq!(missing.to_string(), "unable to resolve 'next' to a commit SHA");
 }
 
 #[tokio::test(flavor = "multi_thread")]
