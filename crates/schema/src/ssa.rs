@@ -30,7 +30,7 @@ use crate::node::{Kind, Node, Schema};
 use compare::compare;
 use managed::Entry;
 
-pub use differ::{Difference, differences};
+pub use differ::{Difference, differences, differences_after_takeover, remove_fields};
 pub(crate) use items::{go_plain, go_type};
 pub use owned::{owned_digest, owned_fields};
 pub use scale::update_scale;

@@ -35,6 +35,35 @@ pub fn differences(live: &Object, would_be: &Object, manager: &str) -> Vec<Diffe
     walk.found
 }
 
+/// As [`differences`], of a manager that takes over from others before it applies: what they own and it
+/// does not name would go too, unless somebody else owns it as well. `taken_over` is the live object with
+/// their fields made the manager's own.
+pub fn differences_after_takeover(
+    live: &Object,
+    taken_over: &Object,
+    would_be: &Object,
+    manager: &str,
+) -> Vec<Difference> {
+    let mut found = differences(live, would_be, manager);
+    let wanted = owned_fields(would_be, manager, Some(Operation::Apply));
+    let held = owned_fields(taken_over, manager, Some(Operation::Apply));
+    let mut others = FieldSet::new();
+    for entry in taken_over.at(&["metadata", "managedFields"]).map_or(&[][..], Value::items) {
+        if entry.str_at(&["manager"]) != Some(manager)
+            && let Some(fields) = entry.get("fieldsV1")
+        {
+            others = others.union(&FieldSet::parse(fields));
+        }
+    }
+    let gone = held.difference(&wanted).difference(&others);
+    let mut walk = Walk { live, found: Vec::new(), elements: Vec::new() };
+    walk.gone(&gone, live.value(), &mut String::new());
+    let new = walk.found.into_iter().filter(|d| !found.iter().any(|f| d.pointer.starts_with(&f.pointer)));
+    let new: Vec<Difference> = new.collect();
+    found.extend(new);
+    found
+}
+
 struct Walk<'a> {
     live: &'a Object,
     found: Vec<Difference>,
@@ -83,6 +112,31 @@ impl Walk<'_> {
             pointer.truncate(length);
         }
     }
+    /// Notes the fields of a set that are there: plain values, and items of lists as a whole. Of maps and
+    /// lists that are owned as such only what they hold counts.
+    fn gone(&mut self, set: &FieldSet, live: &Value, pointer: &mut String) {
+        for entry in set.entries() {
+            if self.found.len() >= MAX_DIFFERENCES {
+                return;
+            }
+            let Some(is) = child(live, &entry.element) else { continue };
+            let length = pointer.len();
+            push(pointer, &entry.element, Some(live), None);
+            let is_item = !entry.element.starts_with("f:") && entry.member;
+            let is_plain = entry.below.is_empty() && !matches!(is, Value::Object(_) | Value::Array(_));
+            if is_item || is_plain {
+                self.found.push(Difference {
+                    pointer: pointer.clone(),
+                    live: Some(is.clone()),
+                    desired: None,
+                    manager: None,
+                });
+            } else {
+                self.gone(&entry.below, is, pointer);
+            }
+            pointer.truncate(length);
+        }
+    }
     /// Who wrote the field last, other than `manager`.
     fn writer(&self, manager: &str) -> Option<String> {
         let path: Vec<&str> = self.elements.iter().map(String::as_str).collect();
@@ -117,4 +171,43 @@ fn push(pointer: &mut String, element: &str, live: Option<&Value>, desired: Opti
         Some(place) => pointer.push_str(&place.to_string()),
         None => pointer.push_str(element),
     }
+}
+
+/// Takes fields out of an object: those of a set that is owned as a whole, with all they hold.
+pub fn remove_fields(object: &mut Object, set: &FieldSet) {
+    remove(object.value_mut(), set);
+}
+
+fn remove(value: &mut Value, set: &FieldSet) {
+    for entry in set.entries() {
+        if !entry.below.is_empty() {
+            if let Some(child) = child_mut(value, &entry.element) {
+                remove(child, &entry.below);
+            }
+            continue;
+        }
+        if let Some(name) = Element::parse_shallow(&entry.element) {
+            // A map whose keys have owners of their own is not taken with them.
+            let granular = value.get(name).is_some_and(|v| is_granular_map(v, &entry.element));
+            if !granular && let Some(fields) = value.as_object_mut() {
+                fields.remove(name);
+            }
+        } else if entry.element.starts_with("v:") {
+            let wanted = child(value, &entry.element).cloned();
+            if let (Some(wanted), Some(items)) = (wanted, value.as_array_mut()) {
+                items.retain(|item| *item != wanted);
+            }
+        }
+    }
+}
+
+fn child_mut<'v>(value: &'v mut Value, element: &str) -> Option<&'v mut Value> {
+    if let Some(name) = Element::parse_shallow(element) {
+        return value.get_mut(name);
+    }
+    let place = {
+        let item: *const Value = child(value, element)?;
+        value.items().iter().position(|i| std::ptr::eq(i, item))?
+    };
+    value.as_array_mut()?.get_mut(place)
 }

@@ -453,3 +453,36 @@ fn differences_in_items_of_lists_are_named_by_place() {
     let found = differences_of(&s, &manifest("i:2"));
     assert_eq!(found, [r#"/spec/template/spec/containers/0/image "i:1" -> "i:2" ()"#]);
 }
+
+#[test]
+fn what_a_takeover_would_remove_is_a_difference() {
+    let mut s = Store::new(CONFIG_MAP);
+    s.write("older", r#""data":{"a":"1","gone":"x"}"#, "update").expect("created");
+    let live = s.live.clone().expect("stored");
+    let mut taken = live.clone();
+    for entry in
+        taken.value_mut().at_or_insert(&["metadata", "managedFields"]).as_array_mut().expect("a list").iter_mut()
+    {
+        entry.set(&["manager"], "ours");
+        entry.set(&["operation"], "Apply");
+    }
+    let mut dry = Store { kind: s.kind, subresource: "", live: s.live.clone() };
+    dry.write("ours", r#""data":{"a":"1"}"#, "force").expect("a dry run");
+    let would_be = dry.live.expect("answered");
+    assert!(super::differences(&live, &would_be, "ours").is_empty());
+    let found = super::differences_after_takeover(&live, &taken, &would_be, "ours");
+    let pointers: Vec<&str> = found.iter().map(|d| d.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/data/gone"]);
+}
+
+#[test]
+fn fields_of_a_manager_are_taken_out() {
+    let mut s = Store::new(DEPLOYMENT);
+    s.write("ours", &format!(r#""spec":{{{POD}[{{"name":"c","image":"i"}}]}}}}}}"#), "apply").expect("created");
+    s.write("scaler", r#""spec":{"replicas":7}"#, "apply").expect("applied");
+    let mut live = s.live.clone().expect("stored");
+    let owned = super::owned_fields(&live, "scaler", None);
+    super::remove_fields(&mut live, &owned);
+    assert!(live.at(&["spec", "replicas"]).is_none());
+    assert!(live.at(&["spec", "template", "spec", "containers"]).is_some());
+}
