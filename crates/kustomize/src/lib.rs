@@ -19,6 +19,7 @@ mod accumulate;
 mod build;
 mod configuration;
 mod decode;
+mod edit;
 mod entry;
 mod error;
 mod facts;
@@ -51,6 +52,7 @@ mod target;
 mod transform;
 
 pub use build::{Built, build};
+pub use edit::Edit;
 pub use error::{Error, ErrorKind, Location};
 pub use helm::{HelmChart, HelmRenderer, HelmRequest};
 pub use kustomization::{Image, Patch, PatchOptions, Selector};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use belay_object::Value;
 
-use crate::{HelmRenderer, Image, Patch, Remote};
+use crate::{Edit, HelmRenderer, Image, Patch, Remote};
 
 /// What to do about a field that kustomize 5.8.1 does not know.
 pub(crate) const NEWER: &str =
@@ -78,7 +78,8 @@ impl Default for Limits {
     }
 }
 
-/// Changes to the root's kustomization before it is built, as Flux makes them. A kustomization that
+/// Changes to the root's kustomization before it is built, as Flux makes them; [`Edit`]s are those of
+/// the command line. A kustomization that
 /// is changed may have fields that nobody knows: Flux drops them when it writes the file anew.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
@@ -99,6 +100,8 @@ pub struct Overlay {
     pub components: Vec<String>,
     /// Replaces `buildMetadata` where not empty.
     pub build_metadata: Vec<String>,
+    /// Made last, in order.
+    pub edits: Vec<Edit>,
 }
 
 /// What a caller decides about a build.

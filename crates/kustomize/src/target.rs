@@ -88,6 +88,9 @@ impl<'a> Target<'a> {
             crate::build::apply_overlay(&mut target.kustomization, overlay);
         }
         target.kustomization.fix();
+        for edit in overlay.iter().flat_map(|overlay| &overlay.edits) {
+            crate::edit::apply(&mut target.kustomization, edit).map_err(|error| error.in_file(&target.file))?;
+        }
         target.check_header()?;
         Ok(target)
     }

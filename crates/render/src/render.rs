@@ -75,6 +75,7 @@ fn overlay(spec: &RenderSpec, tree: &dyn Tree, dir: &TreePath) -> Result<Overlay
         images: spec.images.iter().map(image).collect(),
         components: components(spec, tree, dir)?,
         build_metadata: spec.build_metadata.clone(),
+        edits: Vec::new(),
     })
 }
 
