@@ -11,6 +11,7 @@ mod directory;
 mod documents;
 mod environment;
 mod helm;
+mod jsonnet;
 mod kustomize;
 mod targets;
 mod value_files;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use belay_helm::{Outside, TemplateCache};
 use belay_render::{Memo, Rendered, RenderedObject};
-use belay_tree::{Digest, DigestBuilder, Tree, TreePath};
+use belay_tree::{Digest, DigestBuilder, File, Tree, TreePath};
 
 pub use belay_render::{Error, ErrorKind, Known, Made, Origin};
 pub use environment::Environment;
@@ -112,6 +113,8 @@ pub struct AppContext {
     pub cluster: Arc<ClusterFacts>,
     /// The settings.
     pub settings: Arc<ToolSettings>,
+    /// Values files at URLs that the caller has fetched.
+    pub remote_files: Arc<BTreeMap<String, File>>,
 }
 
 /// What came of a source. Cheap to clone.
@@ -158,7 +161,6 @@ struct Tools {
 /// One source that is being rendered.
 struct Job<'a> {
     source: &'a Source,
-    files: &'a SourceFiles,
     app: &'a AppContext,
     tools: &'a Tools,
     /// The source's tree, recorded.
@@ -210,7 +212,7 @@ impl Renderer {
             let references = references.keys().map(String::as_str).zip(others.iter().copied()).collect();
             let environment = Environment::new(source, files, app, asked.has_revision);
             let dir = detect::directory(*tree, source)?;
-            let job = Job { source, files, app, tools: &self.tools, tree: *tree, references, dir, environment };
+            let job = Job { source, app, tools: &self.tools, tree: *tree, references, dir, environment };
             job.make()
         })?;
         let source_type = SourceType::parse(rendered.renderer).unwrap_or_default();
@@ -268,6 +270,9 @@ impl Asked {
         key.part(&text).part(&files.repo_url).part(if has_revision { &files.revision } else { "" });
         key.part(&app.name).part(&app.instance_name).part(&app.project).part(&app.destination_namespace);
         key.digest(&app.cluster.digest).part(format!("{:?}", app.settings));
+        for (url, file) in &*app.remote_files {
+            key.part(url).digest(&file.digest);
+        }
         let mut trees = vec![files.tree.clone()];
         for (name, files) in references {
             key.part(name);
@@ -297,6 +302,25 @@ impl Job<'_> {
         made.lasts = !self.environment.has_used_unkeyed();
         Ok(made)
     }
+}
+
+/// A Kubernetes version without what providers put behind it: `v1.33.2-gke.1` is `1.33.2`. Empty stays
+/// empty.
+fn bare_kube_version(text: &str) -> Result<String, Error> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let bare = text.trim_start();
+    let bare = bare.strip_prefix('v').unwrap_or(bare);
+    let end = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
+    let bare = bare[..end].trim_end_matches('.');
+    let parts: Vec<&str> = bare.split('.').collect();
+    if parts.len() < 2 || parts.iter().any(|part| part.parse::<u32>().is_err()) {
+        // Compat(argo 3.5): the first part
+        let message = format!("could not parse kubernetes version {text}: expected <major>.<minor>.<patch>");
+        return Err(Error::new(ErrorKind::Build, message));
+    }
+    Ok(bare.to_owned())
 }
 
 fn no_plugins(source: &Source) -> Error {

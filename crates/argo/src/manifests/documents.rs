@@ -97,6 +97,3 @@ pub(super) fn expand(object: Object) -> Result<Vec<Object>, String> {
     let Some(Value::Array(items)) = items else { return Ok(Vec::new()) };
     items.into_iter().map(|item| self::object(item)).collect()
 }
-
-#[cfg(test)]
-mod tests;

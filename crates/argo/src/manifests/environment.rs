@@ -37,6 +37,11 @@ impl Environment {
         self.used_revision.get() && !self.has_revision
     }
 
+    /// Whether there is a variable of this name.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.variables.iter().any(|(own, _)| *own == name)
+    }
+
     fn value(&self, name: &str) -> &str {
         if name == "$" {
             return "$";
