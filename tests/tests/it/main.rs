@@ -8,6 +8,7 @@ mod cluster_scenarios;
 mod flux;
 mod flux_definitions;
 mod helm;
+mod jsonnet;
 mod kill_sweep;
 mod kustomize_corpus;
 mod kustomize_tables;
