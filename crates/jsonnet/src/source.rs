@@ -39,6 +39,9 @@ const PREFIX: &str = concat!(
     "repeat(what, count):: __belay_std.repeat(what, __belay_sized(count, ",
     "if __belay_std.isString(what) || __belay_std.isArray(what) then __belay_std.length(what) else 1)) }; ",
 );
+/// How many characters of operators may follow one another: the interpreter takes the square of it
+/// to tell them apart. Longer than any line that is drawn in a comment.
+const MAX_OPERATOR_RUN: usize = 512;
 const INSERTED: &str = " assert __belay_step(); ";
 
 /// A text as it is evaluated.
@@ -91,6 +94,10 @@ impl Source {
 
 /// Where steps are put in. A text that is no sequence of tokens has no place: loading it says why.
 fn places(written: &[u8]) -> Result<Vec<usize>, String> {
+    let runs = written.split(|b| !b"!$:~+-&|^=<>*%".contains(b));
+    if runs.map(<[u8]>::len).max().is_some_and(|longest| longest > MAX_OPERATOR_RUN) {
+        return Err(format!("has more than {MAX_OPERATOR_RUN} characters of operators in a row"));
+    }
     let (arena, syntax, interner) = (Arena::new(), Arena::new(), StrInterner::new());
     let mut spans = SpanManager::new();
     let (context, _) = spans.insert_source_context(written.len());

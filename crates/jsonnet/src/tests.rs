@@ -165,6 +165,7 @@ fn text_that_nests_without_end_is_no_crash() {
         "[".repeat(100_000),
         "{a:".repeat(100_000),
         "!".repeat(100_000),
+        "! ".repeat(100_000),
         "if ".repeat(100_000),
         "local a=1;".repeat(40_000),
         "function(x) ".repeat(40_000),

@@ -17,7 +17,7 @@ fn examples() -> Option<PathBuf> {
 }
 
 fn objects(file: &str, options: &Options) -> Option<Vec<Value>> {
-    let tree = DirTree::open(&examples()?).unwrap();
+    let tree = DirTree::open(&examples()?, belay_tree::Limits::default()).unwrap();
     Some(evaluate(&tree, &TreePath::new(file).unwrap(), options, &Limits::default()).unwrap())
 }
 
