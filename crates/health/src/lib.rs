@@ -1,4 +1,4 @@
-//! Object to health, in kstatus' vocabulary.
+//! Object to health, in kstatus' vocabulary and, in [`argo`], in Argo CD's.
 //!
 //! [`check`] answers for one object what `kubectl wait` and Flux's controllers would make of it:
 //! the generic rules (deletion, observed generation, `Reconciling`, `Stalled`), then the rules of
@@ -12,6 +12,7 @@
 //! Jobs, which counts a Job as current when it has completed, not when it runs.
 #![warn(missing_docs)]
 
+pub mod argo;
 mod builtin;
 mod conditions;
 mod exprs;
