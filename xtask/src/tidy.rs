@@ -60,7 +60,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("mlua", &["expr"]),
     ("rsjsonnet-lang", &["jsonnet"]),
     ("rcgen", &["apiserver"]),
-    ("bcrypt", &["gotemplate"]),
+    ("bcrypt", &["gotemplate", "argo"]),
     ("scrypt", &["gotemplate"]),
     ("num-bigint", &["gotemplate"]),
     ("clap", &["cli", "belay", "bench"]),
