@@ -80,6 +80,12 @@ pub(super) fn health(object: &Object) -> Option<Health> {
         ("gateway.networking.k8s.io", "GatewayClass") => gateway_class(object),
         ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute") => route(object, kind),
         ("pkg.crossplane.io", "Provider") => crossplane_provider(object),
+        ("stacks.crossplane.io", "ClusterStackInstall") => return None,
+        _ if group.ends_with(".aws.crossplane.io")
+            && let Some((_, _, what)) = CROSSPLANE_AWS.iter().find(|(g, k, _)| group.starts_with(*g) && *k == kind) =>
+        {
+            crossplane_aws(object, what)
+        }
         _ if group.ends_with(".crossplane.io") => crossplane(object, CROSSPLANE_READY),
         _ if group.ends_with(".upbound.io") => crossplane(object, &["Ready"]),
         _ => return None,
@@ -554,6 +560,46 @@ fn crossplane_provider(object: &Object) -> Health {
     let ((is_installed, installed), (is_healthy, healthy)) = (of("Installed"), of("Healthy"));
     let status = if is_installed && is_healthy { Healthy } else { Degraded };
     Health::new(status, format!("{installed} {healthy}"))
+}
+
+/// The kinds of the classic AWS provider that have rules of their own, and what they are called.
+const CROSSPLANE_AWS: &[(&str, &str, &str)] = &[
+    ("cloudfront.", "Distribution", "distribution"),
+    ("iam.", "Policy", "Policy"),
+    ("iam.", "Role", "Role"),
+    ("iam.", "RolePolicyAttachment", "RolePolicyAttachment"),
+    ("rds.", "DBCluster", "DBCluster"),
+    ("rds.", "DBInstance", "DBInstance"),
+    ("route53.", "ResourceRecordSet", "resourcrecordset"),
+    ("s3.", "Bucket", "Bucket"),
+];
+
+fn crossplane_aws(object: &Object, what: &str) -> Health {
+    if object.at(&["status", "conditions"]).is_none() {
+        return Health::new(Progressing, format!("Waiting for {what} to be created"));
+    }
+    let (mut ready, mut synced, mut paused) = (false, false, false);
+    let (mut why_ready, mut why_not) = ("", "");
+    for c in conditions(object) {
+        match c.kind {
+            "Ready" => (ready, why_ready) = (c.status == "True", c.reason),
+            "Synced" => {
+                synced = c.status == "True";
+                match c.reason {
+                    "ReconcileError" => why_not = c.message,
+                    "ReconcilePaused" => paused = true,
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    match (ready, synced, paused) {
+        (true, true, _) => Health::new(Healthy, why_ready),
+        (_, false, true) => Health::new(Suspended, "ReconcilePaused"),
+        (false, true, false) => Health::new(Progressing, format!("Waiting for {what} to be available")),
+        _ => Health::new(Degraded, why_not),
+    }
 }
 
 /// A managed resource. What has no status at all is a kind that never has one.
