@@ -58,9 +58,10 @@ pub struct Limits {
 
 impl Default for Limits {
     /// 100 million steps take about 10 s; the largest charts of the corpus take some 100,000. Depth as
-    /// Go has it. The largest renders are some MiB.
+    /// Go has it. The largest renders are some MiB; what their functions make, intermediate values
+    /// that are freed again included, stays below a fortieth of this.
     fn default() -> Limits {
-        Limits { steps: 100_000_000, depth: 100_000, output_bytes: 256 << 20, made_bytes: 4 << 30 }
+        Limits { steps: 100_000_000, depth: 100_000, output_bytes: 64 << 20, made_bytes: 256 << 20 }
     }
 }
 

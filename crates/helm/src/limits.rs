@@ -18,8 +18,12 @@ pub struct Limits {
     /// Steps that the templates of one render may take. 200 million: the largest charts of the
     /// corpus take about a million.
     pub template_steps: u64,
-    /// What all templates of one render may write, results of functions included. 256 MiB.
+    /// What all templates of one render may write, and the largest value that a function may make.
+    /// 64 MiB: the largest charts of the corpus write 5.
     pub output_bytes: u64,
+    /// What the functions of one render may make together, whether it is used or not: the memory
+    /// that templates can take. 256 MiB: the largest charts of the corpus make 5.
+    pub made_bytes: u64,
     /// How long one render may take. Helm has no limit; Flux gives an operation 5 minutes.
     pub render_time: Duration,
 }
@@ -32,7 +36,8 @@ impl Default for Limits {
             files: 50_000,
             chart_depth: 32,
             template_steps: 200_000_000,
-            output_bytes: 256 << 20,
+            output_bytes: 64 << 20,
+            made_bytes: 256 << 20,
             render_time: Duration::from_secs(60),
         }
     }

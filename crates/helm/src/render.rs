@@ -157,6 +157,7 @@ fn execute(
     let limits = gt::Limits {
         steps: options.limits.template_steps,
         output_bytes: usize::try_from(options.limits.output_bytes).unwrap_or(usize::MAX),
+        made_bytes: options.limits.made_bytes,
         ..gt::Limits::default()
     };
     let mut context =

@@ -76,7 +76,7 @@ fn widths_are_go_s_and_no_more() {
     assert_eq!(out.unwrap(), "%!(NOVERB)%!(EXTRA int=1, float64=1.5)".len().to_string().as_bytes());
     let text =
         "{{ $l := list (printf `%01000000d` 1) }}{{ range 40 }}{{ $l = list $l $l }}{{ end }}{{ $s := print $l }}";
-    fails(text, Limits::default(), "printed text is longer than 268435456 bytes");
+    fails(text, Limits::default(), "printed text is longer than 67108864 bytes");
 }
 
 #[test]

@@ -2,8 +2,13 @@
 
 use belay_object as object;
 
-use super::{List, MAX_DEPTH, MAX_ITEMS, Map, Str, Type, Value};
+use super::{List, MAX_DEPTH, Map, Str, Type, Value};
 use crate::error::Error;
+
+/// The largest value that is converted: what may be written at most (`Limits::output_bytes`).
+const MAX_OBJECT_BYTES: usize = 64 << 20;
+/// What an item takes besides its text.
+const ITEM_BYTES: usize = 32;
 
 impl Value {
     /// A JSON or YAML value as encoding/json decodes it into `interface {}`: **every number is a
@@ -25,7 +30,7 @@ impl Value {
     /// nil slices and maps null. Fails for what JSON cannot hold (functions, NaN) and for values
     /// nested too deep, as one that holds itself is.
     pub fn to_object(&self) -> Result<object::Value, Error> {
-        to_object(self, 0, &mut MAX_ITEMS.clone())
+        to_object(self, 0, &mut MAX_OBJECT_BYTES.clone())
     }
 }
 
@@ -36,11 +41,11 @@ impl Map {
     }
 }
 
-fn to_object(value: &Value, depth: usize, items: &mut u32) -> Result<object::Value, Error> {
-    *items = items.saturating_sub(1);
-    if *items == 0 {
-        return Err(Error::limit(format!("value has more than {MAX_ITEMS} items")));
-    }
+/// Within a value other values may stand many times by reference; here each is a copy, so that `room` is
+/// what bounds the memory.
+fn to_object(value: &Value, depth: usize, room: &mut usize) -> Result<object::Value, Error> {
+    let text = if let Value::Str(s) | Value::Bytes(s) = value { s.len() } else { 0 };
+    take(room, text.saturating_add(ITEM_BYTES))?;
     if depth > MAX_DEPTH {
         return Err(Error::limit(format!("value is nested deeper than {MAX_DEPTH} levels")));
     }
@@ -61,14 +66,15 @@ fn to_object(value: &Value, depth: usize, items: &mut u32) -> Result<object::Val
         Value::Bytes(b) => base64(b).into(),
         Value::List(l) if l.is_nil() => object::Value::Null,
         Value::List(l) => {
-            let items: Result<Vec<_>, Error> = l.iter().map(|v| to_object(v, depth + 1, items)).collect();
+            let items: Result<Vec<_>, Error> = l.iter().map(|v| to_object(v, depth + 1, room)).collect();
             items?.into()
         }
         Value::Map(m) if m.is_nil() => object::Value::Null,
         Value::Map(m) => {
             let mut out = object::Map::with_capacity(m.len());
             for (key, value) in m.entries() {
-                out.insert(&*key.to_string_lossy(), to_object(&value, depth + 1, items)?);
+                take(room, key.len())?;
+                out.insert(&*key.to_string_lossy(), to_object(&value, depth + 1, room)?);
             }
             object::Value::Object(out)
         }
@@ -77,6 +83,14 @@ fn to_object(value: &Value, depth: usize, items: &mut u32) -> Result<object::Val
             return Err(Error::new(format!("json: unsupported type: {}", value.type_name())));
         }
     })
+}
+
+fn take(room: &mut usize, bytes: usize) -> Result<(), Error> {
+    match room.checked_sub(bytes) {
+        Some(left) => *room = left,
+        None => return Err(Error::limit(format!("value is larger than {MAX_OBJECT_BYTES} bytes"))),
+    }
+    Ok(())
 }
 
 /// Standard base64 with padding, as encoding/json writes `[]byte`.

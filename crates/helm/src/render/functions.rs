@@ -47,18 +47,18 @@ fn own() -> Vec<Function> {
         Function::new("fail", &[Text], |_, args| Err(marked(&text(args, 0)))),
         Function::new("lookup", &[Text, Text, Text, Text], lookup),
         Function::new("getHostByName", &[Text], |_, _| Ok(Value::str(""))),
-        Function::new("toYaml", &[Any], |_, args| Ok(Value::str(to_yaml(&args[0]).unwrap_or_default()))),
+        Function::new("toYaml", &[Any], |_, args| or_nothing(to_yaml(&args[0]))),
         Function::new("mustToYaml", &[Any], |_, args| to_yaml(&args[0]).map(Value::from)),
         Function::new("toYamlPretty", &[Any], |_, args| {
             let pretty = args[0].to_object().map(|value| belay_yaml::to_yaml_pretty(&value));
-            Ok(Value::str(pretty.map(without_newline).unwrap_or_default()))
+            or_nothing(pretty.map(without_newline))
         }),
         Function::new("fromYaml", &[Text], |_, args| Ok(from_yaml(&text(args, 0)))),
         Function::new("fromYamlArray", &[Text], |_, args| Ok(from_yaml_array(&text(args, 0)))),
         Function::new("toToml", &[Any], |_, args| Ok(Value::str(toml::encode(&args[0]).unwrap_or_else(|e| e)))),
         Function::new("mustToToml", &[Any], |_, args| toml::encode(&args[0]).map(Value::from).map_err(Error::new)),
         Function::new("fromToml", &[Text], |_, args| Ok(or_error(toml::decode(&text(args, 0))))),
-        Function::new("toJson", &[Any], |_, args| Ok(Value::str(to_json(&args[0]).unwrap_or_default()))),
+        Function::new("toJson", &[Any], |_, args| or_nothing(to_json(&args[0]))),
         Function::new("mustToJson", &[Any], |_, args| to_json(&args[0]).map(Value::from)),
         Function::new("fromJson", &[Text], |_, args| Ok(from_json(&text(args, 0)))),
         Function::new("fromJsonArray", &[Text], |_, args| Ok(from_json_array(&text(args, 0)))),
@@ -130,7 +130,7 @@ fn without_newline(text: String) -> String {
 }
 
 fn to_yaml(value: &Value) -> Result<String, Error> {
-    let told = |e: Error| Error::new(format!("error marshaling into JSON: {e}"));
+    let told = |e: Error| if e.is_limit() { e } else { Error::new(format!("error marshaling into JSON: {e}")) };
     Ok(without_newline(belay_yaml::to_yaml(&value.to_object().map_err(told)?)))
 }
 
@@ -139,6 +139,14 @@ fn to_json(value: &Value) -> Result<String, Error> {
     let mut out = Vec::with_capacity(256);
     go::write_json(&value, &mut out);
     Ok(String::from_utf8(out).unwrap_or_default())
+}
+
+/// A text, or an empty one where it cannot be made; what is too large is refused.
+fn or_nothing(result: Result<String, Error>) -> Result<Value, Error> {
+    match result {
+        Err(e) if e.is_limit() => Err(e),
+        result => Ok(Value::str(result.unwrap_or_default())),
+    }
 }
 
 /// A map, or one that tells the error.

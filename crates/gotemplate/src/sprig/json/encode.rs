@@ -18,7 +18,7 @@ pub enum Style {
 
 /// The longest text that is written. What a value shares with itself is written as often as it is
 /// there, so that a small one can become as large as one likes.
-const MAX_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
 /// Writes a value as JSON. Fails for what JSON cannot hold, with Go's text, and for values nested
 /// too deep, as one that holds itself is.
