@@ -11,7 +11,7 @@ use belay_object::{Key, Object, Value, object};
 use belay_schema::Schema;
 
 use crate::identity::UserInfo;
-use crate::resource::{CustomVersion, Group, Resets, Resource, Subresource, texts};
+use crate::resource::{CustomVersion, Group, Registry, Resets, Resource, Subresource, texts};
 use crate::server::Inner;
 use crate::store::{Store, Stored};
 use crate::verbs::delete::{DeleteOptions, delete};
@@ -34,16 +34,17 @@ const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 /// In the order in which discovery names a custom resource's verbs.
 const VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
-/// The groups of all established definitions, sorted by name.
-pub(crate) fn groups(store: &Store) -> Vec<Group> {
+/// The groups of all established definitions, sorted by name. What `before` has of a definition that is
+/// as it was is taken over: one write compiles one schema, not those of all definitions.
+pub(crate) fn groups(store: &Store, before: &Registry) -> Vec<Group> {
     let mut groups: BTreeMap<Key, BTreeMap<VersionRank, Vec<Arc<Resource>>>> = BTreeMap::new();
     for definition in store.list(GROUP, RESOURCE, "") {
         if !condition_holds(&definition, "Established") {
             continue;
         }
-        for resource in resources(store, &definition) {
+        for resource in resources(store, &definition, before) {
             let versions = groups.entry(resource.group.clone()).or_default();
-            versions.entry(VersionRank::of(&resource.version)).or_default().push(Arc::new(resource));
+            versions.entry(VersionRank::of(&resource.version)).or_default().push(resource);
         }
     }
     let group = |(name, versions): (Key, BTreeMap<VersionRank, Vec<Arc<Resource>>>)| {
@@ -92,7 +93,7 @@ fn rank(version: &str) -> Option<(u8, u64, u64)> {
 }
 
 /// The served versions of one definition.
-fn resources(store: &Store, definition: &Arc<Stored>) -> Vec<Resource> {
+fn resources(store: &Store, definition: &Arc<Stored>, before: &Registry) -> Vec<Arc<Resource>> {
     let spec = &definition.value()["spec"];
     let text = |path: &[&str]| spec.str_at(path).unwrap_or_default();
     let (group, plural, kind) = (text(&["group"]), text(&["names", "plural"]), text(&["names", "kind"]));
@@ -102,14 +103,22 @@ fn resources(store: &Store, definition: &Arc<Stored>) -> Vec<Resource> {
     let served = versions.iter().filter(|v| v["served"].as_bool() == Some(true));
     let resource = |version: &Value| {
         let name = version.str_at(&["name"]).unwrap_or_default();
+        let known = before.by_path(group, name, plural);
+        let known = known.and_then(|r| r.custom.as_ref().filter(|c| is_spec_of(definition, &c.definition)).map(|_| r));
+        if let Some(known) = known.filter(|r| r.custom.as_ref().is_some_and(|c| Arc::ptr_eq(&c.definition, definition)))
+        {
+            return known.clone();
+        }
         let subresources = subresources(version, kind);
         let has_status = subresources.iter().any(|s| s.name == "status");
         let api_version = format!("{group}/{name}");
-        let schema = match version.at(&["schema", "openAPIV3Schema"]) {
-            Some(schema) => belay_schema::crd::compile(schema, "").unwrap_or_else(|_| Schema::any()),
-            None => Schema::any(),
+        let schema = match (known, version.at(&["schema", "openAPIV3Schema"])) {
+            (Some(known), _) => known.schema.clone(),
+            // It was checked before it was stored.
+            (None, Some(schema)) => belay_schema::crd::compile_unchecked(schema),
+            (None, None) => Schema::any(),
         };
-        Resource {
+        Arc::new(Resource {
             group: group.into(),
             version: name.into(),
             plural: plural.into(),
@@ -130,9 +139,14 @@ fn resources(store: &Store, definition: &Arc<Stored>) -> Vec<Resource> {
             logic: None,
             columns: Some(Arc::new(columns::CustomColumns::new(version))),
             table: store.table(group, plural),
-        }
+        })
     };
     served.map(resource).collect()
+}
+
+/// Whether two states of a definition say the same of its resources: every change of a spec counts its generation.
+fn is_spec_of(definition: &Object, other: &Object) -> bool {
+    definition.uid() == other.uid() && definition.generation() == other.generation()
 }
 
 fn subresources(version: &Value, kind: &str) -> Vec<Subresource> {

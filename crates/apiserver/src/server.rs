@@ -186,7 +186,7 @@ impl Inner {
         let mut revision = self.rebuild.lock();
         *revision += 1;
         let mut groups = self.builtin.clone();
-        groups.extend(crd::groups(&self.store));
+        groups.extend(crd::groups(&self.store, &self.registry()));
         *self.registry.write() = Arc::new(Registry::new(*revision, groups));
     }
     /// What follows from a write that happened.

@@ -3,12 +3,12 @@
 //! Cost estimates of expressions are not made (an evaluation has a budget instead).
 
 mod check;
+mod pattern;
 mod rules;
 
 use std::sync::Arc;
 
 use belay_object::{Key, Value};
-use regex::Regex;
 
 use crate::error::FieldError;
 use crate::node::{Expression, Field, Format, Kind, Node, Rules, Schema};
@@ -100,7 +100,7 @@ fn rules_of(json: &Value, node: &Node) -> Option<Box<Rules>> {
         multiple_of: number("multipleOf"),
         max_length: count("maxLength"),
         min_length: count("minLength"),
-        pattern: pattern.and_then(|p| Some((p.into(), Regex::new(p).ok()?))),
+        pattern: pattern.and_then(|p| Some((p.into(), pattern::compiled(p).ok()?))),
         max_items: count("maxItems"),
         min_items: count("minItems"),
         unique_items: flag("uniqueItems"),

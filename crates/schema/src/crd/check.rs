@@ -1,7 +1,6 @@
 //! Whether a schema is structural: every place has a type, what restricts values declares none.
 
 use belay_object::{Map, Value};
-use regex::Regex;
 
 use crate::error::FieldError;
 use crate::node::{Node, Schema};
@@ -176,7 +175,7 @@ fn value_validation(
         nested_validation(nested, Some(main), &format!("{path}.not"), depth + 1, false, errors);
     }
     if let Some(pattern) = rules.str_at(&["pattern"])
-        && let Err(e) = Regex::new(pattern)
+        && let Err(e) = super::pattern::compiled(pattern)
     {
         let why = e.to_string().replace('\n', " ");
         let detail = format!("must be a valid regular expression, but isn't: {why}");
