@@ -5,10 +5,8 @@ use belay_object::{Condition, Object, Value};
 use belay_testkit::wire::Trouble;
 
 use super::releases::*;
+use super::sweep::swept;
 use super::world::*;
-
-/// More requests than any run of this size sends: the sweep must end by itself.
-const MOST: usize = 120;
 
 const CHART: &str = "apiVersion: v2\nname: shop\nversion: 1.0.0\nappVersion: '7'\n";
 const VALUES: &str = "key: one\nimage: shop:1\n";
@@ -180,7 +178,7 @@ fn with_hooks() -> Vec<(&'static str, String)> {
 
 #[tokio::test]
 async fn hooks_run_once_and_in_order_wherever_the_process_dies() {
-    for nth in 1..MOST {
+    swept(12, |nth| async move {
         let files = with_hooks();
         let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (*p, t.as_str())).collect();
         let mut w = World::with_helm(&files).await;
@@ -203,17 +201,14 @@ async fn hooks_run_once_and_in_order_wherever_the_process_dies() {
         assert_eq!(begun_jobs(&w), ["first", "second", "third"], "{when}");
         assert_eq!(statuses(&w, "shop"), ["v1 deployed"], "{when}");
         w.stop().await;
-        if !struck {
-            assert!(nth > 12, "the run sent {nth} requests: it did nothing");
-            return;
-        }
-    }
-    panic!("the run did not end within {MOST} requests");
+        struck
+    })
+    .await;
 }
 
 async fn sweep(trouble: Trouble) {
     let crashes = matches!(trouble, Trouble::CrashBefore | Trouble::CrashAfter);
-    for nth in 1..MOST {
+    swept(8, |nth| async move {
         let mut w = installed("").await;
         w.quiet().await;
         w.wire.arm(nth, trouble);
@@ -233,12 +228,9 @@ async fn sweep(trouble: Trouble) {
         assert_eq!(statuses(&w, "shop"), ["v1 superseded", "v2 deployed"], "{when}");
         assert_eq!(w.data("shop-config", "key").as_deref(), Some("two"), "{when}");
         w.stop().await;
-        if !struck {
-            assert!(nth > 8, "the run sent {nth} requests: it did nothing");
-            return;
-        }
-    }
-    panic!("the run did not end within {MOST} requests");
+        struck
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -33,12 +33,18 @@ trait Run {
 }
 
 async fn sweep<R: Run>(trouble: Trouble) {
-    let mut runs = std::pin::pin!(futures::stream::iter(1..MOST).map(one::<R>(trouble)).buffered(AT_ONCE));
+    swept(R::LEAST, one::<R>(trouble)).await;
+}
+
+/// Makes a run with trouble at its first request, its second, ..., until one meets none; `least` is the
+/// number of requests of a run that does what it should.
+pub async fn swept<F: Future<Output = bool>>(least: usize, run: impl Fn(usize) -> F) {
+    let mut runs = std::pin::pin!(futures::stream::iter(1..MOST).map(run).buffered(AT_ONCE));
     let mut nth = 0;
     while let Some(struck) = runs.next().await {
         nth += 1;
         if !struck {
-            assert!(nth > R::LEAST, "the run sent {nth} requests: it did nothing");
+            assert!(nth > least, "the run sent {nth} requests: it did nothing");
             println!("{} requests swept", nth - 1);
             return;
         }
