@@ -21,7 +21,7 @@ fn the_tour_holds() {
     let output = Command::new(BELAY).args(["demo", "--tour"]).stdin(Stdio::null()).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains("13 steps, 13 held, 0 did not"), "{told}");
+    assert!(told.contains("19 steps, 19 held, 0 did not"), "{told}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Each step says what it did, what it saw and how long that took. A step that does not hold is told
 //! and the tour goes on; it holds as a whole only if every step did.
 
+mod chart;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,7 @@ pub async fn tour(stage: &Stage, args: &DemoArgs) -> Result<bool> {
     tour.broken_manifest().await;
     tour.suspend_and_resume().await;
     tour.delete().await;
+    tour.chart().await;
     println!(
         "\n{} steps, {} held, {} did not, in {:.1} s",
         tour.steps,
@@ -294,8 +297,12 @@ impl Tour<'_> {
 
     async fn patch(&self, kind: &str, name: &str, patch: Value) -> Result<()> {
         let resource = self.resource(kind).await?;
+        self.patch_in(&resource, &self.stage.name, name, patch).await
+    }
+
+    async fn patch_in(&self, resource: &Resource, namespace: &str, name: &str, patch: Value) -> Result<()> {
         let options = WriteOptions { field_manager: "kubectl-edit".into(), ..WriteOptions::default() };
-        self.stage.cluster.patch(&resource, &self.stage.name, name, &Patch::Merge(patch), &options).await?;
+        self.stage.cluster.patch(resource, namespace, name, &Patch::Merge(patch), &options).await?;
         Ok(())
     }
 
