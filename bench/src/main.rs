@@ -7,10 +7,13 @@
 mod apply;
 mod fanout;
 mod flux;
+mod ground;
+mod helm;
 mod kustomize;
 mod measure;
 mod objects;
 mod process;
+mod releases;
 mod start;
 mod table;
 mod wire;
@@ -35,6 +38,12 @@ struct Arguments {
     /// Seconds of the steady-state window of the `flux` bench; 600 for ten minutes
     #[arg(long, default_value_t = 60)]
     steady: u64,
+    /// Numbers of HelmReleases of the `releases` bench
+    #[arg(long, value_delimiter = ',', default_value = "100,1000")]
+    releases: Vec<usize>,
+    /// A program of Helm, for the `helm` bench to compare with
+    #[arg(long, value_name = "PATH")]
+    helm: Option<std::path::PathBuf>,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +54,19 @@ enum Bench {
     Objects,
     Flux,
     Kustomize,
+    Helm,
+    Releases,
 }
 
 fn main() -> ExitCode {
     let called: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((first, rest)) = called.split_first()
-        && first == measure::CALL
-    {
-        return measure::run_one(rest);
+    if let Some((first, rest)) = called.split_first() {
+        match first.as_str() {
+            measure::CALL => return measure::run_one(rest),
+            helm::CALL_ALL => return helm::run_all(rest),
+            helm::CALL_EACH => return helm::run_each(rest),
+            _ => {}
+        }
     }
     let arguments = Arguments::parse();
     // One provider for all TLS in the process; a second call would be an error, and there is none.
@@ -88,6 +102,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
             Bench::Objects => objects::run(&mut table).await?,
             Bench::Flux => flux::run(&mut table, &arguments.kustomizations, arguments.steady).await?,
             Bench::Kustomize => kustomize::run(&mut table)?,
+            Bench::Helm => helm::run(&mut table, arguments.helm.as_deref())?,
+            Bench::Releases => releases::run(&mut table, &arguments.releases).await?,
         }
     }
     Ok(())
