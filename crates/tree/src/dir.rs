@@ -12,21 +12,23 @@ use rustix::io::Errno;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// A folder on disk. Nothing is kept: each read sees the folder as it is then.
+/// A folder on disk. Each read sees the folder as it is then; all that is kept is a handle of the
+/// directory that was looked into last, where the next look mostly goes too.
 #[derive(Debug)]
 pub struct DirTree {
     root: OwnedFd,
     limits: Limits,
+    last: Mutex<Option<(TreePath, Arc<OwnedFd>)>>,
     /// Whether the kernel is to be asked for `openat2`: it once said that it has it not.
     has_openat2: AtomicBool,
 }
 
 /// What is where a directory is looked for.
 enum Place {
-    Dir(OwnedFd),
+    Dir(Arc<OwnedFd>),
     /// Nothing or no directory, and no symlink on the way.
     Absent,
     /// No directory; a symlink may be on the way.
@@ -40,18 +42,31 @@ impl DirTree {
         let root = rustix::fs::open(folder, flags, Mode::empty()).map_err(|errno| {
             Error::because(kind_of(errno), &TreePath::root(), format!("{}: {errno}", folder.display()))
         })?;
-        Ok(DirTree { root, limits, has_openat2: AtomicBool::new(true) })
+        Ok(DirTree { root, limits, last: Mutex::default(), has_openat2: AtomicBool::new(true) })
     }
 
-    /// Opens the directory at `path`.
+    /// The directory at `path`. A handle that is kept stays inside the root wherever its directory is
+    /// moved to meanwhile, as far as any handle does that was just opened.
     fn dir(&self, path: &TreePath) -> Result<Place, Error> {
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, dir)) = last().as_ref().filter(|(kept, _)| kept == path) {
+            return Ok(Place::Dir(dir.clone()));
+        }
+        let place = self.open_dir(path)?;
+        if let Place::Dir(dir) = &place {
+            *last() = Some((path.clone(), dir.clone()));
+        }
+        Ok(place)
+    }
+
+    fn open_dir(&self, path: &TreePath) -> Result<Place, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if !path.is_root() && self.has_openat2.load(Ordering::Relaxed) {
             let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
             // Without O_NOFOLLOW: with it, a symlink at the end would look like a file.
             let followed = flags.difference(OFlags::NOFOLLOW);
             match rustix::fs::openat2(self.root.as_fd(), path.as_str(), followed, Mode::empty(), within) {
-                Ok(dir) => return Ok(Place::Dir(dir)),
+                Ok(dir) => return Ok(Place::Dir(Arc::new(dir))),
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(Place::Absent),
                 Err(Errno::LOOP) => return Ok(Place::Unclear),
                 Err(Errno::NOSYS | Errno::PERM) => self.has_openat2.store(false, Ordering::Relaxed),
@@ -69,7 +84,7 @@ impl DirTree {
                 Err(errno) => return Err(Error::because(ErrorKind::Io, path, errno)),
             };
         }
-        Ok(Place::Dir(dir))
+        Ok(Place::Dir(Arc::new(dir)))
     }
 
     /// What is at `path`; `None` where a symlink may be on the way.
