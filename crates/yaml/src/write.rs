@@ -46,6 +46,13 @@ pub fn to_yaml_sorted(value: &Value) -> String {
     emitter.out
 }
 
+/// Appends one value to a text, as [`to_yaml`] writes it.
+pub fn push_yaml(out: &mut String, value: &Value) {
+    let mut emitter = Emitter::new(std::mem::take(out));
+    emitter.document(value);
+    *out = emitter.out;
+}
+
 /// Writes values one after the other with `---` lines between, none before the first.
 pub fn to_yaml_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
     let mut emitter = Emitter::new(String::with_capacity(1024));

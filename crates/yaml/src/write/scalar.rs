@@ -12,7 +12,7 @@ pub(super) enum Style {
 }
 
 /// What a text holds that forbids styles.
-#[derive(Default)]
+#[derive(Default, PartialEq, Debug)]
 struct Facts {
     /// Something that plain text in a block must not start with or hold.
     indicator: bool,
@@ -32,7 +32,7 @@ pub(super) fn style(text: &str, simple_key: bool) -> Style {
     if is_simple_word(text.as_bytes()) {
         return if resolve::is_text_v2(text) { Style::Plain } else { Style::DoubleQuoted };
     }
-    let facts = facts(text);
+    let facts = if text.is_ascii() { ascii_facts(text.as_bytes()) } else { facts(text) };
     let double_only = facts.break_space || facts.space_break || facts.special;
     let wanted = if text.contains('\n') {
         Style::Literal
@@ -97,6 +97,42 @@ fn facts(text: &str) -> Facts {
     facts
 }
 
+/// [`facts`] of a text of ASCII only, byte by byte: nearly all texts.
+fn ascii_facts(bytes: &[u8]) -> Facts {
+    let mut facts = Facts { indicator: bytes.starts_with(b"---") || bytes.starts_with(b"..."), ..Facts::default() };
+    let mut previous = b'a';
+    for (i, &b) in bytes.iter().enumerate() {
+        let before = std::mem::replace(&mut previous, b);
+        if b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'_' | b'(' | b')' | b';' | b'=' | b'$' | b'+') {
+            continue;
+        }
+        let next = bytes.get(i + 1);
+        match b {
+            b' ' => {
+                facts.leading |= i == 0;
+                facts.trailing |= next.is_none();
+                facts.trailing_space |= next.is_none();
+                facts.break_space |= matches!(before, b'\n' | b'\r');
+            }
+            b'\n' | b'\r' => {
+                facts.line_break = true;
+                facts.special |= b == b'\r';
+                facts.leading |= i == 0;
+                facts.trailing |= next.is_none();
+                facts.space_break |= before == b' ';
+            }
+            b'#' => facts.indicator |= i == 0 || matches!(before, b' ' | b'\t' | b'\n' | b'\r'),
+            b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@' | b'`' => {
+                facts.indicator |= i == 0;
+            }
+            b'?' | b'-' => facts.indicator |= i == 0 && matches!(next, None | Some(b' ' | b'\t')),
+            b':' => facts.indicator |= matches!(next, None | Some(b' ' | b'\t')),
+            other => facts.special |= !is_printable(char::from(other)),
+        }
+    }
+    facts
+}
+
 /// Whether goyaml takes a character for a line break.
 pub(super) fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
@@ -115,7 +151,7 @@ fn is_printable(c: char) -> bool {
 /// What becomes of a text that holds U+0085 on Go's way through JSON, where it stands raw in double
 /// quotes: it folds as a line break does. Nothing where there is none.
 pub(super) fn fold_next_lines(text: &str) -> Option<String> {
-    if !text.contains('\u{85}') {
+    if text.is_ascii() || !text.contains('\u{85}') {
         return None;
     }
     let mut lines = text.split('\u{85}');
@@ -328,6 +364,28 @@ impl Emitter {
             self.indention = false;
             at_break = false;
             rest = &rest[line..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_ascii_are_seen_as_all_others() {
+        let alphabet = b"a1 \t\n\r#,[]{}&*!|>'\"%@`?-:.~<\\\0\x7f";
+        let mut texts = vec![Vec::new()];
+        for length in 1..=4 {
+            let longer = texts.iter().filter(|text: &&Vec<u8>| text.len() == length - 1).flat_map(|text| {
+                let few = if length == 4 { &b"- .#\n"[..] } else { &alphabet[..] };
+                few.iter().map(|&b| [&text[..], &[b]].concat())
+            });
+            texts.extend(longer.collect::<Vec<_>>());
+        }
+        for text in texts {
+            let text = String::from_utf8(text).expect("it is ASCII");
+            assert_eq!(ascii_facts(text.as_bytes()), facts(&text), "{text:?}");
         }
     }
 }
