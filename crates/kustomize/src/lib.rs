@@ -56,6 +56,7 @@ pub use edit::Edit;
 pub use error::{Error, ErrorKind, Location};
 pub use helm::{HelmChart, HelmRenderer, HelmRequest};
 pub use kustomization::{Image, Patch, PatchOptions, Selector};
+pub use merge::three::{UnknownLists, merge3};
 pub use options::{BuildOptions, Compatibility, Limits, LoadRestrictor, Overlay, Reorder};
 pub use repository::{Remote, RemoteBase, RepositoryUrl};
 pub use resource::Origin;

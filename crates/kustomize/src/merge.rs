@@ -8,6 +8,7 @@
 //! Recursion is bounded by the nesting that the YAML and JSON readers allow.
 
 mod list;
+pub(crate) mod three;
 
 use belay_object::{Map, Value};
 
@@ -113,7 +114,7 @@ fn shape(value: &Value) -> Shape {
 
 impl Merge<'_> {
     /// What the schema says; where it says nothing, an object inside another speaks for itself.
-    fn known<'k>(&self, known: Option<Known<'k>>, values: [Option<&Value>; 2]) -> Option<Known<'k>> {
+    fn known<'k, const N: usize>(&self, known: Option<Known<'k>>, values: [Option<&Value>; N]) -> Option<Known<'k>> {
         if known.is_some() {
             return known;
         }

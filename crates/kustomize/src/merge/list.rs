@@ -25,13 +25,13 @@ pub(super) enum Other {
     Same,
 }
 
-type Item = usize;
+pub(super) type Item = usize;
 /// The values of the keys of one item; an absent one is empty.
-type Values = Vec<String>;
+pub(super) type Values = Vec<String>;
 
-struct Lists {
-    items: Vec<Value>,
-    target: Vec<Item>,
+pub(super) struct Lists {
+    pub(super) items: Vec<Value>,
+    pub(super) target: Vec<Item>,
     /// `None` where it is the target's list itself or there is none.
     patch: Option<Vec<Item>>,
     is_same: bool,
@@ -68,6 +68,11 @@ impl Merge<'_> {
 }
 
 impl Lists {
+    /// A target's list alone.
+    pub(super) fn of(items: Vec<Value>) -> Lists {
+        Lists { target: (0..items.len()).collect(), items, patch: None, is_same: false }
+    }
+
     /// The lists in the order in which their items are looked at: the patch's first.
     fn sources(&self) -> impl Iterator<Item = &Vec<Item>> {
         self.patch.iter().chain([&self.target])
@@ -76,10 +81,7 @@ impl Lists {
     /// The values of each item's keys, each combination once.
     fn key_values(&self, keys: &[Box<str>]) -> Vec<Values> {
         let mut seen = HashSet::new();
-        let of = |item: &Item| -> Values {
-            let value = |key: &str| self.items[*item].get(key).filter(|v| !is_empty(v)).map(text);
-            keys.iter().map(|key| value(key).unwrap_or_default().into_owned()).collect()
-        };
+        let of = |item: &Item| values_of(&self.items[*item], keys);
         self.sources().flatten().map(of).filter(|values| seen.insert(values.clone())).collect()
     }
 
@@ -127,7 +129,8 @@ impl Lists {
                 }
             }
         }
-        self.append(order, &valid)
+        let target = std::mem::take(&mut self.target);
+        self.append(order, &target, &valid)
     }
 
     /// Where each of the target's items stands, if the lists are as they should be: every item is
@@ -176,18 +179,8 @@ impl Lists {
     /// The items with these key values: the target's and the patch's. Keys without a value are
     /// not looked at.
     fn find(&self, keys: &[&str], values: &[&str]) -> (Option<Item>, Option<Item>) {
-        let narrowed: Vec<(&str, &str)> = {
-            let with_value: Vec<_> =
-                keys.iter().copied().zip(values.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
-            if with_value.is_empty() { keys.iter().copied().zip(values.iter().copied()).collect() } else { with_value }
-        };
-        let fits = |item: &&Item| {
-            narrowed.iter().all(|(key, value)| match &self.items[**item] {
-                scalar if key.is_empty() => text(scalar) == *value,
-                Value::Object(map) => map.get(key).is_some_and(|found| text(found) == *value),
-                _ => false,
-            })
-        };
+        let narrowed = narrow(keys, values);
+        let fits = |item: &&Item| is_found_by(&self.items[**item], &narrowed);
         let ours = self.target.iter().find(fits).copied();
         let theirs = if self.is_same { ours } else { self.patch.iter().flatten().find(fits).copied() };
         (ours, theirs)
@@ -252,7 +245,7 @@ impl Lists {
 
     /// Puts an item in the place of every item with these key values, or at the end; removes them
     /// where there is no item to put.
-    fn set(&self, list: &mut Vec<Item>, item: Option<Item>, keys: &[&str], values: &[&str]) -> Result<()> {
+    pub(super) fn set(&self, list: &mut Vec<Item>, item: Option<Item>, keys: &[&str], values: &[&str]) -> Result<()> {
         let by_key =
             keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|value| !value.is_empty());
         let mut found_any = false;
@@ -289,9 +282,9 @@ impl Lists {
         Ok(())
     }
 
-    /// Appends the target's items to the merged ones, each in the place of one with its keys.
-    fn append(&self, mut order: Vec<Item>, keys: &[&str]) -> Result<Vec<Item>> {
-        for &item in &self.target {
+    /// Appends items to others, each in the place of one with its keys.
+    pub(super) fn append(&self, mut order: Vec<Item>, more: &[Item], keys: &[&str]) -> Result<Vec<Item>> {
+        for &item in more {
             let value = &self.items[item];
             if keys.first().is_none_or(|key| key.is_empty()) {
                 self.set(&mut order, Some(item), &[""], &[&*text(value)])?;
@@ -319,7 +312,7 @@ impl Lists {
     }
 
     /// The items in order as a list. An item can stand in it twice.
-    fn collect(mut self, order: Vec<Item>) -> Value {
+    pub(super) fn collect(mut self, order: Vec<Item>) -> Value {
         let mut left = vec![0u32; self.items.len()];
         order.iter().for_each(|item| left[*item] += 1);
         let items = order.into_iter().map(|item| {
@@ -330,7 +323,29 @@ impl Lists {
     }
 }
 
-fn is_empty_map(value: &Value) -> bool {
+/// The values of an item's keys.
+pub(super) fn values_of(item: &Value, keys: &[Box<str>]) -> Values {
+    let value = |key: &str| item.get(key).filter(|v| !is_empty(v)).map(text);
+    keys.iter().map(|key| value(key).unwrap_or_default().into_owned()).collect()
+}
+
+/// The keys that an item is found by: those with a value, or all where none has one.
+pub(super) fn narrow<'a>(keys: &[&'a str], values: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    let all = || keys.iter().copied().zip(values.iter().copied());
+    let with_value: Vec<_> = all().filter(|(_, value)| !value.is_empty()).collect();
+    if with_value.is_empty() { all().collect() } else { with_value }
+}
+
+/// Whether an item has these values.
+pub(super) fn is_found_by(item: &Value, keys: &[(&str, &str)]) -> bool {
+    keys.iter().all(|(key, value)| match item {
+        scalar if key.is_empty() => text(scalar) == *value,
+        Value::Object(map) => map.get(key).is_some_and(|found| text(found) == *value),
+        _ => false,
+    })
+}
+
+pub(super) fn is_empty_map(value: &Value) -> bool {
     value.as_object().is_some_and(|map| map.is_empty())
 }
 
@@ -349,7 +364,7 @@ fn field_fits(item: &Value, key: &str, wanted: &str) -> Result<bool> {
 }
 
 /// Which keys have a value in any item; all where none has.
-fn present_keys(all: &[Values], keys: usize) -> Vec<bool> {
+pub(super) fn present_keys(all: &[Values], keys: usize) -> Vec<bool> {
     let mut present = vec![false; keys];
     for values in all {
         for (i, value) in values.iter().enumerate() {
@@ -361,7 +376,7 @@ fn present_keys(all: &[Values], keys: usize) -> Vec<bool> {
 
 /// Gives combinations that agree where both have a value the values of both. The same combination
 /// can then stand several times.
-fn join_values(all: &mut [Values]) {
+pub(super) fn join_values(all: &mut [Values]) {
     for i in 0..all.len() {
         let ours = all[i].clone();
         for j in 0..all.len() {
