@@ -35,12 +35,12 @@ impl Accumulated {
         // Every kustomization brings the built-in field specs, most nothing else; once merged they
         // add nothing. What was merged with the tables is merged again into nothing, because a field
         // spec for any kind gives way to one for some kind that comes before it.
-        let is_built_in = [Compatibility::V5_8_1, Compatibility::Next]
-            .into_iter()
-            .any(|compatibility| Arc::ptr_eq(config, &Config::built_in(compatibility)));
         if Arc::ptr_eq(&self.config, config) || **config == Config::default() {
             return Ok(());
         }
+        let is_built_in = [Compatibility::V5_8_1, Compatibility::Next]
+            .into_iter()
+            .any(|compatibility| Arc::ptr_eq(config, &Config::built_in(compatibility)));
         match (is_built_in, *self.config == Config::default()) {
             (true, true) => self.config = config.clone(),
             (true, false) => {}

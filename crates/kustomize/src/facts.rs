@@ -48,13 +48,8 @@ pub(crate) struct Config {
 impl Config {
     /// The built-in tables as a kustomization without configurations has them.
     pub(crate) fn built_in(compatibility: Compatibility) -> Arc<Config> {
-        fn merged(compatibility: Compatibility) -> Arc<Config> {
-            let mut config = Config::default();
-            config.merge(&Config::tables(compatibility)).expect("the tables do not contradict themselves");
-            Arc::new(config)
-        }
-        static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| merged(Compatibility::V5_8_1));
-        static NEXT: LazyLock<Arc<Config>> = LazyLock::new(|| merged(Compatibility::Next));
+        static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(Config::read(Compatibility::V5_8_1)));
+        static NEXT: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(Config::read(Compatibility::Next)));
         match compatibility {
             Compatibility::V5_8_1 => CONFIG.clone(),
             Compatibility::Next => NEXT.clone(),
@@ -63,8 +58,11 @@ impl Config {
 
     /// The built-in tables as they are, to be merged with those of the user.
     pub(crate) fn tables(compatibility: Compatibility) -> Config {
-        static TABLES: LazyLock<Config> = LazyLock::new(read_built_in);
-        let mut config = TABLES.clone();
+        (*Config::built_in(compatibility)).clone()
+    }
+
+    fn read(compatibility: Compatibility) -> Config {
+        let mut config = read_built_in();
         if compatibility == Compatibility::Next {
             let is_claim = |spec: &FieldSpec| &*spec.path == CLAIM_LABELS;
             config.claim_labels = config.template_labels.iter().filter(|spec| is_claim(spec)).cloned().collect();
@@ -154,6 +152,8 @@ fn failed(error: Error, what: &str) -> Error {
     error.wrap(format_args!("failed to merge {what} fieldSpec"))
 }
 
+/// *Invariant*: the texts are in the order of [`Config::sort`] and hold nothing that a merge would drop,
+/// so that a build need neither sort nor compare them.
 fn read_built_in() -> Config {
     let mut config = Config::default();
     let mut heading = "";
@@ -169,7 +169,6 @@ fn read_built_in() -> Config {
             None => config.references.last_mut().expect("a heading comes first").referrers.push(read_spec(line)),
         }
     }
-    config.sort();
     config
 }
 
@@ -186,3 +185,6 @@ fn read_gvk(text: &str) -> Gvk {
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     Gvk::new(group, version, kind)
 }
+
+#[cfg(test)]
+mod tests;

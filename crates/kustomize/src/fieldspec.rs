@@ -40,13 +40,15 @@ pub(crate) enum Create {
 
 impl FieldSpec {
     pub(crate) fn new(gvk: Gvk, path: &str, create: bool) -> FieldSpec {
-        let parts = split_path(path, '/')
-            .into_iter()
-            .map(|part| match part.strip_suffix("[]") {
-                Some(name) => Part { name: name.into(), is_list: true },
-                None => Part { name: part.into_boxed_str(), is_list: false },
-            })
-            .collect();
+        let part = |part: &str| match part.strip_suffix("[]") {
+            Some(name) => Part { name: name.into(), is_list: true },
+            None => Part { name: part.into(), is_list: false },
+        };
+        // Hundreds are made for each build, hardly one with a backslash.
+        let parts = match path.contains('\\') {
+            true => split_path(path, '/').iter().map(|name| part(name)).collect(),
+            false => path.strip_prefix('/').unwrap_or(path).split('/').map(part).collect(),
+        };
         FieldSpec { gvk, path: path.into(), create, parts }
     }
 

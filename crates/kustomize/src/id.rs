@@ -1,5 +1,6 @@
 //! What names a resource in a build.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use belay_object::Key;
@@ -41,8 +42,18 @@ impl Gvk {
     }
     /// The text that kustomize sorts by: `group_version_kind`, an empty part as `~G`, `~V`, `~K`.
     pub(crate) fn sort_text(&self) -> String {
-        let part = |text: &Key, empty: &str| if text.is_empty() { empty.to_owned() } else { text.to_string() };
-        format!("{}_{}_{}", part(&self.group, "~G"), part(&self.version, "~V"), part(&self.kind, "~K"))
+        self.sort_parts().concat()
+    }
+    /// Compares the texts that kustomize sorts by.
+    pub(crate) fn compare_text(&self, other: &Gvk) -> Ordering {
+        let [ours, theirs] = [self, other].map(|gvk| gvk.sort_parts().into_iter().flat_map(str::bytes));
+        ours.cmp(theirs)
+    }
+    fn sort_parts(&self) -> [&str; 5] {
+        fn part<'a>(text: &'a Key, empty: &'static str) -> &'a str {
+            if text.is_empty() { empty } else { text }
+        }
+        [part(&self.group, "~G"), "_", part(&self.version, "~V"), "_", part(&self.kind, "~K")]
     }
 }
 

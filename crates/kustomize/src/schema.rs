@@ -36,10 +36,19 @@ struct Type {
 }
 
 /// A set of types and the kinds that have them.
-#[derive(Debug, Default)]
-pub(crate) struct Schemas {
+#[derive(Clone, Debug, Default)]
+struct Types {
     types: Vec<Type>,
     kinds: HashMap<Box<str>, TypeId>,
+}
+
+/// What is known of kinds.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas {
+    types: Types,
+    /// Whether the built-in types count instead. They are read when a merge first asks for one: most
+    /// builds ask only for scopes.
+    is_built_in: bool,
     /// `apiVersion/kind` to whether it has a namespace, of kinds beyond the built-in table.
     scopes: HashMap<Box<str>, bool>,
     /// Whether [`NEWER_CLUSTER_KINDS`] count.
@@ -52,11 +61,12 @@ const NEWER_CLUSTER_KINDS: [&str; 2] = ["ValidatingAdmissionPolicy", "Validating
 impl Schemas {
     /// Those of Kubernetes 1.21.
     pub(crate) fn built_in(compatibility: Compatibility) -> Arc<Schemas> {
-        static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Arc::new(read_built_in()));
-        match compatibility {
-            Compatibility::V5_8_1 => SCHEMAS.clone(),
-            Compatibility::Next => Arc::new(read_built_in().following(compatibility)),
-        }
+        Arc::new(Schemas { is_built_in: true, ..Schemas::default() }.following(compatibility))
+    }
+
+    fn types(&self) -> &Types {
+        static BUILT_IN: LazyLock<Types> = LazyLock::new(read_built_in);
+        if self.is_built_in { &BUILT_IN } else { &self.types }
     }
 
     /// With what a version of kustomize knows beyond schemas.
@@ -66,12 +76,12 @@ impl Schemas {
 
     /// The type of objects of this kind.
     pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<TypeId> {
-        self.kinds.get(format!("{api_version}/{kind}").as_str()).copied()
+        self.types().kinds.get(format!("{api_version}/{kind}").as_str()).copied()
     }
 
     /// What is known of a field.
     pub(crate) fn field(&self, of: TypeId, name: &str) -> Option<&Field> {
-        let found = &self.types[of.0 as usize];
+        let found = &self.types().types[of.0 as usize];
         found.fields.get(name).or(found.others.as_ref())
     }
 
@@ -101,12 +111,12 @@ impl Schemas {
             .map_err(|e| Error::kustomization(format!("invalid schema file: {}", e.go_text)))?;
         let mut reader = Reader::default();
         if with_built_in {
-            reader.schemas = read_built_in();
+            reader.types = read_built_in();
             reader.built_in = built_in_names();
         }
         reader.definitions = document.get("definitions").and_then(Value::as_object).cloned().unwrap_or_default();
         reader.read_definitions();
-        let mut schemas = reader.schemas;
+        let mut schemas = Schemas { types: reader.types, ..Schemas::default() };
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::iter) {
             if let Some(kind) = item.at(&["get", GVK_KEY]).and_then(kind_text) {
                 let namespaced = path.contains("namespaces/{namespace}");
@@ -144,14 +154,14 @@ fn short_name(definition: &str) -> &str {
 }
 
 /// Reads the compact table; unknown types in it would be a mistake of the table.
-fn read_built_in() -> Schemas {
-    let mut schemas = Schemas::default();
+fn read_built_in() -> Types {
+    let mut types = Types::default();
     let names = built_in_names();
     for (i, line) in MERGE_KEYS.lines().enumerate() {
         let mut known = Type::default();
         for word in line.split(' ').skip(1) {
             if let Some(kind) = word.strip_prefix('@') {
-                schemas.kinds.insert(kind.into(), TypeId(i as u32));
+                types.kinds.insert(kind.into(), TypeId(i as u32));
             } else if let Some((field, target)) = word.split_once('>') {
                 known.fields.insert(field.into(), Field { target: names.get(target).copied(), merge_keys: None });
             } else if let Some((field, rest)) = word.split_once("[]") {
@@ -160,14 +170,14 @@ fn read_built_in() -> Schemas {
                 known.fields.insert(field.into(), Field { target: names.get(target).copied(), merge_keys });
             }
         }
-        schemas.types.push(known);
+        types.types.push(known);
     }
-    schemas
+    types
 }
 
 #[derive(Default)]
 struct Reader {
-    schemas: Schemas,
+    types: Types,
     names: HashMap<Box<str>, TypeId>,
     built_in: HashMap<&'static str, TypeId>,
     definitions: Map,
@@ -190,10 +200,10 @@ impl Reader {
         for (name, definition) in definitions.iter() {
             let Some(&id) = self.names.get(name.as_str()) else { continue };
             for kind in definition.get(GVK_KEY).map_or(&[][..], Value::items).iter().filter_map(kind_text) {
-                self.schemas.kinds.entry(kind).or_insert(id);
+                self.types.kinds.entry(kind).or_insert(id);
             }
             let read = self.read_type(definition, &definitions);
-            self.schemas.types[id.0 as usize] = read;
+            self.types.types[id.0 as usize] = read;
         }
     }
 
@@ -203,8 +213,8 @@ impl Reader {
     }
 
     fn add(&mut self) -> TypeId {
-        self.schemas.types.push(Type::default());
-        TypeId(self.schemas.types.len() as u32 - 1)
+        self.types.types.push(Type::default());
+        TypeId(self.types.types.len() as u32 - 1)
     }
 
     fn read_type(&mut self, schema: &Value, definitions: &Map) -> Type {
@@ -269,7 +279,7 @@ impl Reader {
         let read = self.read_property(definition, definitions);
         // The type that was promised to those who refer to it is the one that was read.
         if let Some(target) = read.target {
-            self.schemas.types[id.0 as usize] = self.schemas.types[target.0 as usize].clone();
+            self.types.types[id.0 as usize] = self.types.types[target.0 as usize].clone();
         }
         self.lists.insert(name.into(), read.clone());
         read
@@ -278,7 +288,7 @@ impl Reader {
     fn inline(&mut self, schema: &Value, definitions: &Map) -> TypeId {
         let id = self.add();
         let read = self.read_type(schema, definitions);
-        self.schemas.types[id.0 as usize] = read;
+        self.types.types[id.0 as usize] = read;
         id
     }
 }

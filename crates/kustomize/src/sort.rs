@@ -44,7 +44,7 @@ pub(crate) fn compare_gvk(a: &Gvk, b: &Gvk) -> Ordering {
             .or(place(&LAST).map(|i| i as isize + 1))
             .unwrap_or_default()
     };
-    rank(a).cmp(&rank(b)).then_with(|| a.sort_text().cmp(&b.sort_text()))
+    rank(a).cmp(&rank(b)).then_with(|| a.compare_text(b))
 }
 
 /// How the output is to be ordered.
