@@ -6,6 +6,7 @@ mod log;
 mod run;
 mod serve;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use belay_cli::{ClusterCommand, Global, helm, kustomize};
@@ -24,6 +25,31 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// [`Cli`] with no commands but those that need neither cluster nor runtime. They end in milliseconds,
+/// of which building the grammar of all other commands would be one.
+#[derive(Parser, Debug)]
+#[command(name = "belay", version, about = "Keeps Kubernetes clusters equal to what Git says", max_term_width = 110)]
+struct Only<C: Subcommand> {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: C,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum HelmOnly {
+    /// Render charts
+    #[command(subcommand)]
+    Helm(helm::HelmCommand),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum KustomizeOnly {
+    /// Build kustomizations
+    #[command(subcommand)]
+    Kustomize(kustomize::KustomizeCommand),
+}
+
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Try it: an API server, a Git server, a sample shop and the controllers, with no cluster
@@ -32,38 +58,42 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Run the embedded Kubernetes API server
     Apiserver(apiserver::ApiserverArgs),
-    /// Render charts
-    #[command(subcommand)]
-    Helm(helm::HelmCommand),
-    /// Build kustomizations
-    #[command(subcommand)]
-    Kustomize(kustomize::KustomizeCommand),
+    #[command(flatten)]
+    Helm(HelmOnly),
+    #[command(flatten)]
+    Kustomize(KustomizeOnly),
     #[command(flatten)]
     Cluster(ClusterCommand),
 }
 
 fn main() -> ExitCode {
+    // What is told by its first argument is parsed by its own part of the grammar.
+    match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
+        Some("kustomize") => return build_kustomization(belay_cli::args::parse::<Only<_>>().command),
+        Some("helm") => return render_chart(belay_cli::args::parse::<Only<_>>().command),
+        _ => {}
+    }
     let cli: Cli = belay_cli::args::parse();
-    // What needs no runtime answers at once.
-    match &cli.command {
-        Command::Helm(command) => return helm::run(command),
-        Command::Kustomize(command) => return kustomize::run(command),
+    let command = match cli.command {
+        // What needs no runtime answers at once.
+        Command::Helm(command) => return render_chart(command),
+        Command::Kustomize(command) => return build_kustomization(command),
         Command::Cluster(ClusterCommand::Completion { shell }) => {
             clap_complete::generate(
-                *shell,
+                shell,
                 &mut belay_cli::args::with_go_flags(Cli::command()),
                 "belay",
                 &mut std::io::stdout(),
             );
             return ExitCode::SUCCESS;
         }
-        _ => {}
-    }
+        command => command,
+    };
     // One provider for all TLS in the process; a second call would be an error, and there is none.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let code = runtime.block_on(dispatch(cli));
+            let code = runtime.block_on(dispatch(cli.global, command));
             runtime.shutdown_timeout(std::time::Duration::from_secs(1));
             code
         }
@@ -74,12 +104,20 @@ fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(cli: Cli) -> ExitCode {
-    let ended = match cli.command {
+fn render_chart(HelmOnly::Helm(command): HelmOnly) -> ExitCode {
+    helm::run(&command)
+}
+
+fn build_kustomization(KustomizeOnly::Kustomize(command): KustomizeOnly) -> ExitCode {
+    kustomize::run(&command)
+}
+
+async fn dispatch(global: Global, command: Command) -> ExitCode {
+    let ended = match command {
         Command::Demo(args) => demo::demo(args).await,
-        Command::Run(args) => run::run(&cli.global, *args).await,
+        Command::Run(args) => run::run(&global, *args).await,
         Command::Apiserver(args) => apiserver::apiserver(args).await,
-        Command::Cluster(command) => return belay_cli::run(cli.global, command).await,
+        Command::Cluster(command) => return belay_cli::run(global, command).await,
         Command::Helm(_) | Command::Kustomize(_) => return ExitCode::FAILURE,
     };
     match ended {

@@ -1,5 +1,7 @@
 //! `belay kustomize build`: kustomize's command line on our builder.
 
+use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,7 +83,8 @@ enum Restrictor {
 /// Carries out a command; exit status 1 where it failed, as kustomize's.
 pub fn run(command: &KustomizeCommand) -> ExitCode {
     let KustomizeCommand::Build(args) = command;
-    match built(args).and_then(|built| write(args, &built)) {
+    // The process ends behind this: nothing is gained from giving the objects back one by one.
+    match built(args).map(ManuallyDrop::new).and_then(|built| write(args, &built)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("Error: {message}");
@@ -128,9 +131,8 @@ fn write(args: &BuildArgs, built: &Built) -> Result<(), String> {
     let told = |path: &Path, e: std::io::Error| format!("{} cannot be written: {e}", path.display());
     match &args.output {
         None => {
-            use std::io::Write;
             // A reader that went away (head) is no failure.
-            let _ = std::io::stdout().write_all(built.to_yaml().as_bytes());
+            let _ = print(built, &mut std::io::stdout().lock());
             Ok(())
         }
         Some(dir) if dir.is_dir() => {
@@ -142,6 +144,25 @@ fn write(args: &BuildArgs, built: &Built) -> Result<(), String> {
         }
         Some(file) => std::fs::write(file, built.to_yaml()).map_err(|e| told(file, e)),
     }
+}
+
+/// How much text gathers before it is written: most builds are one write, and a large one takes no
+/// memory for its text besides its objects.
+const CHUNK_BYTES: usize = 64 << 10;
+
+fn print(built: &Built, out: &mut impl Write) -> std::io::Result<()> {
+    let mut text = String::with_capacity(CHUNK_BYTES * 2);
+    for (i, object) in built.objects.iter().enumerate() {
+        if i > 0 {
+            text.push_str("---\n");
+        }
+        belay_yaml::push_yaml(&mut text, object.value());
+        if text.len() >= CHUNK_BYTES {
+            out.write_all(text.as_bytes())?;
+            text.clear();
+        }
+    }
+    out.write_all(text.as_bytes())
 }
 
 /// `shop_apps_v1_deployment_cart.yaml`, as kustomize names files.
