@@ -16,6 +16,20 @@ use clap::{Args, Subcommand, ValueEnum};
 pub enum KustomizeCommand {
     /// Build a kustomization target from a directory
     Build(BuildArgs),
+    /// Change a kustomization file
+    #[command(subcommand)]
+    Edit(EditCommand),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum EditCommand {
+    /// Put deprecated fields into their successors: bases, imageTags, commonLabels, patchesStrategicMerge,
+    /// patchesJson6902, env
+    Fix {
+        /// Directory with a kustomization file
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
 }
 
 /// Flags are kustomize's.
@@ -82,15 +96,51 @@ enum Restrictor {
 
 /// Carries out a command; exit status 1 where it failed, as kustomize's.
 pub fn run(command: &KustomizeCommand) -> ExitCode {
-    let KustomizeCommand::Build(args) = command;
-    // The process ends behind this: nothing is gained from giving the objects back one by one.
-    match built(args).map(ManuallyDrop::new).and_then(|built| write(args, &built)) {
+    let done = match command {
+        // The process ends behind this: nothing is gained from giving the objects back one by one.
+        KustomizeCommand::Build(args) => built(args).map(ManuallyDrop::new).and_then(|built| write(args, &built)),
+        KustomizeCommand::Edit(EditCommand::Fix { dir }) => fix(dir),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("Error: {message}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Fixes a kustomization file, and says so where its build is another then.
+fn fix(dir: &Path) -> Result<(), String> {
+    let (tree, path) = host(dir)?;
+    let options = BuildOptions { tree_is_host: true, ..BuildOptions::default() };
+    let before = build(&tree, &path, &options);
+    let fixed = belay_kustomize::fix(&tree, &path).map_err(|e| e.to_string())?;
+    let file = Path::new("/").join(fixed.file.as_str());
+    std::fs::write(&file, &fixed.text).map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
+    println!(
+        "Fixed fields:\n  patchesJson6902 -> patches\n  patchesStrategicMerge -> patches\n  commonLabels -> labels"
+    );
+    if fixed.has_vars {
+        println!("'vars' are left as they are: replacements are to be written by hand.");
+    }
+    match (before, build(&tree, &path, &options)) {
+        (_, Err(e)) => println!("Warning: the kustomization does not build: {e}"),
+        (Ok(before), Ok(after)) if before.objects != after.objects => {
+            println!("Warning: the kustomization builds to something else than before.");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The machine's files, and a directory among them.
+fn host(dir: &Path) -> Result<(DirTree, TreePath), String> {
+    let dir = std::path::absolute(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let text = dir.to_str().ok_or_else(|| format!("{} is no text", dir.display()))?;
+    let path = TreePath::clean(text.trim_start_matches('/')).map_err(|e| e.to_string())?;
+    let tree = DirTree::open(Path::new("/"), Limits::default()).map_err(|e| e.to_string())?;
+    Ok((tree, path))
 }
 
 fn built(args: &BuildArgs) -> Result<Built, String> {
@@ -114,10 +164,7 @@ fn built(args: &BuildArgs) -> Result<Built, String> {
         helm: args.enable_helm.then(|| -> Arc<dyn HelmRenderer> { Arc::new(Charts::new(crate::helm::outside)) }),
         ..BuildOptions::default()
     };
-    let dir = std::path::absolute(&args.dir).map_err(|e| format!("{}: {e}", args.dir.display()))?;
-    let text = dir.to_str().ok_or_else(|| format!("{} is no text", dir.display()))?;
-    let path = TreePath::clean(text.trim_start_matches('/')).map_err(|e| e.to_string())?;
-    let tree = DirTree::open(Path::new("/"), Limits::default()).map_err(|e| e.to_string())?;
+    let (tree, path) = host(&args.dir)?;
     let built = build(&tree, &path, &options).map_err(|e| {
         // The error itself comes last, where kustomize has it and scripts look for it.
         e.hints().iter().for_each(|hint| eprintln!("hint: {hint}"));

@@ -156,26 +156,39 @@ fn failed(error: Error, what: &str) -> Error {
 /// so that a build need neither sort nor compare them.
 fn read_built_in() -> Config {
     let mut config = Config::default();
+    let mut kinds = Kinds::default();
     let mut heading = "";
     for line in include_str!("facts/fieldspecs.txt").lines() {
         match line.strip_suffix(':') {
             Some(key) => heading = key,
-            None => config.specs_mut(heading).expect("the table has no other headings").push(read_spec(line)),
+            None => config.specs_mut(heading).expect("the table has no other headings").push(kinds.read_spec(line)),
         }
     }
     for line in include_str!("facts/references.txt").lines() {
         match line.strip_suffix(':') {
             Some(target) => config.references.push(Reference { target: read_gvk(target), referrers: Vec::new() }),
-            None => config.references.last_mut().expect("a heading comes first").referrers.push(read_spec(line)),
+            None => config.references.last_mut().expect("a heading comes first").referrers.push(kinds.read_spec(line)),
         }
     }
     config
 }
 
-fn read_spec(line: &str) -> FieldSpec {
-    let mut words = line.split_whitespace();
-    let (path, gvk) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    FieldSpec::new(read_gvk(gvk), path, words.next().is_some())
+/// The kinds of a table by their texts: most lines are for the same kind as the line before.
+#[derive(Default)]
+struct Kinds {
+    last: &'static str,
+    gvk: Gvk,
+}
+
+impl Kinds {
+    fn read_spec(&mut self, line: &'static str) -> FieldSpec {
+        let mut words = line.split_ascii_whitespace();
+        let (path, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if kind != self.last {
+            (self.last, self.gvk) = (kind, read_gvk(kind));
+        }
+        FieldSpec::new(self.gvk.clone(), path, words.next().is_some())
+    }
 }
 
 /// Reads `GROUP/VERSION/KIND`; the group may itself hold a slash (one of kustomize's does).

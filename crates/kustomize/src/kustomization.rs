@@ -17,6 +17,11 @@ pub(crate) const COMPONENT: &str = "Component";
 const VERSION: &str = "kustomize.config.k8s.io/v1beta1";
 const COMPONENT_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
 
+/// The version of kustomizations, or of components.
+pub(crate) fn version_of(is_component: bool) -> &'static str {
+    if is_component { COMPONENT_VERSION } else { VERSION }
+}
+
 /// The names that a kustomization file may have.
 pub(crate) const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
@@ -444,7 +449,7 @@ impl Kustomization {
             self.kind = KIND.into();
         }
         if self.api_version.is_empty() {
-            self.api_version = if self.kind == COMPONENT { COMPONENT_VERSION } else { VERSION }.into();
+            self.api_version = version_of(self.kind == COMPONENT).into();
         }
         self.resources.extend(self.bases.take().unwrap_or_default());
         self.images.extend(self.image_tags.take().unwrap_or_default());
