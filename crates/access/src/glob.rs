@@ -4,6 +4,9 @@
 //! A pattern is compiled once and matched many times, in time that grows with the pattern's length
 //! times the text's, never with a power of it: both texts may be a stranger's. What a pattern is
 //! matched against, and what a leading `!` means there, is for the caller.
+//!
+//! gobwas 0.2.3 has slips that are not followed: `?` matches an empty text there, and a star beside
+//! an empty alternative misses texts that it should match.
 
 mod list;
 mod machine;

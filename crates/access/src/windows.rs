@@ -108,6 +108,12 @@ pub fn allows<'a>(
     decide(allowed, false, reason, state.active)
 }
 
+/// When the windows of an application next open or close; a decision stays what it is until then.
+/// `None` where none ever does.
+pub fn next_change(windows: &[Window], target: &Target<'_>, now: Timestamp) -> Option<Timestamp> {
+    windows.iter().filter(|window| window.matches(target)).filter_map(|window| window.next_change(now)).min()
+}
+
 /// The windows of one application at one moment.
 struct State<'a> {
     active: Vec<&'a Window>,
@@ -189,6 +195,32 @@ impl Window {
         let local = at.checked_add(shifted).map_err(out)?;
         let from = local.checked_sub(jiff::SignedDuration::from_nanos(duration_ns)).map_err(out)?;
         Ok(schedule.next(from).is_none_or(|opens| opens < local))
+    }
+
+    fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        /// Openings that run into one another; a window that opens each minute is looked at again
+        /// after so many.
+        const MOST: usize = 1000;
+        let (schedule, duration_ns) = self.parsed().ok()?;
+        let offset = jiff::SignedDuration::from_secs(self.zone().ok()?.to_offset(now).seconds().into());
+        let duration = jiff::SignedDuration::from_nanos(duration_ns);
+        let local = now.checked_add(offset).ok()?;
+        let mut opens = schedule.next(local.checked_sub(duration).ok()?)?;
+        let at = if opens < local {
+            let mut closes = opens.checked_add(duration).ok()?;
+            for _ in 0..MOST {
+                opens = match schedule.next(opens) {
+                    Some(next) if next < closes => next,
+                    _ => break,
+                };
+                closes = opens.checked_add(duration).ok()?;
+            }
+            closes
+        } else {
+            // Open is what is after the opening, so by a second.
+            opens.checked_add(jiff::SignedDuration::from_secs(1)).ok()?
+        };
+        at.checked_sub(offset).ok()
     }
 
     fn parsed(&self) -> Result<(Schedule, i64)> {

@@ -6,6 +6,7 @@
 //! connected to here.
 
 mod connection;
+mod write;
 
 use belay_object::{Map, Object};
 use jiff::Timestamp;

@@ -8,6 +8,7 @@
 mod access;
 mod read;
 mod trust;
+mod write;
 
 use belay_access::normalize_git_url;
 use belay_net::Secret;
@@ -60,8 +61,10 @@ pub struct Repository {
     pub inherited: bool,
     /// Whether large files are fetched.
     pub enable_lfs: bool,
-    /// `insecure`, `insecureIgnoreHostKey` or `insecureOCIForceHttp`.
+    /// The server's certificate is not checked.
     pub insecure: bool,
+    /// The host's key is not checked.
+    pub insecure_host_key: bool,
     /// Plain HTTP to a registry.
     pub insecure_oci_http: bool,
     /// Whether charts are in a registry.
@@ -247,6 +250,13 @@ impl Repositories {
     }
 }
 
+impl Repository {
+    /// Whether anything is left unchecked.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure || self.insecure_host_key || self.insecure_oci_http
+    }
+}
+
 impl Kind {
     /// What an address without more said of it is.
     fn of(url: &str) -> Kind {
@@ -274,7 +284,6 @@ impl Template {
         repository.inherited = true;
         repository.enable_oci |= self.enable_oci;
         repository.insecure_oci_http |= self.insecure_oci_http;
-        repository.insecure |= self.insecure_oci_http;
         repository.force_basic_auth |= self.force_basic_auth;
         for (own, given) in [(&mut repository.proxy, &self.proxy), (&mut repository.no_proxy, &self.no_proxy)] {
             if own.is_empty() {

@@ -1,7 +1,7 @@
 //! Lines of a policy, each a record of comma-separated values as Go's `encoding/csv` reads them.
 //! What the fields mean is the rule's.
 
-use super::rule::{Rule, Rules};
+use super::rule::Rule;
 use super::{Book, MatchMode};
 use crate::{Error, Result};
 
@@ -43,7 +43,7 @@ pub(super) fn give(book: &mut Book, member: &str, role: &str) {
 }
 
 pub(super) fn add(book: &mut Book, subject: &str, rule: Rule) {
-    book.rules.entry(subject.into()).or_insert_with(Rules::default).push(rule);
+    book.rules.entry(subject.into()).or_default().push(rule);
 }
 
 /// What one line says.

@@ -1,5 +1,6 @@
-use super::{Schedule, Target, Window, allows};
+use super::{Schedule, Target, Window, allows, next_change};
 use jiff::Timestamp;
+use std::slice::from_ref;
 
 fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -107,15 +108,15 @@ fn manual_sync_must_be_on_every_window_that_stands_against_it() {
 #[test]
 fn a_sync_that_began_while_allowed_may_overrun() {
     let mut deny = window("deny", "0 12 * * *", "1h");
-    check(&[deny.clone()], "2026-11-21T12:30:00Z", false, Some("2026-11-21T11:50:00Z"), false);
+    check(from_ref(&deny), "2026-11-21T12:30:00Z", false, Some("2026-11-21T11:50:00Z"), false);
     deny.sync_overrun = true;
-    check(&[deny.clone()], "2026-11-21T12:30:00Z", false, Some("2026-11-21T11:50:00Z"), true);
-    check(&[deny.clone()], "2026-11-21T12:30:00Z", false, Some("2026-11-21T12:10:00Z"), false);
+    check(from_ref(&deny), "2026-11-21T12:30:00Z", false, Some("2026-11-21T11:50:00Z"), true);
+    check(from_ref(&deny), "2026-11-21T12:30:00Z", false, Some("2026-11-21T12:10:00Z"), false);
     let strict = window("deny", "0 12 * * *", "1h");
     check(&[deny, strict], "2026-11-21T12:30:00Z", false, Some("2026-11-21T11:50:00Z"), false);
     let mut allow = window("allow", "0 10 * * *", "1h");
     allow.sync_overrun = true;
-    check(&[allow.clone()], "2026-11-21T12:30:00Z", false, Some("2026-11-21T10:30:00Z"), true);
+    check(from_ref(&allow), "2026-11-21T12:30:00Z", false, Some("2026-11-21T10:30:00Z"), true);
     check(&[allow], "2026-11-21T12:30:00Z", false, Some("2026-11-21T09:30:00Z"), false);
 }
 
@@ -154,11 +155,11 @@ fn the_zone_is_read_with_the_offset_of_now() {
     let mut allow = window("allow", "0 9 * * *", "1h");
     allow.time_zone = "Europe/Berlin".to_owned();
     // Winter: 9 o'clock is 8 in UTC.
-    check(&[allow.clone()], "2026-01-15T08:30:00Z", false, None, true);
-    check(&[allow.clone()], "2026-01-15T07:30:00Z", false, None, false);
+    check(from_ref(&allow), "2026-01-15T08:30:00Z", false, None, true);
+    check(from_ref(&allow), "2026-01-15T07:30:00Z", false, None, false);
     // Summer: 7 in UTC.
-    check(&[allow.clone()], "2026-07-15T07:30:00Z", false, None, true);
-    check(&[allow.clone()], "2026-07-15T08:30:00Z", false, None, false);
+    check(from_ref(&allow), "2026-07-15T07:30:00Z", false, None, true);
+    check(from_ref(&allow), "2026-07-15T08:30:00Z", false, None, false);
     // A moment in winter, judged in summer, is taken at summer's offset.
     let (winter, summer) = (time("2026-01-15T07:30:00Z"), time("2026-07-15T12:00:00Z"));
     assert!(allow.is_open(winter, summer).expect("a window"));
@@ -197,8 +198,25 @@ fn a_window_that_cannot_be_read_allows_nothing() {
 #[test]
 fn the_moment_of_opening_is_within_and_that_of_closing_is_not() {
     let allow = window("allow", "0 12 * * *", "1h");
-    check(&[allow.clone()], "2026-11-21T12:00:01Z", false, None, true);
-    check(&[allow.clone()], "2026-11-21T12:59:59Z", false, None, true);
-    check(&[allow.clone()], "2026-11-21T13:00:00Z", false, None, false);
+    check(from_ref(&allow), "2026-11-21T12:00:01Z", false, None, true);
+    check(from_ref(&allow), "2026-11-21T12:59:59Z", false, None, true);
+    check(from_ref(&allow), "2026-11-21T13:00:00Z", false, None, false);
     check(&[allow], "2026-11-21T11:59:59Z", false, None, false);
+}
+
+#[test]
+fn a_decision_holds_until_the_next_change() {
+    let target = Target { application: "shop", ..Target::default() };
+    let next = |windows: &[Window], now: &str| next_change(windows, &target, time(now)).map(|t| t.to_string());
+    let lunch = window("deny", "0 12 * * *", "1h");
+    assert_eq!(next(from_ref(&lunch), "2026-11-21T11:00:00Z").as_deref(), Some("2026-11-21T12:00:01Z"));
+    assert_eq!(next(from_ref(&lunch), "2026-11-21T12:30:00Z").as_deref(), Some("2026-11-21T13:00:00Z"));
+    // Openings that run into one another close once.
+    let long = window("allow", "0 12,13 * * *", "90m");
+    assert_eq!(next(&[long, lunch.clone()], "2026-11-21T13:10:00Z").as_deref(), Some("2026-11-21T14:30:00Z"));
+    let mut berlin = lunch;
+    berlin.time_zone = "Europe/Berlin".to_owned();
+    assert_eq!(next(&[berlin], "2026-11-21T11:30:00Z").as_deref(), Some("2026-11-21T12:00:00Z"));
+    assert_eq!(next(&[window("deny", "0 0 30 2 *", "1h")], "2026-11-21T11:30:00Z"), None);
+    assert_eq!(next(&[], "2026-11-21T11:30:00Z"), None);
 }

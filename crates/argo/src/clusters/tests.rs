@@ -185,6 +185,31 @@ fn no_credential_is_printed_with_a_cluster_nor_with_its_errors() {
     );
 }
 
+#[test]
+fn a_cluster_is_written_as_it_is_read() {
+    let config = r#"{"username":"u","password":"p","bearerToken":"t","proxyUrl":"http://p","tlsClientConfig":{"insecure":true,"serverName":"s","caData":"Q0E=","certData":"QQ==","keyData":"Qg=="},"execProviderConfig":{"command":"c","args":["a"],"env":{"A":"b"},"apiVersion":"v"},"awsAuthConfig":{"clusterName":"n"}}"#;
+    let values = [
+        ("name", "one"),
+        ("server", "https://one"),
+        ("namespaces", "a,b"),
+        ("clusterResources", "true"),
+        ("project", "shop"),
+        ("shard", "2"),
+        ("config", config),
+    ];
+    let clusters = read(&[secret("c", &values)], true);
+    let one = clusters.get("https://one").expect("a cluster");
+    let written = one.to_secret("argocd").expect("a secret");
+    assert_eq!(written.name(), "c");
+    let again = read(&[written], true);
+    assert_eq!(again.get("https://one"), Ok(one));
+    let new = super::ClusterEntry { server: "http://foo".to_owned(), ..super::ClusterEntry::default() };
+    let written = new.to_secret("argocd").expect("a secret");
+    assert_eq!(written.name(), "cluster-foo-752281925");
+    // Without a name it is called after its server.
+    assert_eq!(super::ClusterEntry::read(&written).expect("a cluster").name, "http://foo");
+}
+
 /// Names that Argo CD itself gives, so that what both make is one secret.
 #[test]
 fn secrets_are_named_as_there() {

@@ -48,7 +48,6 @@ impl Values<'_> {
 pub(super) fn repository(secret: &Object) -> Result<Repository, String> {
     let values = Values(secret);
     let url = values.url()?;
-    let insecure_oci_http = values.flag("insecureOCIForceHttp")?;
     Ok(Repository {
         secret_name: secret.name().to_owned(),
         kind: values.kind()?.unwrap_or_else(|| Kind::of(&url)),
@@ -57,8 +56,9 @@ pub(super) fn repository(secret: &Object) -> Result<Repository, String> {
         credentials: credentials(&values, "azureServicePrincipalClientId", "azureServicePrincipalTenantId")?,
         inherited: false,
         enable_lfs: values.flag("enableLfs")?,
-        insecure: values.flag("insecure")? || values.flag("insecureIgnoreHostKey")? || insecure_oci_http,
-        insecure_oci_http,
+        insecure: values.flag("insecure")?,
+        insecure_host_key: values.flag("insecureIgnoreHostKey")?,
+        insecure_oci_http: values.flag("insecureOCIForceHttp")?,
         enable_oci: values.flag("enableOCI")?,
         force_basic_auth: values.flag("forceHttpBasicAuth")?,
         depth: values.number("depth")?,

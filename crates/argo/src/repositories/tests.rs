@@ -201,6 +201,44 @@ fn addresses_of_git_in_all_their_forms() {
     assert!(remote_url("-oProxyCommand=x@h:a").is_err());
 }
 
+#[test]
+fn a_repository_is_written_as_it_is_read() {
+    let values = [
+        ("url", "https://h/r"),
+        ("name", "n"),
+        ("project", "shop"),
+        ("type", "helm"),
+        ("username", "u"),
+        ("password", "p"),
+        ("enableOCI", "true"),
+        ("insecure", "true"),
+        ("depth", "3"),
+        ("githubAppID", "7"),
+        ("githubAppPrivateKey", "k"),
+        ("azureServicePrincipalClientId", "c"),
+        ("azureServicePrincipalClientSecret", "s"),
+    ];
+    let mut one = read(&[secret("repository", "r", &values)]).all()[0].clone();
+    let written = one.to_secret("argocd", None);
+    assert_eq!(written.name(), "r");
+    assert_eq!(written.annotation("managed-by"), Some("argocd.argoproj.io"));
+    assert_eq!(read(std::slice::from_ref(&written)).all(), [one.clone()]);
+    // What is emptied is written as empty where it stood; what never was there is not written.
+    one.name.clear();
+    one.enable_oci = false;
+    let again = one.to_secret("argocd", Some(&written));
+    assert_eq!(again.str_at(&["data", "name"]), Some(""));
+    assert_eq!(again.str_at(&["data", "enableOCI"]), Some("ZmFsc2U="));
+    assert!(again.at(&["data", "proxy"]).is_none());
+    one.secret_name.clear();
+    assert_eq!(one.to_secret("argocd", None).name(), crate::names::repository_secret("repo", "https://h/r", "shop"));
+    let azure =
+        [("url", "https://h"), ("azureServicePrincipalClientID", "c"), ("azureServicePrincipalClientSecret", "s")];
+    let all = read(&[secret("repo-creds", "t", &azure)]);
+    let written = all.templates()[0].to_secret("argocd", None);
+    assert_eq!(read(&[written]).templates(), all.templates());
+}
+
 /// SEC-1
 #[test]
 fn no_credential_is_printed_with_a_repository() {
