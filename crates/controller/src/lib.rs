@@ -19,6 +19,7 @@ pub mod finalizer;
 mod metrics;
 mod queue;
 mod run;
+mod written;
 pub mod status;
 
 pub use collect::{collect_cluster, collect_queue};
@@ -27,6 +28,7 @@ pub use event::{Event, EventKind, EventSink, Involved, Recorder, RecorderStats};
 pub use metrics::{Counter, Gauge, Histogram, MetricText, Registry, exponential_buckets};
 pub use queue::{Job, QueueOptions, QueueStats, WorkQueue};
 pub use run::{Next, run};
+pub use written::Written;
 
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,6 @@ pub mod spec;
 pub mod substitute;
 mod target;
 mod variables;
-mod written;
 
 pub use belay_object::duration;
 pub use run::{Controllers, Options, StartError};

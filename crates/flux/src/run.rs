@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{Change, Cluster, ViewScope, Views};
-use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue};
+use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
 use belay_engine::release::Releases;
 use belay_engine::{Engine, WakeReason};
 use belay_object::{GroupKind, Object, ObjectKey};
@@ -27,7 +27,6 @@ use crate::names::{
 use crate::shared::{FetchedSources, Helm, HelmReferences, Name, Outbound, References, Settings, Shared};
 use crate::sources::{self, Artifacts, Followed, SourceName, Sources, Trees};
 use crate::target::Targets;
-use crate::written::Written;
 
 /// What the controllers are started with.
 pub struct Options {

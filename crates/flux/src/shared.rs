@@ -17,7 +17,6 @@ use crate::duration::GoDuration;
 use crate::names::{self, Kind};
 use crate::report::{Event, Severity};
 use crate::sources::{Artifacts, Followed, SourceName, Trees};
-use crate::written::Written;
 
 /// Names one resource of a kind that is known from the context.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -100,8 +99,8 @@ pub(crate) struct Shared {
     pub views: Views<CrSummary>,
     pub repositories: CrView,
     pub kustomizations: CrView,
-    pub written_repositories: Written,
-    pub written_kustomizations: Written,
+    pub written_repositories: belay_controller::Written<Name>,
+    pub written_kustomizations: belay_controller::Written<Name>,
     pub fetched: FetchedSources,
     pub kustomization_queue: WorkQueue<Name>,
     pub source_queue: WorkQueue<Name>,
@@ -126,7 +125,7 @@ pub(crate) struct Outbound {
 /// The resources of Helm, and who waits for whom.
 pub(crate) struct Helm {
     pub releases: CrView,
-    pub written_releases: Written,
+    pub written_releases: belay_controller::Written<Name>,
     pub release_queue: WorkQueue<Name>,
     pub references: HelmReferences,
 }
@@ -411,7 +410,7 @@ impl Shared {
                 None => &self.written_repositories,
             },
         };
-        of.put(written);
+        of.put(Name::of(&written), written);
         Ok(())
     }
     /// A Kustomization, at least as new as our last write.

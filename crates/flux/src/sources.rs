@@ -22,7 +22,6 @@ use belay_source::ArtifactStore;
 
 use crate::names::{self, Kind};
 use crate::shared::Name;
-use crate::written::Written;
 
 pub(crate) use controller::Sources;
 pub(crate) use trees::Trees;
@@ -65,12 +64,12 @@ impl SourceName {
 pub(crate) struct Followed {
     pub kind: Kind,
     pub view: CrView,
-    pub written: Written,
+    pub written: belay_controller::Written<Name>,
 }
 
 impl Followed {
     pub fn new(kind: Kind, view: CrView) -> Followed {
-        Followed { kind, view, written: Written::default() }
+        Followed { kind, view, written: belay_controller::Written::default() }
     }
 }
 

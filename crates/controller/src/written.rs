@@ -5,25 +5,29 @@
 //! it applied, and could leave them untracked.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use belay_object::Object;
 use parking_lot::Mutex;
 
-use crate::shared::Name;
-
 /// The answers to our writes that no watch has shown yet, by resource. Entries go when the watch has
 /// caught up, which is a matter of milliseconds.
-#[derive(Default)]
-pub(crate) struct Written(Mutex<HashMap<Name, Arc<Object>>>);
+pub struct Written<K>(Mutex<HashMap<K, Arc<Object>>>);
 
-impl Written {
+impl<K> Default for Written<K> {
+    fn default() -> Written<K> {
+        Written(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq> Written<K> {
     /// Keeps the answer to a write.
-    pub fn put(&self, object: Object) {
-        self.0.lock().insert(Name::of(&object), Arc::new(object));
+    pub fn put(&self, name: K, object: Object) {
+        self.0.lock().insert(name, Arc::new(object));
     }
     /// The newer of what a watch shows and what we wrote. An object that the watch does not show is gone.
-    pub fn newer(&self, name: &Name, shown: Option<Arc<Object>>) -> Option<Arc<Object>> {
+    pub fn newer(&self, name: &K, shown: Option<Arc<Object>>) -> Option<Arc<Object>> {
         let shown = shown?;
         let written = self.0.lock().get(name).cloned();
         match written {
@@ -32,7 +36,7 @@ impl Written {
         }
     }
     /// Forgets what a watch has shown by now; `None` where the object is gone.
-    pub fn shown(&self, name: &Name, object: Option<&Object>) {
+    pub fn shown(&self, name: &K, object: Option<&Object>) {
         let mut all = self.0.lock();
         let caught_up = match (all.get(name), object) {
             (Some(written), Some(shown)) => written.uid() != shown.uid() || version(written) <= version(shown),
@@ -64,11 +68,11 @@ mod tests {
 
     #[test]
     fn a_run_begins_with_the_newer_of_the_watch_and_our_own_write() {
-        let (written, name) = (Written::default(), Name::new("a", "b"));
+        let (written, name) = (Written::default(), "a/b");
         let newer =
             |shown: Option<Object>| written.newer(&name, shown.map(Arc::new)).map(|o| o.resource_version().to_owned());
         assert_eq!(newer(Some(object("1", "5"))), Some("5".into()));
-        written.put(object("1", "9"));
+        written.put(name, object("1", "9"));
         assert_eq!(newer(Some(object("1", "8"))), Some("9".into()));
         assert_eq!(newer(Some(object("1", "10"))), Some("10".into()));
         assert_eq!(newer(Some(object("2", "3"))), Some("3".into()), "made anew under the same name");

@@ -1,0 +1,159 @@
+//! Fields that do not count when desired and live are compared.
+
+use std::sync::Arc;
+
+use belay_access::glob::Glob;
+use belay_expr::{JqProgram, Limits};
+use belay_object::{Object, Value};
+use belay_schema::ssa::{owned_fields, remove_fields};
+
+use crate::spec::IgnoreDifference;
+
+/// Rules, compiled.
+#[derive(Clone, Default)]
+pub struct IgnoreRules(Arc<[Arc<Rule>]>);
+
+struct Rule {
+    group: Glob,
+    kind: Glob,
+    name: String,
+    namespace: String,
+    pointers: Vec<Vec<String>>,
+    jq: Vec<JqProgram>,
+    managers: Vec<String>,
+}
+
+impl IgnoreRules {
+    /// Compiles rules; an error is a sentence with the rule in it.
+    pub fn compile<'a>(rules: impl IntoIterator<Item = &'a IgnoreDifference>) -> Result<IgnoreRules, String> {
+        let mut compiled = Vec::new();
+        for rule in rules {
+            let about = format!("ignoreDifferences of {}/{}", rule.group, rule.kind);
+            let glob = |text: &str| Glob::new(text).map_err(|e| format!("{about}: {e}"));
+            let mut jq = Vec::new();
+            for text in &rule.jq_path_expressions {
+                jq.push(JqProgram::compile(text).map_err(|e| format!("{about}: {text:?}: {e}"))?);
+            }
+            compiled.push(Arc::new(Rule {
+                group: glob(&rule.group)?,
+                kind: glob(&rule.kind)?,
+                name: rule.name.clone(),
+                namespace: rule.namespace.clone(),
+                pointers: rule.json_pointers.iter().map(|p| tokens(p)).collect(),
+                jq,
+                managers: rule.managed_fields_managers.clone(),
+            }));
+        }
+        Ok(IgnoreRules(compiled.into()))
+    }
+    /// These rules and others.
+    pub fn and(&self, more: &IgnoreRules) -> IgnoreRules {
+        IgnoreRules(self.0.iter().chain(more.0.iter()).cloned().collect())
+    }
+    /// Whether any rule is about an object.
+    pub fn concern(&self, object: &Object) -> bool {
+        self.0.iter().any(|rule| rule.is_about(object))
+    }
+    /// Takes out of `object` what does not count; `live` says which fields are whose.
+    pub fn strip(&self, object: &mut Object, live: &Object) {
+        for rule in self.0.iter() {
+            if !rule.is_about(live) {
+                continue;
+            }
+            for pointer in &rule.pointers {
+                remove(object.value_mut(), pointer);
+            }
+            for program in &rule.jq {
+                // An expression that meets a null where it wants a list says nothing about this object.
+                match program.delete_paths(object.value(), &Limits::default()) {
+                    Ok(value) => {
+                        if let Ok(stripped) = Object::new(value) {
+                            *object = stripped;
+                        }
+                    }
+                    Err(e) => tracing::debug!(object = %live.key(), expression = program.text(), error = %e, "ignored"),
+                }
+            }
+            for manager in &rule.managers {
+                remove_fields(object, &owned_fields(live, manager, None));
+            }
+        }
+    }
+}
+
+impl Rule {
+    fn is_about(&self, object: &Object) -> bool {
+        let kind = object.group_kind();
+        self.group.matches(&kind.group)
+            && self.kind.matches(&kind.kind)
+            && (self.name.is_empty() || self.name == object.name())
+            && (self.namespace.is_empty() || self.namespace == object.namespace())
+    }
+}
+
+fn tokens(pointer: &str) -> Vec<String> {
+    let steps = pointer.split('/').skip(usize::from(pointer.starts_with('/')));
+    steps.map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+}
+
+/// Removes what a pointer names; nothing where nothing is there.
+fn remove(value: &mut Value, tokens: &[String]) {
+    let Some((last, path)) = tokens.split_last() else { return };
+    let mut at = value;
+    for step in path {
+        let next = match at {
+            Value::Object(fields) => fields.get_mut(step),
+            Value::Array(items) => step.parse::<usize>().ok().and_then(|i| items.get_mut(i)),
+            _ => None,
+        };
+        let Some(next) = next else { return };
+        at = next;
+    }
+    match at {
+        Value::Object(fields) => {
+            fields.remove(last);
+        }
+        Value::Array(items) => {
+            if let Ok(i) = last.parse::<usize>()
+                && i < items.len()
+            {
+                items.remove(i);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use belay_object::from_json_str;
+
+    use super::*;
+
+    fn check(rule: &str, expected: &str) {
+        let rule = IgnoreDifference::read(&from_json_str(rule).unwrap()).unwrap();
+        let rules = IgnoreRules::compile([&rule]).unwrap();
+        let text = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"},
+            "spec":{"replicas":3,"containers":[{"name":"a","image":"i"},{"name":"b","image":"j"}]}}"#;
+        let live = Object::new(from_json_str(text).unwrap()).unwrap();
+        let mut object = live.clone();
+        rules.strip(&mut object, &live);
+        assert_eq!(object.get("spec").unwrap().to_json(), expected, "{rule:?}");
+    }
+
+    #[test]
+    fn fields_are_taken_out_by_pointer_and_expression() {
+        let all = r#"{"containers":[{"image":"i","name":"a"},{"image":"j","name":"b"}],"replicas":3}"#;
+        let fewer = r#"{"containers":[{"image":"i","name":"a"},{"image":"j","name":"b"}]}"#;
+        check(r#"{"group":"apps","kind":"Deployment","jsonPointers":["/spec/replicas"]}"#, fewer);
+        check(r#"{"group":"*","kind":"*","jsonPointers":["/spec/replicas","/spec/nothing/here"]}"#, fewer);
+        check(r#"{"kind":"Deployment","jsonPointers":["/spec/replicas"]}"#, all);
+        check(r#"{"group":"apps","kind":"Deployment","name":"api","jsonPointers":["/spec/replicas"]}"#, all);
+        let image = r#"{"containers":[{"name":"a"},{"image":"j","name":"b"}],"replicas":3}"#;
+        check(r#"{"group":"apps","kind":"Deployment","jsonPointers":["/spec/containers/0/image"]}"#, image);
+        check(
+            r#"{"group":"apps","kind":"Deployment","jqPathExpressions":[".spec.containers[] | select(.name == \"a\") | .image"]}"#,
+            image,
+        );
+    }
+}
