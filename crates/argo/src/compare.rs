@@ -12,7 +12,9 @@ use belay_schema::ssa::Difference;
 
 use crate::live::{Health, is_application};
 use crate::marks;
-use crate::spec::{AppCondition, Application, HealthCode, HealthStatus, HookType, ResourceStatus, SyncCode, conditions};
+use crate::spec::{
+    AppCondition, Application, HealthCode, HealthStatus, HookType, ResourceStatus, SyncCode, conditions,
+};
 use crate::tracking::Tracking;
 
 /// One object, desired or live or both.
@@ -110,6 +112,8 @@ pub struct Comparison {
     pub pre_delete: Vec<Arc<Object>>,
     /// Hooks after deleting.
     pub post_delete: Vec<Arc<Object>>,
+    /// The destination's namespace, as it is.
+    pub namespace: Option<Arc<Object>>,
 }
 
 /// What judging goes by.
@@ -215,6 +219,7 @@ pub fn judge(pairs: Pairs, differences: Vec<Arc<[Difference]>>, rules: &Rules<'_
         hooks: pairs.hooks,
         pre_delete: pairs.pre_delete,
         post_delete: pairs.post_delete,
+        namespace: None,
     }
 }
 
@@ -224,7 +229,7 @@ fn place(status: &ResourceStatus) -> String {
 }
 
 /// The worst health of what is live; what is missing counts only where everything is.
-fn overall(resources: &[Judged], rules: &Rules<'_>) -> HealthStatus {
+pub fn overall(resources: &[Judged], rules: &Rules<'_>) -> HealthStatus {
     if rules.failed {
         return HealthStatus { status: Some(HealthCode::Unknown), ..HealthStatus::default() };
     }
@@ -239,8 +244,7 @@ fn overall(resources: &[Judged], rules: &Rules<'_>) -> HealthStatus {
         let Some(live) = live else { continue };
         any_live = true;
         let is_application = is_application(&live.group_kind());
-        let is_itself =
-            is_application && live.name() == rules.app.name && live.namespace() == rules.app.namespace;
+        let is_itself = is_application && live.name() == rules.app.name && live.namespace() == rules.app.namespace;
         if is_itself || live.annotation(marks::IGNORE_HEALTH) == Some("true") {
             continue;
         }

@@ -12,6 +12,8 @@ use belay_cluster::{ApplyOptions, Cluster, ErrorKind};
 use belay_object::{Object, ObjectKey, Value, json_patch};
 use belay_plan::Takeover;
 use belay_schema::ssa::{Difference, differences_after_takeover, owned_digest};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
 
@@ -48,12 +50,8 @@ struct Answer {
 impl Known {
     /// Notes that an object was just applied: it is as desired.
     pub fn applied(&self, target: &Object, live: &Object, manner: &Manner) {
-        let answer = Answer {
-            target: hash(target),
-            live: mark(live, manner),
-            manner: manner.digest,
-            differences: Arc::new([]),
-        };
+        let answer =
+            Answer { target: hash(target), live: mark(live, manner), manner: manner.digest, differences: Arc::new([]) };
         self.0.lock().insert(target.key(), answer);
     }
     /// Forgets everything: the next comparison asks.
@@ -75,7 +73,7 @@ pub async fn differences(
     cluster: &Cluster,
     manner: &Manner,
 ) -> Result<Vec<Arc<[Difference]>>, String> {
-    let asked = pairs.iter().map(|pair| of_pair(pair, known, cluster, manner));
+    let asked: Vec<BoxFuture<'_, _>> = pairs.iter().map(|pair| of_pair(pair, known, cluster, manner).boxed()).collect();
     let answers: Vec<_> = stream::iter(asked).buffered(CONCURRENCY).collect().await;
     let present: std::collections::HashSet<ObjectKey> =
         pairs.iter().filter_map(|p| Some(p.target.as_ref()?.key())).collect();
@@ -106,12 +104,8 @@ async fn ask(target: &Object, live: &Object, cluster: &Cluster, manner: &Manner)
     if !resource.namespaced {
         desired.remove(&["metadata", "namespace"]);
     }
-    let options = ApplyOptions {
-        field_manager: manner.manager.clone(),
-        force: true,
-        dry_run: true,
-        ..ApplyOptions::default()
-    };
+    let options =
+        ApplyOptions { field_manager: manner.manager.clone(), force: true, dry_run: true, ..ApplyOptions::default() };
     let would_be = match cluster.apply(&resource, &desired, &options).await {
         Ok(would_be) => would_be,
         // What cannot be applied as it is differs; why it cannot is for the sync to tell.

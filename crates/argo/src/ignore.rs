@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use belay_access::glob::Glob;
+use belay_access::Glob;
 use belay_expr::{JqProgram, Limits};
 use belay_object::{Object, Value};
 use belay_schema::ssa::{owned_fields, remove_fields};

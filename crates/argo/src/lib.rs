@@ -1,13 +1,31 @@
 //! Argo CD's resources on the engine: what is read from an Application and its settings, what is said
 //! of it, and what wakes it.
 //!
+//! - [`spec`]: the Application as types; [`marks`]: the annotations of single objects; [`tracking`]: whose
+//!   an object is.
+//! - [`manifests`]: sources to objects.
+//! - [`compare`], [`differ`], [`ignore`]: desired against live; [`live`]: what is kept of live objects.
+//! - [`auto_sync`]: whether to sync without being asked.
+//! - [`controller`]: all of it at work.
+//!
 //! What this crate deliberately does not know: Flux's resources; the embedded API server; HTTP.
 #![warn(missing_docs)]
 
+<<<<<<< HEAD
 pub mod clusters;
 pub mod manifests;
 pub mod names;
 pub mod repositories;
 pub mod settings;
+=======
+pub mod auto_sync;
+pub mod compare;
+pub mod controller;
+pub mod differ;
+pub mod ignore;
+pub mod live;
+pub mod manifests;
+pub mod marks;
+>>>>>>> 5a9400b (argo: the controller of Applications, first shape)
 pub mod spec;
 pub mod tracking;

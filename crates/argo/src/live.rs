@@ -51,12 +51,8 @@ pub struct Describer {
 }
 
 /// Kinds that change all the time and belong to nothing that is shown.
-const NEVER: [(&str, &str); 4] = [
-    ("events.k8s.io", "*"),
-    ("metrics.k8s.io", "*"),
-    ("", "Event"),
-    ("coordination.k8s.io", "Lease"),
-];
+const NEVER: [(&str, &str); 4] =
+    [("events.k8s.io", "*"), ("metrics.k8s.io", "*"), ("", "Event"), ("coordination.k8s.io", "Lease")];
 
 impl Describe for Describer {
     type Facts = Facts;

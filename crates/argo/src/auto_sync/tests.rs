@@ -55,7 +55,13 @@ fn told(decision: &Decision) -> String {
             let sync = operation.sync.as_ref().unwrap();
             let only: Vec<&str> = sync.resources.iter().map(|r| r.name.as_str()).collect();
             let prune = if sync.prune { " prune" } else { "" };
-            format!("sync {}{prune} [{}] x{} retry {}", sync.revision, only.join(" "), sync.self_heal_attempts, operation.retry.limit)
+            format!(
+                "sync {}{prune} [{}] x{} retry {}",
+                sync.revision,
+                only.join(" "),
+                sync.self_heal_attempts,
+                operation.retry.limit
+            )
         }
     }
 }

@@ -1,0 +1,188 @@
+//! Starts the controller and wires what wakes it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::Weak;
+use std::time::Duration;
+
+use belay_cluster::{Change, Cluster, ViewScope, Views};
+use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
+use belay_object::Object;
+use belay_render::Memo;
+use belay_source::{Repositories, RepositoriesOptions};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+
+use super::application::reconcile;
+use super::destinations::Destinations;
+use super::refresh::{Level, REFRESH};
+use super::sources::{self, Polls};
+use super::world::{Name, Settings, World};
+use crate::live::Describer;
+use crate::manifests::Renderer;
+
+/// What the controller is started with.
+pub struct Options {
+    /// The cluster whose Applications are followed.
+    pub cluster: Cluster,
+    /// Behaviour.
+    pub settings: Settings,
+    /// The right to write; all stops when it is lost.
+    pub leadership: Leadership,
+    /// Where mirrors are kept.
+    pub storage: PathBuf,
+    /// Which remote addresses may be reached.
+    pub egress: belay_net::Egress,
+    /// The clock and randomness that charts see.
+    pub outside: fn() -> belay_helm::Outside,
+}
+
+/// The running controller. It ends with [`Controllers::stop`] or when this is dropped.
+pub struct Controllers {
+    tasks: JoinSet<()>,
+    world: Arc<World>,
+}
+
+/// How long the watches of our own kinds may take to begin.
+const SYNC_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why the controller could not be started.
+#[derive(Debug)]
+pub struct StartError(pub String);
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for StartError {}
+
+impl Controllers {
+    /// Starts the controller: returns when the watches of its kinds have begun.
+    pub async fn start(options: Options) -> Result<Controllers, StartError> {
+        let Options { cluster, settings, leadership, storage, egress, outside } = options;
+        // Every write asks whether we still lead (ACT-8): two leaders cannot both write.
+        let cluster = cluster.fenced(Arc::new(leadership.clone()));
+        let failed = |e: &dyn std::fmt::Display| StartError(e.to_string());
+        let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| failed(&e))?;
+        let repositories =
+            Repositories::new(RepositoriesOptions { egress, proxy, ..RepositoriesOptions::new(storage.join("git")) })
+                .map_err(|e| failed(&e))?;
+        let views = Views::of_whole_objects(cluster.clone(), Duration::from_secs(60));
+        let scope = ViewScope::default();
+        let home = ViewScope::in_namespace(&settings.namespace);
+        // What the watches of clusters wake is known only once everything stands.
+        let woken: Arc<OnceLock<Weak<World>>> = Arc::default();
+        let on_tracked = {
+            let (woken, namespace) = (woken.clone(), settings.namespace.clone());
+            Arc::new(move |by: &str, itself: bool| {
+                let Some(world) = woken.get().and_then(Weak::upgrade) else { return };
+                let level = if itself { Level::Recent } else { Level::Tree };
+                world.ask(&Name::tracked(by, &namespace), level);
+            })
+        };
+        let described = settings.clone();
+        let describe = move || Describer {
+            tracking: described.tracking.clone(),
+            assess: described.assess.clone(),
+            is_excluded: described.is_excluded.clone(),
+        };
+        let world = Arc::new(World {
+            recorder: Recorder::start(cluster.clone(), Vec::new()),
+            applications: views.view(&World::resource(), &scope),
+            projects: views.view(&World::project_resource(), &home),
+            written: Written::default(),
+            queue: WorkQueue::new(QueueOptions::default()),
+            asked: Mutex::default(),
+            memories: Mutex::default(),
+            destinations: Destinations::new(cluster.clone(), describe, on_tracked),
+            repositories,
+            renderer: Renderer::new(Memo::default(), outside),
+            polls: Polls::default(),
+            cluster,
+            settings,
+            leadership,
+        });
+        let _ = woken.set(Arc::downgrade(&world));
+        let weak = Arc::downgrade(&world);
+        views.on_change(move |change| {
+            if let Some(world) = weak.upgrade() {
+                wake(&world, change);
+            }
+        });
+        for view in [&world.applications, &world.projects] {
+            view.synced(SYNC_PATIENCE).await.map_err(|e| StartError(format!("{e}; are the definitions installed?")))?;
+        }
+        // What the watches delivered before the sink was set is looked at here.
+        for object in world.applications.objects() {
+            world.ask(&Name::of(&object), Level::Latest);
+        }
+        let mut tasks = JoinSet::new();
+        let (queue, concurrent, working) = (world.queue.clone(), world.settings.concurrent, world.clone());
+        tasks.spawn(belay_controller::run(
+            queue,
+            concurrent,
+            move |name: Name| {
+                let world = working.clone();
+                async move { reconcile(&world, name).await }
+            },
+            |name, why| tracing::error!(application = ?name, panic = why, "held back after repeated panics"),
+        ));
+        tasks.spawn(sources::poll(world.clone()));
+        Ok(Controllers { tasks, world })
+    }
+
+    /// Looks at all repositories now, as a push would have it.
+    pub async fn look_at_sources(&self) {
+        sources::look(&self.world).await;
+    }
+
+    /// Waits until the controller ends by itself, which it does not unless its queue is closed.
+    pub async fn join(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Ends the controller: what is under way is finished, at most `patience`.
+    pub async fn stop(mut self, patience: Duration) {
+        self.world.queue.close();
+        let _ = tokio::time::timeout(patience, self.world.recorder.flush(patience)).await;
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Whom a change of one of our own resources wakes.
+fn wake(world: &World, change: &Change<Arc<Object>>) {
+    let object = |e: &Option<belay_cluster::Entry<Arc<Object>>>| e.as_ref().map(|e| e.summary.clone());
+    let (before, after) = (object(&change.before), object(&change.after));
+    if change.key.kind.kind == "AppProject" {
+        // Rules changed: whoever belongs to it is looked at.
+        for app in world.applications.objects() {
+            let of = app.str_at(&["spec", "project"]).filter(|p| !p.is_empty()).unwrap_or("default");
+            if of == &*change.key.name {
+                world.ask(&Name::of(&app), Level::Recent);
+            }
+        }
+        return;
+    }
+    let name = Name::new(&change.key.namespace, &change.key.name);
+    world.written.shown(&name, after.as_deref());
+    let at = |o: &Option<Arc<Object>>, path: &[&str]| o.as_ref().and_then(|o| o.at(path).cloned());
+    let differs = |path: &[&str]| at(&before, path) != at(&after, path);
+    if after.is_none() || differs(&["metadata", "uid"]) {
+        world.queue.add(name);
+        return;
+    }
+    // Our own writes of the status wake nobody.
+    if before.is_none() || differs(&["spec"]) {
+        world.ask(&name, Level::Latest);
+    } else if at(&after, &["metadata", "annotations", REFRESH]).is_some()
+        || differs(&["metadata", "annotations", crate::marks::DELETION_APPROVED])
+        || differs(&["metadata", "deletionTimestamp"])
+        || differs(&["operation"])
+        || differs(&["status", "operationState", "phase"])
+        || differs(&["metadata", "annotations", super::refresh::SKIP_RECONCILE])
+    {
+        world.queue.add(name);
+    }
+}

@@ -1,0 +1,240 @@
+//! What all Applications share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_cluster::{Cluster, CrView, Patch, Resource, WriteOptions};
+use belay_controller::{Event, EventKind, Involved, Leadership, Recorder, WorkQueue, Written};
+use belay_object::{Object, ObjectKey, merge_patch_between};
+use belay_source::Repositories;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::destinations::Destinations;
+use super::refresh::Level;
+use super::sources::Polls;
+use crate::auto_sync::HealPace;
+use crate::compare::Comparison;
+use crate::differ::Known;
+use crate::ignore::IgnoreRules;
+use crate::live::{Assess, IsExcluded};
+use crate::manifests::{Renderer, ToolSettings};
+use crate::tracking::Tracking;
+
+/// The field manager of what is applied, and of what is written on Applications.
+// Compat(argo-cd 3.5): ArgoCDSSAManager
+pub const MANAGER: &str = "argocd-controller";
+/// The component of events.
+pub const COMPONENT: &str = "argocd-application-controller";
+
+/// How the controller behaves.
+#[derive(Clone)]
+pub struct Settings {
+    /// The control plane's namespace: Applications in it bear plain names, projects and settings stand there.
+    pub namespace: String,
+    /// Applications that are worked on at once.
+    pub concurrent: usize,
+    /// How often repositories are looked at.
+    pub poll_every: Duration,
+    /// The pauses between repairs.
+    pub heal: HealPace,
+    /// The pause between two waves.
+    pub wave_pause: Duration,
+    /// How long an operation may run; zero for ever.
+    pub sync_timeout: Duration,
+    /// How objects name their Application.
+    pub tracking: Tracking,
+    /// What tools are told.
+    pub tools: Arc<ToolSettings>,
+    /// Kinds that are not looked at, by group and kind.
+    pub is_excluded: IsExcluded,
+    /// What does not count in any Application.
+    pub ignore: IgnoreRules,
+    /// How objects are.
+    pub assess: Arc<dyn Assess>,
+}
+
+/// The name of an Application.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name {
+    /// Its namespace.
+    pub namespace: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+}
+
+impl Name {
+    /// Makes one.
+    pub fn new(namespace: &str, name: &str) -> Name {
+        Name { namespace: namespace.into(), name: name.into() }
+    }
+    /// Of an object.
+    pub fn of(object: &Object) -> Name {
+        Name::new(object.namespace(), object.name())
+    }
+    /// From the name by which its objects are tracked.
+    pub fn tracked(instance: &str, controller_namespace: &str) -> Name {
+        match instance.split_once('_') {
+            Some((namespace, name)) => Name::new(namespace, name),
+            None => Name::new(controller_namespace, instance),
+        }
+    }
+}
+impl std::fmt::Debug for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What is remembered of one Application from turn to turn.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// In which fields its objects differ.
+    pub known: Known,
+    /// The last comparison.
+    pub compared: Mutex<Option<Arc<Comparison>>>,
+    /// What we did that no watch has shown yet.
+    pub ours: Ours,
+}
+
+/// Our own writes to objects, until a watch shows them: a comparison right after a sync must not miss
+/// what was just made.
+#[derive(Default)]
+pub(crate) struct Ours(Mutex<HashMap<ObjectKey, Arc<Object>>>);
+
+impl Ours {
+    /// Notes what an object is since our write.
+    pub fn made(&self, live: Arc<Object>) {
+        self.0.lock().insert(live.key(), live);
+    }
+    /// Notes that we deleted an object.
+    pub fn deleted(&self, key: &ObjectKey) {
+        self.0.lock().remove(key);
+    }
+    /// The newer of what a watch shows and what we made; forgets what the watch has caught up with.
+    pub fn newer(&self, key: &ObjectKey, shown: Option<Arc<Object>>) -> Option<Arc<Object>> {
+        let mut ours = self.0.lock();
+        let Some(made) = ours.get(key).cloned() else { return shown };
+        let version = |o: &Object| o.resource_version().parse::<u64>().unwrap_or_default();
+        match &shown {
+            Some(shown) if version(shown) >= version(&made) => {
+                ours.remove(key);
+            }
+            _ => return Some(made),
+        }
+        shown
+    }
+    /// What we made and no watch has shown.
+    pub fn all(&self) -> Vec<Arc<Object>> {
+        self.0.lock().values().cloned().collect()
+    }
+    /// Forgets everything: what is not shown after a while is not there.
+    pub fn clear(&self) {
+        self.0.lock().clear();
+    }
+}
+
+/// What all Applications share.
+pub(crate) struct World {
+    pub cluster: Cluster,
+    pub settings: Settings,
+    pub leadership: Leadership,
+    pub recorder: Recorder,
+    pub applications: CrView,
+    pub projects: CrView,
+    pub written: Written<Name>,
+    pub queue: WorkQueue<Name>,
+    pub asked: Mutex<HashMap<Name, Level>>,
+    pub memories: Mutex<HashMap<Name, Arc<Memory>>>,
+    pub destinations: Destinations,
+    pub repositories: Repositories,
+    pub renderer: Renderer,
+    pub polls: Polls,
+}
+
+impl World {
+    /// The resource of Applications.
+    pub fn resource() -> Arc<Resource> {
+        Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true)
+    }
+    /// The resource of projects.
+    pub fn project_resource() -> Arc<Resource> {
+        Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
+    }
+    /// An Application, at least as new as our last write.
+    pub fn application(&self, name: &Name) -> Option<Arc<Object>> {
+        self.written.newer(name, self.applications.object(&name.namespace, &name.name))
+    }
+    /// What is remembered of one.
+    pub fn memory(&self, name: &Name) -> Arc<Memory> {
+        self.memories.lock().entry(name.clone()).or_default().clone()
+    }
+    /// Asks for a comparison, at least so fresh.
+    pub fn ask(&self, name: &Name, level: Level) {
+        {
+            let mut asked = self.asked.lock();
+            let known = asked.entry(name.clone()).or_insert(level);
+            *known = (*known).max(level);
+        }
+        self.queue.add(name.clone());
+    }
+    /// Forgets one that is gone.
+    pub fn forget(&self, name: &Name) {
+        self.asked.lock().remove(name);
+        self.memories.lock().remove(name);
+        self.polls.forget(name);
+    }
+    /// Writes what changed from `before` to `after`; gives the object as it then is. One that is gone, or
+    /// was made anew under its name, is left alone.
+    pub async fn write(&self, before: &Object, after: &Object) -> belay_cluster::Result<Option<Object>> {
+        let Some(mut patch) = merge_patch_between(before.value(), after.value()) else {
+            return Ok(Some(before.clone()));
+        };
+        if patch.at(&["metadata", "finalizers"]).is_some() {
+            // A list is written as a whole: nobody else's entry may be lost.
+            patch.set(&["metadata", "resourceVersion"], before.resource_version());
+        }
+        patch.set(&["metadata", "uid"], before.uid());
+        let options = WriteOptions { field_manager: MANAGER.to_owned(), ..WriteOptions::default() };
+        let resource = World::resource();
+        let (namespace, name) = (before.namespace(), before.name());
+        match self.cluster.patch(&resource, namespace, name, &Patch::Merge(patch), &options).await {
+            Ok(written) => {
+                self.written.put(Name::of(&written), written.clone());
+                Ok(Some(written))
+            }
+            Err(e) if e.is_not_found() => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+    /// Records an event about an Application.
+    pub fn tell(&self, object: &Object, kind: EventKind, reason: &str, message: String) {
+        let (namespace, name) = (object.namespace(), object.name());
+        match kind {
+            EventKind::Warning => tracing::warn!(namespace, name, reason, "{message}"),
+            EventKind::Normal => tracing::info!(namespace, name, reason, "{message}"),
+        }
+        self.recorder.record(Event {
+            involved: Involved::of(object),
+            kind,
+            reason: reason.to_owned(),
+            message,
+            annotations: Vec::new(),
+            component: COMPONENT.to_owned(),
+            trace: false,
+            at: Timestamp::now(),
+        });
+    }
+}
+
+/// Now, RFC 3339 to the second.
+pub(crate) fn now_text() -> String {
+    belay_controller::conditions::time_text(Timestamp::now())
+}
+
+/// How long ago a time was; `None` where it is none.
+pub(crate) fn since(text: &str) -> Option<Duration> {
+    let then: Timestamp = text.parse().ok()?;
+    Some(Duration::try_from(Timestamp::now().duration_since(then)).unwrap_or_default())
+}
