@@ -331,6 +331,7 @@ impl Turn<'_> {
                     destination_namespace: app.spec.destination.namespace.clone(),
                     cluster: facts,
                     settings: self.world.settings.tools.clone(),
+                    remote_files: Default::default(),
                 };
                 let named: Vec<_> = fetched.into_iter().map(|f| (f.source, f.files)).collect();
                 let renderer = self.world.renderer.clone();

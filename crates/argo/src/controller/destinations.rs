@@ -25,8 +25,6 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Place {
     /// Its address.
     pub server: String,
-    /// Its name.
-    pub name: String,
     /// To reach it.
     pub cluster: Cluster,
     /// What is in it.
@@ -99,7 +97,6 @@ impl Destinations {
                     Observed::start(self.home.clone(), (self.describe)(), Vec::new(), self.on_tracked.clone());
                 Arc::new(Place {
                     server: server.clone(),
-                    name: IN_CLUSTER_NAME.to_owned(),
                     cluster: self.home.clone(),
                     observed,
                     facts: Mutex::default(),

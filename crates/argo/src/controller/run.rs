@@ -102,7 +102,6 @@ impl Controllers {
             polls: Polls::default(),
             cluster,
             settings,
-            leadership,
         });
         let _ = woken.set(Arc::downgrade(&world));
         let weak = Arc::downgrade(&world);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{Cluster, CrView, Patch, Resource, WriteOptions};
-use belay_controller::{Event, EventKind, Involved, Leadership, Recorder, WorkQueue, Written};
+use belay_controller::{Event, EventKind, Involved, Recorder, WorkQueue, Written};
 use belay_object::{Object, ObjectKey, merge_patch_between};
 use belay_source::Repositories;
 use jiff::Timestamp;
@@ -129,17 +129,12 @@ impl Ours {
     pub fn all(&self) -> Vec<Arc<Object>> {
         self.0.lock().values().cloned().collect()
     }
-    /// Forgets everything: what is not shown after a while is not there.
-    pub fn clear(&self) {
-        self.0.lock().clear();
-    }
 }
 
 /// What all Applications share.
 pub(crate) struct World {
     pub cluster: Cluster,
     pub settings: Settings,
-    pub leadership: Leadership,
     pub recorder: Recorder,
     pub applications: CrView,
     pub projects: CrView,

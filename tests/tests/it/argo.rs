@@ -1,0 +1,4 @@
+//! Applications on the embedded API server, with a real Git server on loopback.
+
+mod story;
+mod world;

@@ -1,0 +1,269 @@
+//! A world for one test: an API server, a repository, and the controller of Applications, which can be
+//! started, stopped and cut off.
+//!
+//! What a test waits for is a look at the store with a deadline; nothing is timed. Repositories are looked
+//! at when a test says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_apiserver::{Server, StoreHandle, controllers, handle};
+use belay_argo::auto_sync::HealPace;
+use belay_argo::controller::{Controllers, Options, Settings};
+use belay_argo::ignore::IgnoreRules;
+use belay_argo::live::{Assess, Health};
+use belay_argo::manifests::ToolSettings;
+use belay_argo::spec::HealthCode;
+use belay_argo::tracking::Tracking;
+use belay_cluster::Cluster;
+use belay_controller::Leadership;
+use belay_object::{Object, Value};
+use belay_testkit::git_server::ServedRepo;
+use belay_testkit::wire::Wire;
+use tokio::time::Instant;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub const APPLICATIONS: (&str, &str) = ("argoproj.io/v1alpha1", "Application");
+pub const MAPS: (&str, &str) = ("v1", "ConfigMap");
+pub const DEPLOYMENTS: (&str, &str) = ("apps/v1", "Deployment");
+pub const JOBS: (&str, &str) = ("batch/v1", "Job");
+
+/// A kind: `apiVersion` and `kind`.
+pub type Kind = (&'static str, &'static str);
+
+pub struct World {
+    pub server: Server,
+    pub git: ServedRepo,
+    /// The user at the keyboard.
+    pub user: StoreHandle,
+    pub wire: Wire,
+    pub controllers: Option<Controllers>,
+    pub settings: Settings,
+    storage: tempfile::TempDir,
+}
+
+/// kstatus' words in Argo CD's.
+struct ByStatus;
+
+impl Assess for ByStatus {
+    fn health(&self, object: &Object) -> Option<Health> {
+        let without = ["ConfigMap", "Secret", "Namespace", "ServiceAccount", "Role", "RoleBinding"];
+        if without.contains(&object.kind()) {
+            return None;
+        }
+        let found = belay_health::check(object, jiff::Timestamp::now());
+        let status = match found.status {
+            belay_health::Status::Current => HealthCode::Healthy,
+            belay_health::Status::Failed => HealthCode::Degraded,
+            belay_health::Status::InProgress | belay_health::Status::Terminating => HealthCode::Progressing,
+            belay_health::Status::NotFound => HealthCode::Missing,
+            belay_health::Status::Unknown => HealthCode::Unknown,
+        };
+        Some(Health { status, message: found.message })
+    }
+}
+
+fn definition(kind: &str, plural: &str) -> String {
+    format!(
+        "{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{name: {plural}.argoproj.io}}, \
+         spec: {{group: argoproj.io, scope: Namespaced, names: {{kind: {kind}, plural: {plural}, singular: {singular}}}, \
+         versions: [{{name: v1alpha1, served: true, storage: true, schema: {{openAPIV3Schema: \
+         {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}]}}}}",
+        singular = kind.to_lowercase()
+    )
+}
+
+const PROJECT: &str = "{apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {name: default, namespace: argocd}, \
+    spec: {sourceRepos: ['*'], destinations: [{server: '*', namespace: '*'}], clusterResourceWhitelist: [{group: '*', kind: '*'}]}}";
+
+impl World {
+    /// A cluster with the definitions, the default project and the namespaces `argocd` and `shop`, a served
+    /// repository with these files on `main`, and a running controller.
+    pub async fn with_files(files: &[(&str, &str)]) -> World {
+        let mut world = World::stopped(files).await;
+        world.start().await;
+        world
+    }
+
+    /// The same without a controller.
+    pub async fn stopped(files: &[(&str, &str)]) -> World {
+        let simulated = controllers::Options { pod_ready_after: Duration::ZERO, ..Default::default() };
+        let options = belay_apiserver::Options { controllers: Some(simulated), ..Default::default() };
+        let server = Server::new(options);
+        let user = server.handle("kubectl");
+        let settings = Settings {
+            namespace: "argocd".into(),
+            concurrent: 4,
+            poll_every: Duration::from_secs(3600),
+            heal: HealPace { first: Duration::from_millis(50), ..HealPace::default() },
+            wave_pause: Duration::ZERO,
+            sync_timeout: Duration::ZERO,
+            tracking: Tracking::default(),
+            tools: Arc::new(ToolSettings::default()),
+            is_excluded: Arc::new(|_, _| false),
+            ignore: IgnoreRules::default(),
+            assess: Arc::new(ByStatus),
+        };
+        let world = World {
+            git: ServedRepo::start("repo.git").await.expect("git serves"),
+            user,
+            server,
+            wire: Wire::default(),
+            controllers: None,
+            settings,
+            storage: tempfile::tempdir().expect("a temporary folder"),
+        };
+        for (kind, plural) in [("Application", "applications"), ("AppProject", "appprojects")] {
+            world.apply(&definition(kind, plural));
+        }
+        for namespace in ["argocd", "shop"] {
+            world.apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}"));
+        }
+        world
+            .until("the definitions are served", || {
+                world.server.registry().by_kind("argoproj.io", "v1alpha1", "AppProject").map(|_| ())
+            })
+            .await;
+        world.apply(PROJECT);
+        world.commit(files);
+        world
+    }
+
+    /// Starts the controller on a new wire, as a new process on the same disk.
+    pub async fn start(&mut self) {
+        self.wire = Wire::default();
+        let cluster = Cluster::from_service("embedded", self.wire.to(self.server.clone()));
+        let options = Options {
+            cluster: cluster.with_timeout(Duration::from_secs(2)),
+            settings: self.settings.clone(),
+            leadership: Leadership::unopposed(),
+            storage: self.storage.path().to_owned(),
+            egress: belay_net::Egress::default(),
+            outside: || belay_helm::Outside { now_unix_ns: 0, random: None, check: None, lookup: None },
+        };
+        let started = Controllers::start(options).await;
+        self.controllers = Some(started.unwrap_or_else(|e| panic!("the controller starts: {e}")));
+    }
+    /// Ends the controller as a crash does: nothing that it still sends arrives.
+    pub fn crash(&mut self) {
+        self.wire.cut();
+        self.controllers = None;
+    }
+
+    // Git.
+
+    /// Commits files to `main`, without telling anybody; gives the commit's id.
+    pub fn commit(&self, files: &[(&str, &str)]) -> String {
+        let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
+        self.git.repo().commit("main", "change", &files).expect("git commits")
+    }
+    /// Commits, and has the repositories looked at.
+    pub async fn push(&self, files: &[(&str, Option<&str>)]) -> String {
+        let id = self.git.repo().commit("main", "change", files).expect("git commits");
+        self.controllers.as_ref().expect("the controller runs").look_at_sources().await;
+        id
+    }
+
+    // The cluster, as its user.
+
+    /// Applies manifests as the user.
+    pub fn apply(&self, yaml: &str) {
+        for document in belay_yaml::parse_documents(yaml, &belay_yaml::Options::v2()).expect("YAML") {
+            let object = Object::new(document).expect("an object");
+            let applied = self.user.apply(&object, true);
+            applied.unwrap_or_else(|e| panic!("{}: {e:?}", object.key()));
+        }
+    }
+    /// Applies an Application in `argocd` that puts a path of the repository into `shop`; `more` is fields of
+    /// its spec, in flow style.
+    pub fn application(&self, name: &str, path: &str, more: &str) {
+        let comma = if more.is_empty() { "" } else { ", " };
+        let url = self.git.url();
+        self.apply(&format!(
+            "{{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {{name: {name}, namespace: argocd, \
+             finalizers: [resources-finalizer.argocd.argoproj.io]}}, spec: {{project: default, \
+             source: {{repoURL: '{url}', path: '{path}', targetRevision: HEAD}}, \
+             destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}{comma}{more}}}}}"
+        ));
+    }
+    /// Merges a patch into an object as the user.
+    pub fn patch(&self, kind: Kind, name: &str, patch: &str) {
+        let what = Object::of(kind.0, kind.1, namespace_of(kind), name);
+        let patch = belay_yaml::parse_value(patch, &belay_yaml::Options::v2()).expect("YAML");
+        let patched = self.user.with_manager("kubectl-edit").merge_patch(&what, "", &patch);
+        patched.unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    }
+    /// Deletes an object as the user.
+    pub fn delete(&self, kind: Kind, name: &str) {
+        let what = Object::of(kind.0, kind.1, namespace_of(kind), name);
+        self.user.delete(&what, &handle::Delete::default()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    }
+    /// An object as it is.
+    pub fn get(&self, kind: Kind, name: &str) -> Option<Object> {
+        let gvk = belay_object::GroupVersionKind::from_api_version(kind.0, kind.1);
+        let registry = self.server.registry();
+        let resource = registry.by_kind(&gvk.group, &gvk.version, &gvk.kind)?;
+        self.user.get(&resource.group, &resource.plural, namespace_of(kind), name).map(|s| s.object().clone())
+    }
+    /// A key of a ConfigMap's data.
+    pub fn data(&self, name: &str, key: &str) -> Option<String> {
+        Some(self.get(MAPS, name)?.str_at(&["data", key])?.to_owned())
+    }
+    /// A sync, asked for as any client does.
+    pub fn sync(&self, name: &str, operation: &str) {
+        self.patch(APPLICATIONS, name, &format!("{{operation: {{initiatedBy: {{username: me}}, sync: {operation}}}}}"));
+    }
+    /// `Synced Healthy Succeeded: message` of an Application.
+    pub fn state(&self, name: &str) -> String {
+        let Some(app) = self.get(APPLICATIONS, name) else { return "gone".into() };
+        let text = |path: &[&str]| app.str_at(path).unwrap_or("-").to_owned();
+        let (sync, health) = (text(&["status", "sync", "status"]), text(&["status", "health", "status"]));
+        let phase = text(&["status", "operationState", "phase"]);
+        let message = app.str_at(&["status", "operationState", "message"]).unwrap_or_default();
+        format!("{sync} {health} {phase}: {message}").trim_end_matches(": ").to_owned()
+    }
+
+    // Waiting.
+
+    /// Waits until `look` gives something.
+    pub async fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "not in time: {what}\n{}", self.story());
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+    /// Waits until the state of an Application begins so.
+    pub async fn is(&self, name: &str, state: &str) {
+        self.until(&format!("{name} is {state}"), || self.state(name).starts_with(state).then_some(())).await;
+    }
+    /// Waits until an Application was compared with a commit.
+    pub async fn at(&self, name: &str, commit: &str) {
+        self.until(&format!("{name} is at {commit}"), || {
+            let app = self.get(APPLICATIONS, name)?;
+            (app.str_at(&["status", "sync", "revision"]) == Some(commit)).then_some(())
+        })
+        .await;
+    }
+    fn story(&self) -> String {
+        let mut text = String::new();
+        for found in self.user.list("argoproj.io", "applications", "argocd") {
+            let object = found.object();
+            text.push_str(&belay_yaml::to_yaml(object.get("status").unwrap_or(&Value::Null)));
+        }
+        text
+    }
+}
+
+fn namespace_of(kind: Kind) -> &'static str {
+    match kind.1 {
+        "Namespace" | "CustomResourceDefinition" => "",
+        "Application" | "AppProject" => "argocd",
+        _ => "shop",
+    }
+}
