@@ -74,12 +74,27 @@ impl Turn<'_> {
         let state = OperationState {
             operation,
             phase: OperationPhase::Running,
-            started_at: now_text(),
+            started_at: self.new_start(),
             ..OperationState::default()
         };
         self.draft.app.status.operation_state = Some(Box::new(state.clone()));
         let there = self.draft.commit(self.world).await?;
         Ok(there.then_some(state))
+    }
+
+    /// When an operation begins: its name too, so that no two of one Application have the same.
+    fn new_start(&self) -> String {
+        let status = &self.draft.app.status;
+        let last = status.operation_state.as_ref().map(|s| s.started_at.as_str()).into_iter();
+        let past = status.history.iter().map(|h| h.deploy_started_at.as_str());
+        let mut taken: Vec<Timestamp> = last.chain(past).filter_map(|text| text.parse().ok()).collect();
+        let mut known = self.memory.last_start.lock();
+        taken.extend(*known);
+        let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+        let newest = taken.into_iter().max().map(|t| t + Duration::from_secs(1));
+        let start = newest.map_or(now, |after| now.max(after));
+        *known = Some(start);
+        belay_controller::conditions::time_text(start)
     }
 
     /// How long until a failed operation is tried again; nothing where it is now, which is noted.

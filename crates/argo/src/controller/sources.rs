@@ -151,7 +151,7 @@ pub(crate) async fn poll(world: std::sync::Arc<World>) {
 pub(crate) async fn look(world: &World) {
     for key in world.polls.keys() {
         let Ok(spec) = git_spec(&key.0, &key.1) else { continue };
-        match world.repositories.resolve(&spec, Duration::from_secs(1)).await {
+        match world.repositories.resolve(&spec, Duration::ZERO).await {
             Ok(revision) => {
                 for name in world.polls.seen(&key, revision) {
                     world.ask(&name, Level::Latest);

@@ -96,6 +96,8 @@ pub(crate) struct Memory {
     pub compared: Mutex<Option<Arc<Comparison>>>,
     /// What we did that no watch has shown yet.
     pub ours: Ours,
+    /// When the last operation began.
+    pub last_start: Mutex<Option<Timestamp>>,
 }
 
 /// Our own writes to objects, until a watch shows them: a comparison right after a sync must not miss
