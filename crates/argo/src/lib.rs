@@ -6,19 +6,14 @@
 //! - [`manifests`]: sources to objects.
 //! - [`compare`], [`differ`], [`ignore`]: desired against live; [`live`]: what is kept of live objects.
 //! - [`auto_sync`]: whether to sync without being asked.
+//! - [`settings`], [`repositories`], [`clusters`]: the control plane's config maps and secrets, read.
 //! - [`controller`]: all of it at work.
 //!
 //! What this crate deliberately does not know: Flux's resources; the embedded API server; HTTP.
 #![warn(missing_docs)]
 
-<<<<<<< HEAD
-pub mod clusters;
-pub mod manifests;
-pub mod names;
-pub mod repositories;
-pub mod settings;
-=======
 pub mod auto_sync;
+pub mod clusters;
 pub mod compare;
 pub mod controller;
 pub mod differ;
@@ -26,6 +21,8 @@ pub mod ignore;
 pub mod live;
 pub mod manifests;
 pub mod marks;
->>>>>>> 5a9400b (argo: the controller of Applications, first shape)
+pub mod names;
+pub mod repositories;
+pub mod settings;
 pub mod spec;
 pub mod tracking;
