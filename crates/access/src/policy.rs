@@ -146,8 +146,11 @@ struct Book {
 }
 
 impl Book {
-    fn names(&self, subject: &str) -> bool {
-        self.roles.contains_key(subject) || self.rules.contains_key(subject)
+    /// Whether it speaks of a group: gives it a role, or has rules for it. Rules of roles are for
+    /// those who were given the role, not for a claim of the same name.
+    fn names(&self, group: &str) -> bool {
+        let is_role = group.starts_with("role:") || group.starts_with("proj:");
+        self.roles.contains_key(group) || (!is_role && self.rules.contains_key(group))
     }
 }
 

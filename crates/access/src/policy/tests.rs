@@ -128,6 +128,7 @@ fn a_group_counts_where_the_policy_mentions_it() {
     assert!(ask(&policy, &of(&["x", "ops"]), "applications, sync, p/a", None));
     assert!(ask(&policy, &of(&["viewers"]), "applications, get, p/a", None));
     // A claim that names a role of ours gives none of it.
+    assert!(!ask(&policy, &of(&["role:readonly"]), "applications, get, p/a", None));
     assert!(!ask(&policy, &of(&["role:none"]), "applications, get, p/a", None));
     assert!(!ask(&policy, &of(&[]), "applications, get, p/a", None));
 }
