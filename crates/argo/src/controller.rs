@@ -3,11 +3,13 @@
 //! - `world`: what all Applications share; `destinations`: the clusters, observed; `sources`: what is
 //!   fetched, and who asks for it.
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application.
+//! - [`Config`]: the configuration of a moment.
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes.
 //! - `draft`: what a turn changes of an Application, written at once.
 //! - [`run`]: starting and stopping.
 
 mod application;
+mod config;
 mod deletion;
 mod destinations;
 mod draft;
@@ -17,5 +19,6 @@ pub mod run;
 mod sources;
 mod world;
 
+pub use config::Config;
 pub use run::{Controllers, Options, StartError};
 pub use world::{Name, Settings};

@@ -10,6 +10,7 @@ use belay_object::{Object, ObjectKey};
 use belay_plan::{Manager, Takeover};
 use futures::stream::{self, StreamExt};
 
+use super::config::Config;
 use super::deletion;
 use super::destinations::Place;
 use super::draft::Draft;
@@ -21,9 +22,8 @@ use crate::auto_sync::{self, Decision};
 use crate::compare::{self, Comparison, Rules};
 use crate::differ::{self, Manner};
 use crate::ignore::IgnoreRules;
-use crate::live::Health;
+use crate::live::Assess;
 use crate::manifests::{self, AppContext};
-use crate::marks;
 use crate::spec::{
     AppCondition, Application, HealthCode, HealthStatus, Source, SourceType, SyncCode, SyncStatus, conditions,
     option_value, validate,
@@ -51,6 +51,7 @@ pub(crate) struct Turn<'a> {
     /// Whether its project permits an object: group, kind, namespaced, name.
     pub permits: Box<dyn Fn(&str, &str, bool, &str) -> bool + Send + Sync>,
     pub project: Arc<Project>,
+    pub config: Arc<Config>,
     pub ignore: IgnoreRules,
 }
 
@@ -126,6 +127,7 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
         instance: draft.app.instance_name(&world.settings.namespace),
         memory: world.memory(name),
         ignore: IgnoreRules::default(),
+        config: world.config(),
         permits: Box::new(move |group, kind, namespaced, name| permitted.permits_kind(group, kind, namespaced, name)),
         project,
         draft,
@@ -135,9 +137,10 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
 
 impl Turn<'_> {
     async fn take(&mut self, asked: Option<Level>) -> belay_cluster::Result<Next> {
-        self.world.polls.uses(&self.name, &self.draft.app.spec.sources());
+        let spec = &self.draft.app.spec;
+        self.world.polls.uses(&self.name, &spec.sources(), spec.project());
         match IgnoreRules::compile(&self.draft.app.spec.ignore_differences) {
-            Ok(rules) => self.ignore = self.world.settings.ignore.and(&rules),
+            Ok(rules) => self.ignore = self.config.ignore.and(&rules),
             Err(why) => {
                 let condition = AppCondition::new(conditions::INVALID_SPEC_ERROR, why);
                 self.draft.set_conditions(&[conditions::INVALID_SPEC_ERROR], vec![condition]);
@@ -245,8 +248,7 @@ impl Turn<'_> {
             app.operation = None;
         }
         let allowed = self.is_window_open(false);
-        let decision =
-            if allowed { auto_sync::decide(&app, &found, &self.world.settings.heal) } else { Decision::Nothing };
+        let decision = if allowed { auto_sync::decide(&app, &found, &self.config.heal) } else { Decision::Nothing };
         let mut error = Vec::new();
         match decision {
             Decision::Nothing => {}
@@ -310,17 +312,17 @@ impl Turn<'_> {
         level: Level,
     ) -> Result<Compared, String> {
         let app = &self.draft.app;
-        let place = self.world.destinations.of(&app.spec.destination).await?;
+        let place = self.world.destinations.of(&self.config, &app.spec.destination).await?;
         let (catalog, facts) = place.facts().await?;
         let max_age = match level {
             Level::Resolve => Duration::ZERO,
             _ if app.status.reconciled_at.is_empty() => YOUNG,
-            _ => self.world.settings.poll_every,
+            _ => self.config.poll_every().max(YOUNG),
         };
         let mut failed = None;
         let mut conditions_found = Vec::new();
         let (mut objects, mut commits, mut types) = (Vec::new(), Vec::new(), Vec::new());
-        match sources::fetch(self.world, sources, revisions, max_age).await {
+        match sources::fetch(self.world, sources, revisions, app.spec.project(), max_age).await {
             Err(why) => failed = Some(why),
             Ok(fetched) => {
                 commits = fetched.iter().map(|f| f.files.revision.clone()).collect();
@@ -330,7 +332,7 @@ impl Turn<'_> {
                     project: app.spec.project().to_owned(),
                     destination_namespace: app.spec.destination.namespace.clone(),
                     cluster: facts,
-                    settings: self.world.settings.tools.clone(),
+                    settings: self.config.tools.clone(),
                     remote_files: Default::default(),
                 };
                 let named: Vec<_> = fetched.into_iter().map(|f| (f.source, f.files)).collect();
@@ -354,11 +356,12 @@ impl Turn<'_> {
         let scopes = place.scopes(&catalog);
         let scope = |kind: &belay_object::GroupKind| scopes.get(kind).copied();
         let namespace = app.spec.destination.namespace.as_str();
-        let excluded = self.world.settings.is_excluded.clone();
-        let mut targets = manifests::targets(objects, namespace, &scope, &|group, kind| excluded(group, kind));
+        let (config, server) = (self.config.clone(), place.server.clone());
+        let mut targets =
+            manifests::targets(objects, namespace, &scope, &|group, kind| config.excludes(group, kind, &server));
         conditions_found.append(&mut targets.conditions);
         for object in &mut targets.objects {
-            self.world.settings.tracking.stamp(object, &self.instance, namespace);
+            self.config.tracking.stamp(object, &self.instance, namespace);
         }
         let live = self.live(&place, &targets.objects).await?;
         let of_namespace = self.namespace(&place, namespace).await;
@@ -373,12 +376,12 @@ impl Turn<'_> {
                 vec![Arc::new([]) as Arc<[_]>; pairs.managed.len()]
             }
         };
-        let assess = self.world.settings.assess.clone();
-        let health = |object: &Object| pending_deletion(object).or_else(|| assess.health(object));
+        let assess = self.config.assess.clone();
+        let health = |object: &Object| Assess::health(&*assess, object);
         let rules = Rules {
             app,
             instance: &self.instance,
-            tracking: &self.world.settings.tracking,
+            tracking: &self.config.tracking,
             permits: &*self.permits,
             scope: &scope,
             health: &health,
@@ -518,7 +521,7 @@ pub(crate) fn project(world: &World, app: &Application) -> Result<Arc<Project>, 
 fn permissions(world: &World, app: &Application, project: &Project) -> Vec<AppCondition> {
     let mut found = validate::sources(&app.spec, &|source| project.permits_source(&source.repo_url));
     let destination = &app.spec.destination;
-    match world.destinations.server(destination) {
+    match world.destinations.server(&world.config(), destination) {
         Err(why) => found.push(AppCondition::new(conditions::INVALID_SPEC_ERROR, why)),
         Ok(server) => {
             if !project.permits_destination(&server, &destination.name, &destination.namespace) {
@@ -540,13 +543,6 @@ fn namespace_differs(app: &Application) -> bool {
     let wanted = app.spec.sync_policy.as_ref().and_then(|p| p.managed_namespace_metadata.as_ref());
     let result = app.status.operation_state.as_ref().and_then(|s| s.sync_result.as_ref());
     result.is_some_and(|result| result.managed_namespace_metadata.as_ref() != wanted)
-}
-
-/// An object that is being deleted is on its way, whatever else it says.
-fn pending_deletion(object: &Object) -> Option<Health> {
-    let only_ours = object.finalizers().all(|f| f == marks::HOOK_FINALIZER) && object.finalizers().next().is_some();
-    (object.is_deleting() && !only_ours)
-        .then(|| Health { status: HealthCode::Progressing, message: "Pending deletion".into() })
 }
 
 /// The images of everything that is live.

@@ -24,7 +24,7 @@ use super::operate::seen;
 use super::refresh::Level;
 use super::world::{MANAGER, Name, World};
 use crate::ignore::IgnoreRules;
-use crate::live::is_application;
+use crate::live::{Assess, is_application};
 use crate::marks;
 use crate::spec::{AppCondition, Application, conditions, option_value};
 
@@ -65,7 +65,7 @@ pub(crate) async fn finalize(
         Ok(project) => project,
         Err(condition) => return told(world, draft, condition.message).await,
     };
-    let place = match world.destinations.server(&app.spec.destination) {
+    let place = match world.destinations.server(&world.config(), &app.spec.destination) {
         // What cannot be reached because it is nowhere holds nothing up.
         Err(_) => {
             let mut draft = draft;
@@ -75,7 +75,7 @@ pub(crate) async fn finalize(
             draft.commit(world).await?;
             return Ok(Next::Done);
         }
-        Ok(_) => match world.destinations.of(&app.spec.destination).await {
+        Ok(_) => match world.destinations.of(&world.config(), &app.spec.destination).await {
             Ok(place) => place,
             Err(why) => return told(world, draft, why).await,
         },
@@ -87,6 +87,7 @@ pub(crate) async fn finalize(
         instance: app.instance_name(&world.settings.namespace),
         memory: world.memory(name),
         ignore: IgnoreRules::default(),
+        config: world.config(),
         permits: Box::new(move |group, kind, namespaced, name| permitted.permits_kind(group, kind, namespaced, name)),
         project: project.clone(),
         draft,
@@ -287,11 +288,11 @@ impl Surroundings for Around<'_> {
         self.place.observed.get(key)?.summary.object
     }
     fn is_ours(&self, live: &Object) -> bool {
-        let owner = self.world.settings.tracking.owner_of(live);
+        let owner = self.world.config().tracking.owner_of(live);
         owner.is_some_and(|owner| owner.app == self.instance && owner.matches_self)
     }
     fn health(&self, live: &Object) -> Seen {
-        seen(self.world.settings.assess.health(live))
+        seen(Assess::health(&*self.world.config().assess, live))
     }
     fn record<'a>(
         &'a self,

@@ -10,14 +10,12 @@ use belay_engine::observe::{Observed, OnTracked};
 use belay_object::GroupKind;
 use parking_lot::Mutex;
 
+use super::config::Config;
+use crate::clusters::{ClusterEntry, Connection, Opening};
 use crate::live::Describer;
 use crate::manifests::ClusterFacts;
-use crate::spec::{Destination, validate};
+use crate::spec::Destination;
 
-/// The address of the cluster that the control plane runs in, as Applications name it.
-pub const IN_CLUSTER: &str = "https://kubernetes.default.svc";
-/// Its name.
-pub const IN_CLUSTER_NAME: &str = "in-cluster";
 /// How long a cluster's first look may take before its Applications are told why they wait.
 const SYNC_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,6 +23,8 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Place {
     /// Its address.
     pub server: String,
+    /// How it is reached.
+    connection: Connection,
     /// To reach it.
     pub cluster: Cluster,
     /// What is in it.
@@ -64,50 +64,67 @@ impl Place {
 /// The clusters.
 pub(crate) struct Destinations {
     home: Cluster,
-    describe: Box<dyn Fn() -> Describer + Send + Sync>,
     on_tracked: OnTracked,
     places: Mutex<HashMap<String, Arc<Place>>>,
+    opening: tokio::sync::Mutex<()>,
 }
 
 impl Destinations {
-    pub fn new(
-        home: Cluster,
-        describe: impl Fn() -> Describer + Send + Sync + 'static,
-        on_tracked: OnTracked,
-    ) -> Destinations {
-        Destinations { home, describe: Box::new(describe), on_tracked, places: Mutex::default() }
+    pub fn new(home: Cluster, on_tracked: OnTracked) -> Destinations {
+        Destinations { home, on_tracked, places: Mutex::default(), opening: tokio::sync::Mutex::default() }
+    }
+    /// Lets go of all clusters: what is kept of objects goes by another configuration from here on.
+    pub fn reset(&self) {
+        self.places.lock().clear();
     }
     /// The address that a destination means.
-    pub fn server(&self, destination: &Destination) -> Result<String, String> {
-        validate::destination_server(destination, &|name| {
-            if name == IN_CLUSTER_NAME { vec![IN_CLUSTER.to_owned()] } else { Vec::new() }
-        })
+    pub fn server(&self, config: &Config, destination: &Destination) -> Result<String, String> {
+        config.clusters.resolve(&destination.server, &destination.name).map(|entry| entry.server.clone())
     }
     /// The cluster of a destination, observed. An error is the sentence about it.
-    pub async fn of(&self, destination: &Destination) -> Result<Arc<Place>, String> {
-        let server = self.server(destination)?;
-        if server != IN_CLUSTER {
-            // Compat(argo-cd 3.5)
-            return Err(format!("cluster \"{server}\" not found"));
-        }
-        let place = {
-            let mut places = self.places.lock();
-            let make = || {
-                let observed =
-                    Observed::start(self.home.clone(), (self.describe)(), Vec::new(), self.on_tracked.clone());
-                Arc::new(Place {
-                    server: server.clone(),
-                    cluster: self.home.clone(),
-                    observed,
-                    facts: Mutex::default(),
-                })
-            };
-            places.entry(server.clone()).or_insert_with(make).clone()
+    pub async fn of(&self, config: &Arc<Config>, destination: &Destination) -> Result<Arc<Place>, String> {
+        let entry = config.clusters.resolve(&destination.server, &destination.name)?;
+        let known = || self.places.lock().get(&entry.server).filter(|p| p.connection == entry.connection).cloned();
+        let place = match known() {
+            Some(place) => place,
+            None => {
+                // One at a time: a thousand Applications of a new cluster open it once.
+                let _opening = self.opening.lock().await;
+                match known() {
+                    Some(place) => place,
+                    None => self.open(config, entry).await?,
+                }
+            }
         };
         match place.observed.synced(SYNC_PATIENCE).await {
             Ok(()) => Ok(place),
             // Compat(argo-cd 3.5): one kind that cannot be read leaves nothing that can be said of the rest.
             Err(why) => Err(format!("failed to load initial state of resource {why}")),
         }
+    }
+    async fn open(&self, config: &Arc<Config>, entry: &ClusterEntry) -> Result<Arc<Place>, String> {
+        let cluster = match entry.connection.opening(false, &belay_net::Egress::default())? {
+            Opening::InCluster => self.home.clone(),
+            Opening::Kubeconfig(text, allow) => {
+                let opened = Cluster::from_kubeconfig_bytes(text.expose(), &allow).await;
+                opened.map_err(|e| format!("cluster {:?}: {e}", entry.server))?
+            }
+        };
+        let (server, filter) = (entry.server.clone(), config.clone());
+        let describer = Describer {
+            tracking: config.tracking.clone(),
+            assess: config.assess.clone(),
+            is_excluded: Arc::new(move |group, kind| filter.excludes(group, kind, &server)),
+        };
+        let observed = Observed::start(cluster.clone(), describer, entry.namespaces.clone(), self.on_tracked.clone());
+        let place = Arc::new(Place {
+            server: entry.server.clone(),
+            connection: entry.connection.clone(),
+            cluster,
+            observed,
+            facts: Mutex::default(),
+        });
+        self.places.lock().insert(entry.server.clone(), place.clone());
+        Ok(place)
     }
 }

@@ -19,7 +19,7 @@ use super::draft::Draft;
 use super::refresh::Level;
 use super::world::{MANAGER, Name, World, now_text, since};
 use crate::compare::{Comparison, Judged};
-use crate::live::Health;
+use crate::live::{Assess, Health};
 use crate::marks;
 use crate::spec::{
     HealthCode, HistoryEntry, HookType, OperationPhase, OperationState, ResourceResult, ResultCode, SyncOperation,
@@ -49,7 +49,7 @@ impl Turn<'_> {
                 _ => {}
             }
         }
-        let timeout = self.world.settings.sync_timeout;
+        let timeout = self.config.sync_timeout();
         let timed_out = !timeout.is_zero() && since(&state.started_at).is_some_and(|ran| ran > timeout);
         let mut cause = "";
         if timed_out && state.phase == OperationPhase::Running {
@@ -179,7 +179,7 @@ impl Turn<'_> {
     }
 
     async fn run(&mut self, state: &mut OperationState, sync: &SyncOperation, compared: Arc<Comparison>) -> Duration {
-        let place = match self.world.destinations.of(&self.draft.app.spec.destination).await {
+        let place = match self.world.destinations.of(&self.config, &self.draft.app.spec.destination).await {
             Ok(place) => place,
             Err(why) => {
                 state.phase = OperationPhase::Error;
@@ -218,7 +218,7 @@ impl Turn<'_> {
             mark: (marks::OPERATION.to_owned(), format!("{}/{}", app.uid, state.started_at)),
             propagation: propagation(sync),
             dry_run: sync.dry_run,
-            pause: self.world.settings.wave_pause,
+            pause: self.config.wave_pause(),
             tells_server_side: has(sync, "ServerSideApply=true"),
         };
         let around = Around { world: self.world, place: &place, draft: &self.draft, state, instance: &self.instance };
@@ -258,8 +258,7 @@ impl Turn<'_> {
                     self.memory.known.applied(target, live, &manner);
                     self.memory.ours.made(live.clone());
                 }
-                (None, None) => {}
-                (None, _) | (_, None) if task.outcome == Some(plan::Outcome::Pruned) => {
+                (None, _) if task.outcome == Some(plan::Outcome::Pruned) => {
                     self.memory.ours.deleted(&task.key());
                 }
                 _ => {}
@@ -557,11 +556,11 @@ impl Surroundings for Around<'_> {
         self.place.observed.get(key)?.summary.object
     }
     fn is_ours(&self, live: &Object) -> bool {
-        let owner = self.world.settings.tracking.owner_of(live);
+        let owner = self.world.config().tracking.owner_of(live);
         owner.is_some_and(|owner| owner.app == self.instance && owner.matches_self)
     }
     fn health(&self, live: &Object) -> Seen {
-        seen(self.world.settings.assess.health(live))
+        seen(Assess::health(&*self.world.config().assess, live))
     }
     fn record<'a>(
         &'a self,

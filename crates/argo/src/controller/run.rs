@@ -11,15 +11,16 @@ use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
 use belay_object::Object;
 use belay_render::Memo;
 use belay_source::{Repositories, RepositoriesOptions};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::application::reconcile;
+use super::config::Files;
 use super::destinations::Destinations;
 use super::refresh::{Level, REFRESH};
 use super::sources::{self, Polls};
 use super::world::{Name, Settings, World};
-use crate::live::Describer;
 use crate::manifests::Renderer;
 
 /// What the controller is started with.
@@ -46,6 +47,9 @@ pub struct Controllers {
 
 /// How long the watches of our own kinds may take to begin.
 const SYNC_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a change of the configuration waits for others.
+const CONFIG_SETTLE: Duration = Duration::from_millis(200);
 
 /// Why the controller could not be started.
 #[derive(Debug)]
@@ -82,12 +86,8 @@ impl Controllers {
                 world.ask(&Name::tracked(by, &namespace), level);
             })
         };
-        let described = settings.clone();
-        let describe = move || Describer {
-            tracking: described.tracking.clone(),
-            assess: described.assess.clone(),
-            is_excluded: described.is_excluded.clone(),
-        };
+        let files = Files::watch(&views, &settings.namespace);
+        files.synced(SYNC_PATIENCE).await.map_err(|e| failed(&e))?;
         let world = Arc::new(World {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
             applications: views.view(&World::resource(), &scope),
@@ -96,7 +96,8 @@ impl Controllers {
             queue: WorkQueue::new(QueueOptions::default()),
             asked: Mutex::default(),
             memories: Mutex::default(),
-            destinations: Destinations::new(cluster.clone(), describe, on_tracked),
+            destinations: Destinations::new(cluster.clone(), on_tracked),
+            config: RwLock::new(Arc::new(files.read(None))),
             repositories,
             renderer: Renderer::new(Memo::default(), outside),
             polls: Polls::default(),
@@ -105,8 +106,12 @@ impl Controllers {
         });
         let _ = woken.set(Arc::downgrade(&world));
         let weak = Arc::downgrade(&world);
+        let reread = Arc::new(Notify::new());
+        let rereads = reread.clone();
         views.on_change(move |change| {
-            if let Some(world) = weak.upgrade() {
+            if Files::is_of(&change.key) {
+                rereads.notify_one();
+            } else if let Some(world) = weak.upgrade() {
                 wake(&world, change);
             }
         });
@@ -129,6 +134,7 @@ impl Controllers {
             |name, why| tracing::error!(application = ?name, panic = why, "held back after repeated panics"),
         ));
         tasks.spawn(sources::poll(world.clone()));
+        tasks.spawn(follow_config(world.clone(), files, reread));
         Ok(Controllers { tasks, world })
     }
 
@@ -147,6 +153,25 @@ impl Controllers {
         self.world.queue.close();
         let _ = tokio::time::timeout(patience, self.world.recorder.flush(patience)).await;
         self.tasks.shutdown().await;
+    }
+}
+
+/// Reads the configuration anew whenever something of it changes.
+async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
+    loop {
+        changed.notified().await;
+        // Several objects are often written together.
+        tokio::time::sleep(CONFIG_SETTLE).await;
+        let before = world.config();
+        let config = Arc::new(files.read(Some(&before)));
+        let begin_anew = config.watched_by != before.watched_by;
+        *world.config.write() = config;
+        if begin_anew {
+            world.destinations.reset();
+        }
+        for object in world.applications.objects() {
+            world.ask(&Name::of(&object), Level::Recent);
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use belay_net::RemoteUrl;
 use belay_source::{Commit, GitSpec, Reference};
 use parking_lot::Mutex;
 
@@ -34,6 +33,7 @@ pub(crate) async fn fetch(
     world: &World,
     sources: &[Source],
     revisions: &[String],
+    project: &str,
     max_age: Duration,
 ) -> Result<Vec<Fetched>, String> {
     let mut all = Vec::with_capacity(sources.len());
@@ -46,9 +46,9 @@ pub(crate) async fn fetch(
                 source.repo_url
             ));
         }
-        let spec = git_spec(&source.repo_url, revision)?;
+        let spec = git_spec(world, &source.repo_url, project, revision)?;
         let fetched = world.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?;
-        for other in world.polls.found(&source.repo_url, revision, &fetched.revision) {
+        for other in world.polls.found(&source.repo_url, revision, project, &fetched.revision) {
             world.ask(&other, Level::Latest);
         }
         let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
@@ -61,19 +61,31 @@ pub(crate) async fn fetch(
     Ok(all)
 }
 
-fn git_spec(repo_url: &str, revision: &str) -> Result<GitSpec, String> {
-    let url = RemoteUrl::parse(repo_url).map_err(|e| format!("repository {repo_url:?}: {e}"))?;
+fn git_spec(world: &World, repo_url: &str, project: &str, revision: &str) -> Result<GitSpec, String> {
+    let config = world.config();
+    let repository = config.repositories.get(repo_url, project);
+    let url = crate::repositories::remote_url(repo_url)?;
     let reference = if is_commit(revision) {
         Reference::Commit { id: revision.to_owned(), branch: None }
     } else {
         Reference::Revision(revision.to_owned())
     };
-    Ok(GitSpec { reference, recurse_submodules: true, timeout: TIMEOUT, ..GitSpec::branch(url, "") })
+    Ok(GitSpec {
+        reference,
+        credentials: repository.git_credentials(&config.trust)?,
+        proxy: repository.proxy()?,
+        recurse_submodules: config.settings.parameters.git_submodules,
+        timeout: TIMEOUT,
+        ..GitSpec::branch(url, "")
+    })
 }
 
 fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
 }
+
+/// A repository, a revision, and the project with whose credentials it is asked.
+type Use = (String, String, String);
 
 /// Who uses which revision of which repository.
 #[derive(Default)]
@@ -81,18 +93,18 @@ pub(crate) struct Polls(Mutex<Users>);
 
 #[derive(Default)]
 struct Users {
-    /// By repository and revision: who uses it, and what it was last.
-    of: HashMap<(String, String), (HashSet<Name>, Option<String>)>,
-    by_name: HashMap<Name, Vec<(String, String)>>,
+    /// By repository, revision and project: who uses it, and what it was last.
+    of: HashMap<Use, (HashSet<Name>, Option<String>)>,
+    by_name: HashMap<Name, Vec<Use>>,
 }
 
 impl Polls {
     /// Notes what an Application uses. A commit never becomes another: nobody looks for it.
-    pub fn uses(&self, name: &Name, sources: &[Source]) {
-        let wanted: Vec<(String, String)> = sources
+    pub fn uses(&self, name: &Name, sources: &[Source], project: &str) {
+        let wanted: Vec<Use> = sources
             .iter()
             .filter(|s| !s.is_chart() && !s.is_oci() && !is_commit(&s.target_revision))
-            .map(|s| (s.repo_url.clone(), s.target_revision.clone()))
+            .map(|s| (s.repo_url.clone(), s.target_revision.clone(), project.to_owned()))
             .collect();
         let mut users = self.0.lock();
         if users.by_name.get(name) == Some(&wanted) {
@@ -109,14 +121,14 @@ impl Polls {
         self.0.lock().remove(name);
     }
     /// Notes what a revision was found to be; gives whom it concerns that it is another than before.
-    fn found(&self, repo: &str, revision: &str, is: &str) -> Vec<Name> {
-        self.seen(&(repo.to_owned(), revision.to_owned()), is.to_owned())
+    fn found(&self, repo: &str, revision: &str, project: &str, is: &str) -> Vec<Name> {
+        self.seen(&(repo.to_owned(), revision.to_owned(), project.to_owned()), is.to_owned())
     }
-    fn keys(&self) -> Vec<(String, String)> {
+    fn keys(&self) -> Vec<Use> {
         self.0.lock().of.keys().cloned().collect()
     }
     /// Notes what a revision is now; gives whom that concerns.
-    fn seen(&self, key: &(String, String), revision: String) -> Vec<Name> {
+    fn seen(&self, key: &Use, revision: String) -> Vec<Name> {
         let mut users = self.0.lock();
         let Some((names, known)) = users.of.get_mut(key) else { return Vec::new() };
         let is_new = known.as_ref().is_some_and(|known| *known != revision);
@@ -141,8 +153,12 @@ impl Users {
 /// Looks at every repository in use, again and again.
 pub(crate) async fn poll(world: std::sync::Arc<World>) {
     loop {
-        let every = belay_cluster::jittered(world.settings.poll_every, 10);
-        tokio::time::sleep(every).await;
+        let every = world.config().poll_every();
+        if every.is_zero() {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            continue;
+        }
+        tokio::time::sleep(belay_cluster::jittered(every, 10)).await;
         look(&world).await;
     }
 }
@@ -150,7 +166,7 @@ pub(crate) async fn poll(world: std::sync::Arc<World>) {
 /// Looks once.
 pub(crate) async fn look(world: &World) {
     for key in world.polls.keys() {
-        let Ok(spec) = git_spec(&key.0, &key.1) else { continue };
+        let Ok(spec) = git_spec(world, &key.0, &key.2, &key.1) else { continue };
         match world.repositories.resolve(&spec, Duration::ZERO).await {
             Ok(revision) => {
                 for name in world.polls.seen(&key, revision) {

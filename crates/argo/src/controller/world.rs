@@ -9,18 +9,15 @@ use belay_controller::{Event, EventKind, Involved, Recorder, WorkQueue, Written}
 use belay_object::{Object, ObjectKey, merge_patch_between};
 use belay_source::Repositories;
 use jiff::Timestamp;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
+use super::config::Config;
 use super::destinations::Destinations;
 use super::refresh::Level;
 use super::sources::Polls;
-use crate::auto_sync::HealPace;
 use crate::compare::Comparison;
 use crate::differ::Known;
-use crate::ignore::IgnoreRules;
-use crate::live::{Assess, IsExcluded};
-use crate::manifests::{Renderer, ToolSettings};
-use crate::tracking::Tracking;
+use crate::manifests::Renderer;
 
 /// The field manager of what is applied, and of what is written on Applications.
 // Compat(argo-cd 3.5): ArgoCDSSAManager
@@ -35,24 +32,6 @@ pub struct Settings {
     pub namespace: String,
     /// Applications that are worked on at once.
     pub concurrent: usize,
-    /// How often repositories are looked at.
-    pub poll_every: Duration,
-    /// The pauses between repairs.
-    pub heal: HealPace,
-    /// The pause between two waves.
-    pub wave_pause: Duration,
-    /// How long an operation may run; zero for ever.
-    pub sync_timeout: Duration,
-    /// How objects name their Application.
-    pub tracking: Tracking,
-    /// What tools are told.
-    pub tools: Arc<ToolSettings>,
-    /// Kinds that are not looked at, by group and kind.
-    pub is_excluded: IsExcluded,
-    /// What does not count in any Application.
-    pub ignore: IgnoreRules,
-    /// How objects are.
-    pub assess: Arc<dyn Assess>,
 }
 
 /// The name of an Application.
@@ -137,6 +116,7 @@ impl Ours {
 pub(crate) struct World {
     pub cluster: Cluster,
     pub settings: Settings,
+    pub config: RwLock<Arc<Config>>,
     pub recorder: Recorder,
     pub applications: CrView,
     pub projects: CrView,
@@ -162,6 +142,10 @@ impl World {
     /// An Application, at least as new as our last write.
     pub fn application(&self, name: &Name) -> Option<Arc<Object>> {
         self.written.newer(name, self.applications.object(&name.namespace, &name.name))
+    }
+    /// The configuration of this moment.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().clone()
     }
     /// What is remembered of one.
     pub fn memory(&self, name: &Name) -> Arc<Memory> {

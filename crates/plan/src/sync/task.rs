@@ -231,13 +231,16 @@ pub struct Task {
     pub state: Option<OperationPhase>,
     /// For people.
     pub message: String,
+    /// The object as it was when the task was made: names it when nothing is left of it.
+    first: Arc<Object>,
 }
 
 impl Task {
     /// A task about which nothing is known yet. One of the two objects must be there.
     pub fn new(phase: SyncPhase, wave: i64, target: Option<Arc<Object>>, live: Option<Arc<Object>>) -> Task {
-        debug_assert!(target.is_some() || live.is_some(), "a task is about an object");
+        let first = target.clone().or_else(|| live.clone()).expect("a task is about an object");
         Task {
+            first,
             phase,
             wave,
             hook: None,
@@ -252,7 +255,7 @@ impl Task {
     }
     /// The object that it is about.
     pub fn object(&self) -> &Object {
-        self.target.as_ref().or(self.live.as_ref()).expect("a task is about an object")
+        self.target.as_ref().or(self.live.as_ref()).unwrap_or(&self.first)
     }
     /// Its key, with the namespace that the live object has: a cluster-scoped one has none.
     pub fn key(&self) -> ObjectKey {

@@ -251,3 +251,12 @@ fn images_are_found_in_every_place() {
     object.value_mut().set(&["spec", "template", "spec", "containers"], containers);
     assert_eq!(task::images(&object), ["a:1"]);
 }
+
+#[test]
+fn a_task_knows_what_it_was_about_when_nothing_is_left_of_it() {
+    let mut task = task("Sync:0:-ConfigMap/old");
+    let key = task.key();
+    task.live = None;
+    assert_eq!(task.key(), key);
+    assert_eq!(task.told(), "/ConfigMap/old");
+}

@@ -4,17 +4,10 @@
 //! What a test waits for is a look at the store with a deadline; nothing is timed. Repositories are looked
 //! at when a test says so.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use belay_apiserver::{Server, StoreHandle, controllers, handle};
-use belay_argo::auto_sync::HealPace;
 use belay_argo::controller::{Controllers, Options, Settings};
-use belay_argo::ignore::IgnoreRules;
-use belay_argo::live::{Assess, Health};
-use belay_argo::manifests::ToolSettings;
-use belay_argo::spec::HealthCode;
-use belay_argo::tracking::Tracking;
 use belay_cluster::Cluster;
 use belay_controller::Leadership;
 use belay_object::{Object, Value};
@@ -27,7 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const APPLICATIONS: (&str, &str) = ("argoproj.io/v1alpha1", "Application");
 pub const MAPS: (&str, &str) = ("v1", "ConfigMap");
-pub const DEPLOYMENTS: (&str, &str) = ("apps/v1", "Deployment");
 pub const JOBS: (&str, &str) = ("batch/v1", "Job");
 
 /// A kind: `apiVersion` and `kind`.
@@ -44,27 +36,6 @@ pub struct World {
     storage: tempfile::TempDir,
 }
 
-/// kstatus' words in Argo CD's.
-struct ByStatus;
-
-impl Assess for ByStatus {
-    fn health(&self, object: &Object) -> Option<Health> {
-        let without = ["ConfigMap", "Secret", "Namespace", "ServiceAccount", "Role", "RoleBinding"];
-        if without.contains(&object.kind()) {
-            return None;
-        }
-        let found = belay_health::check(object, jiff::Timestamp::now());
-        let status = match found.status {
-            belay_health::Status::Current => HealthCode::Healthy,
-            belay_health::Status::Failed => HealthCode::Degraded,
-            belay_health::Status::InProgress | belay_health::Status::Terminating => HealthCode::Progressing,
-            belay_health::Status::NotFound => HealthCode::Missing,
-            belay_health::Status::Unknown => HealthCode::Unknown,
-        };
-        Some(Health { status, message: found.message })
-    }
-}
-
 fn definition(kind: &str, plural: &str) -> String {
     format!(
         "{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{name: {plural}.argoproj.io}}, \
@@ -77,6 +48,19 @@ fn definition(kind: &str, plural: &str) -> String {
 
 const PROJECT: &str = "{apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {name: default, namespace: argocd}, \
     spec: {sourceRepos: ['*'], destinations: [{server: '*', namespace: '*'}], clusterResourceWhitelist: [{group: '*', kind: '*'}]}}";
+
+/// Repositories are looked at when a test says so, and nothing pauses.
+const PARAMETERS: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: argocd-cm, namespace: argocd, labels: {app.kubernetes.io/part-of: argocd}}
+data: {timeout.reconciliation: 0s}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: argocd-cmd-params-cm, namespace: argocd, labels: {app.kubernetes.io/part-of: argocd}}
+data: {controller.sync.wave.delay.seconds: '0', controller.self.heal.backoff.timeout.seconds: '1'}
+";
 
 impl World {
     /// A cluster with the definitions, the default project and the namespaces `argocd` and `shop`, a served
@@ -93,19 +77,7 @@ impl World {
         let options = belay_apiserver::Options { controllers: Some(simulated), ..Default::default() };
         let server = Server::new(options);
         let user = server.handle("kubectl");
-        let settings = Settings {
-            namespace: "argocd".into(),
-            concurrent: 4,
-            poll_every: Duration::from_secs(3600),
-            heal: HealPace { first: Duration::from_millis(50), ..HealPace::default() },
-            wave_pause: Duration::ZERO,
-            sync_timeout: Duration::ZERO,
-            tracking: Tracking::default(),
-            tools: Arc::new(ToolSettings::default()),
-            is_excluded: Arc::new(|_, _| false),
-            ignore: IgnoreRules::default(),
-            assess: Arc::new(ByStatus),
-        };
+        let settings = Settings { namespace: "argocd".into(), concurrent: 4 };
         let world = World {
             git: ServedRepo::start("repo.git").await.expect("git serves"),
             user,
@@ -127,6 +99,7 @@ impl World {
             })
             .await;
         world.apply(PROJECT);
+        world.apply(PARAMETERS);
         world.commit(files);
         world
     }
@@ -146,12 +119,6 @@ impl World {
         let started = Controllers::start(options).await;
         self.controllers = Some(started.unwrap_or_else(|e| panic!("the controller starts: {e}")));
     }
-    /// Ends the controller as a crash does: nothing that it still sends arrives.
-    pub fn crash(&mut self) {
-        self.wire.cut();
-        self.controllers = None;
-    }
-
     // Git.
 
     /// Commits files to `main`, without telling anybody; gives the commit's id.

@@ -1,0 +1,199 @@
+//! The control plane's configuration, read from its config maps and secrets whenever one changes.
+//!
+//! A configuration is a value: a turn takes the one of its moment and goes by it to its end. One that
+//! cannot be read in part is told and the part left as it was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
+use belay_health::argo::Customizations;
+use belay_object::{Map, Object, ObjectKey};
+use jiff::Timestamp;
+
+use crate::auto_sync::HealPace;
+use crate::clusters::Clusters;
+use crate::ignore::IgnoreRules;
+use crate::live::{Assess, Health};
+use crate::manifests::ToolSettings;
+use crate::names::{CONFIG, GPG_KEYS, KNOWN_HOSTS, PARAMETERS, PART_OF, RBAC, SECRET, SECRET_TYPE, TLS_CERTIFICATES};
+use crate::repositories::{Repositories, Trust};
+use crate::settings::{Objects, Settings};
+use crate::spec::{HealthCode, IgnoreDifference};
+use crate::tracking::Tracking;
+
+/// The configuration of a moment.
+pub struct Config {
+    /// As it is written.
+    pub settings: Settings,
+    /// How objects name their Application.
+    pub tracking: Tracking,
+    /// What tools are told.
+    pub tools: Arc<ToolSettings>,
+    /// What does not count in any Application.
+    pub ignore: IgnoreRules,
+    /// How objects are.
+    pub assess: Arc<Customizations>,
+    /// Where sources are, and how they are reached.
+    pub repositories: Repositories,
+    /// Where Applications go, and how that is reached.
+    pub clusters: Clusters,
+    /// Whom to believe.
+    pub trust: Trust,
+    /// The pauses between repairs.
+    pub heal: HealPace,
+    /// Changes when watches of clusters must begin anew: what is kept of an object goes by it.
+    pub watched_by: String,
+}
+
+impl Assess for Customizations {
+    fn health(&self, object: &Object) -> Option<Health> {
+        let found = Customizations::health(self, object, Timestamp::now().as_second())?;
+        let status = HealthCode::parse(found.status.as_str()).unwrap_or(HealthCode::Unknown);
+        Some(Health { status, message: found.message })
+    }
+}
+
+impl Config {
+    /// Reads it; what cannot be read is as in `before`, and a sentence.
+    pub fn read(maps: &[Arc<Object>], secrets: &[Arc<Object>], before: Option<&Config>) -> (Config, Vec<String>) {
+        let named = |all: &[Arc<Object>], name: &str| all.iter().find(|o| o.name() == name).cloned();
+        let (config, parameters, rbac) = (named(maps, CONFIG), named(maps, PARAMETERS), named(maps, RBAC));
+        let secret = named(secrets, SECRET);
+        let others: Vec<Object> = secrets.iter().map(|o| (**o).clone()).collect();
+        let settings = Settings::read(&Objects {
+            config: config.as_deref(),
+            parameters: parameters.as_deref(),
+            rbac: rbac.as_deref(),
+            secret: secret.as_deref(),
+            others: &others,
+        });
+        let mut warnings = settings.warnings.clone();
+        let data = texts(config.as_deref());
+        let assess = match Customizations::read(&data) {
+            Ok(read) => Arc::new(read),
+            Err(e) => {
+                warnings.push(e.to_string());
+                before.map_or_else(Arc::default, |b| b.assess.clone())
+            }
+        };
+        let overrides = settings.resources.overrides.iter().map(|(pattern, o)| {
+            let (group, kind) = pattern.split_once('/').unwrap_or(("", pattern));
+            IgnoreDifference { group: group.to_owned(), kind: kind.to_owned(), ..o.ignore_differences.clone() }
+        });
+        let rules: Vec<IgnoreDifference> = overrides.filter(has_rules).collect();
+        let ignore = IgnoreRules::compile(&rules).unwrap_or_else(|why| {
+            warnings.push(why);
+            before.map(|b| b.ignore.clone()).unwrap_or_default()
+        });
+        let (repositories, wrong) = Repositories::read(secrets.iter().map(|o| &**o));
+        warnings.extend(wrong);
+        let (clusters, wrong) = Clusters::read(secrets.iter().map(|o| &**o), settings.in_cluster_enabled);
+        warnings.extend(wrong);
+        let map = |name: &str| named(maps, name);
+        let (hosts, certificates, keys) = (map(KNOWN_HOSTS), map(TLS_CERTIFICATES), map(GPG_KEYS));
+        let scripts = data.iter().filter(|(key, _)| key.starts_with("resource."));
+        let watched_by = format!("{:?} {:?}", settings.tracking, scripts.collect::<Vec<_>>());
+        let config = Config {
+            tracking: settings.tracking.clone(),
+            tools: Arc::new(settings.tools.clone()),
+            ignore,
+            assess,
+            repositories,
+            clusters,
+            trust: Trust::read(hosts.as_deref(), certificates.as_deref(), keys.as_deref()),
+            heal: pace(&settings),
+            watched_by,
+            settings,
+        };
+        (config, warnings)
+    }
+    /// The pause between two waves.
+    pub fn wave_pause(&self) -> Duration {
+        seconds(self.settings.parameters.wave_delay_s)
+    }
+    /// How long an operation may run; zero for ever.
+    pub fn sync_timeout(&self) -> Duration {
+        seconds(self.settings.parameters.sync_timeout_s)
+    }
+    /// How often repositories are looked at; zero never.
+    pub fn poll_every(&self) -> Duration {
+        self.settings.timers.reconciliation.to_std()
+    }
+    /// Whether a kind is left out on a cluster.
+    pub fn excludes(&self, group: &str, kind: &str, server: &str) -> bool {
+        self.settings.resources.filter.excludes(group, kind, server)
+    }
+}
+
+fn has_rules(rule: &IgnoreDifference) -> bool {
+    !(rule.json_pointers.is_empty() && rule.jq_path_expressions.is_empty() && rule.managed_fields_managers.is_empty())
+}
+
+fn seconds(number: i64) -> Duration {
+    Duration::from_secs(u64::try_from(number).unwrap_or(0))
+}
+
+fn pace(settings: &Settings) -> HealPace {
+    let parameters = &settings.parameters;
+    let fixed = seconds(parameters.self_heal_timeout_s);
+    HealPace {
+        fixed: (!fixed.is_zero()).then_some(fixed),
+        first: seconds(parameters.self_heal_backoff_s),
+        factor: u32::try_from(parameters.self_heal_backoff_factor).unwrap_or(3),
+        longest: seconds(parameters.self_heal_backoff_cap_s),
+    }
+}
+
+fn texts(map: Option<&Object>) -> BTreeMap<String, String> {
+    let data = map.and_then(|m| m.get("data")).and_then(|d| d.as_object());
+    let fields = data.into_iter().flat_map(Map::iter);
+    fields.filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_owned()))).collect()
+}
+
+/// The watches of what configuration is read from.
+pub(crate) struct Files {
+    maps: CrView,
+    settings: CrView,
+    described: CrView,
+}
+
+impl Files {
+    /// Watches a namespace.
+    pub fn watch(views: &Views<CrSummary>, namespace: &str) -> Files {
+        let scope = |labels: &str| ViewScope { labels: labels.to_owned(), ..ViewScope::in_namespace(namespace) };
+        let part_of = format!("{}={}", PART_OF.0, PART_OF.1);
+        let secrets = Resource::known("", "v1", "Secret", "secrets", true);
+        Files {
+            maps: views.view(&Resource::known("", "v1", "ConfigMap", "configmaps", true), &scope(&part_of)),
+            settings: views.view(&secrets, &scope(&part_of)),
+            described: views.view(&secrets, &scope(SECRET_TYPE)),
+        }
+    }
+    /// Whether a change is of what configuration is read from.
+    pub fn is_of(key: &ObjectKey) -> bool {
+        key.kind.group.is_empty() && (key.kind.kind == "ConfigMap" || key.kind.kind == "Secret")
+    }
+    /// Waits until what was there at the start is known.
+    pub async fn synced(&self, patience: Duration) -> belay_cluster::Result<()> {
+        for view in [&self.maps, &self.settings, &self.described] {
+            view.synced(patience).await?;
+        }
+        Ok(())
+    }
+    /// Reads what they hold now.
+    pub fn read(&self, before: Option<&Config>) -> Config {
+        let mut secrets = self.settings.objects();
+        for secret in self.described.objects() {
+            if !secrets.iter().any(|known| known.name() == secret.name()) {
+                secrets.push(secret);
+            }
+        }
+        let (config, warnings) = Config::read(&self.maps.objects(), &secrets, before);
+        for warning in warnings {
+            tracing::warn!("configuration: {warning}");
+        }
+        config
+    }
+}
