@@ -98,8 +98,7 @@ pub(super) fn sync(world: &mut World, namespace: &str, name: &str) -> Result<()>
             }
         }
         Stage::Running => {
-            let of_job = controller_of(&pod).is_some_and(|o| o.kind == "Job");
-            if of_job {
+            if runs_to_its_end(&pod) {
                 let ran = pod.str_at(&["status", "startTime"]).and_then(|t| times::parse(t).ok());
                 let ran = ran.map_or(Duration::ZERO, since);
                 if ran < delay {
@@ -112,6 +111,15 @@ pub(super) fn sync(world: &mut World, namespace: &str, name: &str) -> Result<()>
         Stage::Ended => {}
     }
     Ok(())
+}
+
+/// Whether the containers end by themselves: those of a Job, and those of a pod of nobody that are not
+/// started again, as tests of charts are.
+fn runs_to_its_end(pod: &Object) -> bool {
+    match controller_of(pod) {
+        Some(owner) => owner.kind == "Job",
+        None => matches!(pod.str_at(&["spec", "restartPolicy"]), Some("Never" | "OnFailure")),
+    }
 }
 
 fn stage(pod: &Object) -> Stage {

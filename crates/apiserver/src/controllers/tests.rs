@@ -259,6 +259,20 @@ async fn a_job_ends_when_its_pods_have_succeeded() {
 }
 
 #[tokio::test]
+async fn a_pod_of_nobody_ends_unless_it_is_started_again() {
+    let cluster = Cluster::start(Duration::ZERO).await;
+    for (policy, phase) in [("Never", "Succeeded"), ("OnFailure", "Succeeded"), ("Always", "Running")] {
+        let name = policy.to_lowercase();
+        let pod = format!(
+            r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}","namespace":"default"}},
+            "spec":{{"restartPolicy":"{policy}","containers":[{{"name":"c","image":"x:1"}}]}}}}"#
+        );
+        cluster.create(&pod).await;
+        cluster.check("", "pods", &name, &["/status/phase"], &format!("\"{phase}\""));
+    }
+}
+
+#[tokio::test]
 async fn a_service_leads_to_the_ready_pods_it_selects() {
     let cluster = Cluster::start(Duration::ZERO).await;
     cluster.create(&deployment("nginx:1", "")).await;
