@@ -76,12 +76,12 @@ impl<'a> State<'a> {
 
     /// An error at the node that was looked at last.
     fn error(&self, cause: Error) -> Error {
-        // Of a limit the innermost place is enough: the chain may be thousands of templates long.
-        if cause.is_limit()
-            && let Some(placed) = cause.innermost_placed()
-        {
-            return placed.clone();
-        }
+        // Of a limit the outermost and the innermost place are enough: the chain may be thousands of
+        // templates long.
+        let cause = match cause.innermost_placed() {
+            Some(placed) if cause.is_limit() => placed.clone(),
+            _ => cause,
+        };
         let name = self.template.name();
         let (location, context) = match self.at {
             None => (name.to_owned(), None),

@@ -69,7 +69,7 @@ fn inner_name(raw: &str) -> Result<String> {
     let (first, rest) = raw.split_once(delimiter).unwrap_or((raw, ""));
     let rest = rest.replace(delimiter, "/");
     if rest.starts_with('/') {
-        return Err(Error::chart("chart illegally contains absolute paths"));
+        return Err(Error::chart(format!("chart illegally contains absolute paths: {raw:?}")));
     }
     let name = clean(&rest);
     if name == "." {
@@ -77,7 +77,7 @@ fn inner_name(raw: &str) -> Result<String> {
         return Err(Error::chart(message));
     }
     if name.starts_with("..") {
-        return Err(Error::chart("chart illegally references parent directory"));
+        return Err(Error::chart(format!("chart illegally references parent directory: {raw:?}")));
     }
     let mut chars = name.chars();
     let has_drive = chars.next().is_some_and(|c| c.is_ascii_alphabetic()) && chars.as_str().starts_with(":/");

@@ -32,7 +32,22 @@ pub(super) fn of_execution(file: &str, error: &gt::Error) -> Error {
         let location = text.split(": ").nth(1).unwrap_or(file);
         return Error::new(kind, format!("execution error at ({location}): {message}"));
     }
-    Error::new(kind, traced(error).unwrap_or_else(|| error.to_string()))
+    Error::new(kind, traced(error).unwrap_or_else(|| shortened(&error.to_string())))
+}
+
+/// Most calls of a chain that are told; Helm tells all thousand of an include of itself.
+const MOST_CALLS: usize = 10;
+
+/// Leaves calls out of the middle of a long chain, so that its end can be read.
+fn shortened(text: &str) -> String {
+    const CALL: &str = ": error calling ";
+    let calls: Vec<&str> = text.split(CALL).collect();
+    if calls.len() <= MOST_CALLS {
+        return text.to_owned();
+    }
+    let (first, last) = (&calls[..MOST_CALLS / 2], &calls[calls.len() - 3..]);
+    let left_out = calls.len() - first.len() - last.len();
+    format!("{}: [{left_out} more calls]{CALL}{}", first.join(CALL), last.join(CALL))
 }
 
 /// What stands between the marks, which are in the root of the chain or in texts quoted on the way.
