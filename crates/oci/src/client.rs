@@ -252,6 +252,9 @@ impl Client {
             _ => ErrorKind::Protocol,
         };
         let mut text = format!("{}: {what}: {status}", self.0.repository.registry());
+        if kind == ErrorKind::Unauthorized && self.credentials().is_some() {
+            text += " to the given credentials";
+        }
         if let Ok(body) = response.read(MOST_ERROR_BYTES).await
             && let Some(said) = said(&body)
         {
