@@ -9,7 +9,7 @@ use belay_cluster::{Change, Cluster, ViewScope, Views};
 use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
 use belay_engine::release::Releases;
 use belay_engine::{Engine, WakeReason};
-use belay_object::{GroupKind, Object, ObjectKey};
+use belay_object::{Condition, ConditionStatus, GroupKind, Object, ObjectKey};
 use belay_render::Memo;
 use belay_source::{ArtifactStore, Repositories, RepositoriesOptions};
 use parking_lot::Mutex;
@@ -22,7 +22,7 @@ use crate::kustomization::Kustomizations;
 use crate::lower::{kustomization_kind, owner_label};
 use crate::names::{
     GIT_REPOSITORY, HELM_CHART, HELM_CONTROLLER, HELM_GROUP, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_CONTROLLER,
-    REQUESTED_AT,
+    REQUESTED_AT, condition,
 };
 use crate::shared::{FetchedSources, Helm, HelmReferences, Name, Outbound, References, Settings, Shared};
 use crate::sources::{self, Artifacts, Followed, SourceName, Sources, Trees};
@@ -328,6 +328,13 @@ fn run_kustomizations(tasks: &mut JoinSet<()>, shared: &Arc<Shared>, engine: &Ar
     ));
 }
 
+/// Why a source has nothing to give, where it tells.
+fn obstacle(source: Option<&Object>) -> Option<String> {
+    let source = source.filter(|s| s.at(&["status", "artifact"]).is_none_or(belay_object::Value::is_null))?;
+    let ready = Condition::find(source, condition::READY)?;
+    (ready.status == ConditionStatus::False).then_some(ready.message)
+}
+
 /// Whom a change of one of our resources wakes.
 fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
     let name = Name { namespace: change.key.namespace.clone(), name: change.key.name.clone() };
@@ -374,7 +381,9 @@ fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
         }
         if differs(&["status", "artifact", "revision"]) || before.is_none() {
             shared.wake_users(&source);
-        } else if differs(&["status", "observedGeneration"]) {
+        } else if differs(&["status", "observedGeneration"])
+            || obstacle(before.as_deref()) != obstacle(after.as_deref())
+        {
             shared.wake_releases(&source);
         }
         return;

@@ -89,8 +89,8 @@ pub(crate) fn with_source_revision(chart: &Chart, source: &Object) -> Result<(Ch
     let version = Version::coerced(&chart.metadata.version)
         .map_err(|_| format!("invalid chart version {}", chart.metadata.version))?;
     let (tag, digest) = revision.split_once('@').map_or((None, revision), |(tag, digest)| (Some(tag), digest));
-    if let Some(tag) = tag
-        && let Ok(tagged) = Version::coerced(&tag.replace('_', "+"))
+    let tagged = tag.and_then(|tag| Version::coerced(&tag.replace('_', "+")).ok());
+    if let (Some(tag), Some(tagged)) = (tag, &tagged)
         && tagged.compare(&version).is_ne()
     {
         return Err(format!("artifact revision {tag} does not match chart version {}", chart.metadata.version));
@@ -100,7 +100,9 @@ pub(crate) fn with_source_revision(chart: &Chart, source: &Object) -> Result<(Ch
     let mut chart = chart.clone();
     let told = version.with_metadata(hex).map_err(|e| e.to_string())?;
     chart.metadata.version = told.to_string();
-    Ok((chart, digest.to_owned()))
+    // Compat(flux 2.9): of a tag that is no version, the whole revision is told and signed.
+    let told = if tagged.is_some() { digest } else { revision };
+    Ok((chart, told.to_owned()))
 }
 
 /// The HelmChart of a template.

@@ -69,9 +69,10 @@ impl Run<'_> {
         if let Some(current) = self.report.history.latest().cloned() {
             let released =
                 self.report.conditions().get(condition::RELEASED).map(|c| c.reason.clone()).unwrap_or_default();
-            let (reason, verb) = match released.as_str() {
-                why::INSTALL_FAILED => (why::INSTALL_SUCCEEDED, "install"),
-                why::UPGRADE_FAILED => (why::UPGRADE_SUCCEEDED, "upgrade"),
+            let (reason, verb) = match (released.as_str(), current.action()) {
+                // A status that was handed over without its conditions.
+                (why::INSTALL_FAILED, _) | ("", "install") => (why::INSTALL_SUCCEEDED, "install"),
+                (why::UPGRADE_FAILED | "", _) => (why::UPGRADE_SUCCEEDED, "upgrade"),
                 _ => ("", ""),
             };
             if !reason.is_empty() {

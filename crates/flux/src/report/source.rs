@@ -7,7 +7,7 @@
 use belay_object::{Condition, Object, Value};
 
 use super::{Artifact, Event, FailureClass, FailureOf, InitialPatch, Next, Severity, Status, StatusPatch};
-use crate::names::{SOURCE_GROUP, condition, reason};
+use crate::names::{self, SOURCE_GROUP, condition, reason};
 use crate::spec::Meta;
 
 /// What a source says when all is well.
@@ -246,7 +246,13 @@ impl SourceReport {
         match of {
             FailureOf::Fetch => conditions.mark_true(condition::FETCH_FAILED, reason, message),
             FailureOf::Storage => conditions.mark_true(condition::STORAGE_OPERATION_FAILED, reason, message),
-            FailureOf::Build => conditions.mark_true(condition::BUILD_FAILED, reason, message),
+            FailureOf::Build => {
+                conditions.mark_true(condition::BUILD_FAILED, reason, message);
+                // Compat(flux 2.9): the signature of a chart is told by both.
+                if reason == names::reason::CHART_VERIFICATION_ERROR {
+                    conditions.mark_false(condition::SOURCE_VERIFIED, names::reason::VERIFICATION_ERROR, message);
+                }
+            }
             FailureOf::Verification => conditions.mark_false(condition::SOURCE_VERIFIED, reason, message),
             FailureOf::Include | FailureOf::Nothing => {}
         }

@@ -18,7 +18,7 @@ use sha2::Digest as _;
 use super::controller::{Content, Got, New, Sources, fail, fetch_failed};
 use super::helm_index::{self, ChartVersion};
 use super::helm_repository::{Remote, remote};
-use super::oci_repository::{check_signature, refuse_clouds};
+use super::oci_repository::{refuse_clouds, signing_keys};
 use super::{SourceName, credentials, dependencies, package};
 use crate::duration::GoDuration;
 use crate::names::{self, reason};
@@ -111,7 +111,9 @@ impl Sources {
                 let why = "signatures are checked of charts in registries alone";
                 return Err(Stage::Verification.outcome(why));
             };
-            check_signature(&self.shared, &spec.meta.namespace, verify, client, digest).await?;
+            let keys = signing_keys(&self.shared, &spec.meta.namespace, verify).await?;
+            let checked = belay_oci::cosign::verify(client, digest, &keys).await;
+            checked.map_err(|e| Stage::Verification.outcome(&e.to_string()))?;
             report.verified(&format!("verified signature of version {}", found.version));
         } else {
             report.not_verified();
@@ -283,16 +285,17 @@ impl Sources {
         let (mut files, root) = match &found.from {
             From::Index(remote, version) => {
                 let bytes = download(&self.shared, remote, version).await.map_err(|e| (Stage::Pull, e))?;
+                let place = version.urls.first().map_or("", String::as_str);
+                check_archive(&bytes, place, &limits)?;
                 if spec.merged_files().is_empty() {
-                    load_archive(&bytes, &limits).map_err(|e| (Stage::Pull, e.to_string()))?;
                     return Ok((bytes, Vec::new()));
                 }
                 (archive_files(&bytes, &limits).map_err(|e| (Stage::Package, e.to_string()))?, None)
             }
             From::Registry(client, digest) => {
                 let bytes = pull(client, digest).await.map_err(|e| (Stage::Pull, e))?;
+                check_archive(&bytes, &format!("{}@{digest}", client.repository()), &limits)?;
                 if spec.merged_files().is_empty() {
-                    load_archive(&bytes, &limits).map_err(|e| (Stage::Pull, e.to_string()))?;
                     return Ok((bytes, Vec::new()));
                 }
                 (archive_files(&bytes, &limits).map_err(|e| (Stage::Package, e.to_string()))?, None)
@@ -326,6 +329,13 @@ impl Sources {
         let packed = packing.await.map_err(|e| (Stage::Package, e.to_string()))?;
         packed.map(|archive| (archive, merged)).map_err(|e| (Stage::Package, e))
     }
+}
+
+/// Loads an archive to see that it is a chart; `place` is where it came from.
+fn check_archive(bytes: &[u8], place: &str, limits: &Limits) -> Result<(), Fail> {
+    let loaded = load_archive(bytes, limits);
+    let why = |e: belay_helm::Error| format!("failed to load chart metadata from written chart: {place}: {e}");
+    loaded.map(drop).map_err(|e| (Stage::Package, why(e)))
 }
 
 /// What is said of a chart. Compat(flux 2.9).

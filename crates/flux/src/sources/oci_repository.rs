@@ -124,28 +124,39 @@ impl Sources {
 }
 
 /// Checks that an artifact is signed by one of the keys of a secret.
-pub(super) async fn check_signature(
+async fn check_signature(
     shared: &Shared,
     namespace: &str,
     verify: &OciVerification,
     client: &Client,
     digest: &ContentDigest,
 ) -> Result<(), SourceOutcome> {
-    let failed = |why: String, class| {
-        let message = format!("failed to verify the signature using provider '{}': {why}", verify.shown());
-        fail(FailureOf::Verification, reason::VERIFICATION_ERROR, message, class)
-    };
-    let refused = |why: &str| failed(why.to_owned(), FailureClass::Stalling);
+    let keys = signing_keys(shared, namespace, verify).await?;
+    let checked = cosign::verify(client, digest, &keys).await;
+    checked.map_err(|e| not_verified(verify, &e.to_string(), FailureClass::Generic))
+}
+
+fn not_verified(verify: &OciVerification, why: &str, class: FailureClass) -> SourceOutcome {
+    let message = format!("failed to verify the signature using provider '{}': {why}", verify.shown());
+    fail(FailureOf::Verification, reason::VERIFICATION_ERROR, message, class)
+}
+
+/// The keys by which signatures are checked.
+pub(super) async fn signing_keys(
+    shared: &Shared,
+    namespace: &str,
+    verify: &OciVerification,
+) -> Result<Vec<PublicKey>, SourceOutcome> {
+    let refused = |why: &str| not_verified(verify, why, FailureClass::Stalling);
     if verify.provider != "cosign" {
         return Err(refused("this version checks signatures of cosign alone"));
     }
     let Some(name) = &verify.secret else {
         return Err(refused("this version checks signatures by public keys alone: name a secret with '*.pub' keys"));
     };
-    let generic = |why: String| failed(why, FailureClass::Generic);
+    let generic = |why: String| not_verified(verify, &why, FailureClass::Generic);
     let secret = shared.secret(namespace, name).await.map_err(generic)?;
-    let keys = public_keys(&secret).map_err(generic)?;
-    cosign::verify(client, digest, &keys).await.map_err(|e| generic(e.to_string()))
+    public_keys(&secret).map_err(generic)
 }
 
 /// The keys of a secret: the values of names that end with `.pub`.
