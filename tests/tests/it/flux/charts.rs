@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 
+use super::releases::helm_repository;
 use super::shelf::{archive, client};
 use super::world::*;
 
@@ -18,14 +19,14 @@ const REPO: Kind = ("source.toolkit.fluxcd.io/v1", "HelmRepository");
 const CHART: Kind = ("source.toolkit.fluxcd.io/v1", "HelmChart");
 
 /// Files over HTTP, to those who know the password if there is one.
-struct Files {
-    url: String,
+pub(super) struct Files {
+    pub url: String,
     files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Files {
-    async fn start(password: &'static str) -> Files {
+    pub async fn start(password: &'static str) -> Files {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let files: Arc<Mutex<HashMap<String, Vec<u8>>>> = Arc::default();
@@ -53,7 +54,7 @@ impl Files {
         });
         Files { url, files, task }
     }
-    fn put(&self, path: &str, content: impl Into<Vec<u8>>) {
+    pub fn put(&self, path: &str, content: impl Into<Vec<u8>>) {
         self.files.lock().expect("no holder panics").insert(path.to_owned(), content.into());
     }
 }
@@ -81,7 +82,7 @@ fn packed(name: &str, version: &str) -> Vec<u8> {
     archive(&files)
 }
 
-fn index(entries: &[(&str, &str, &str)]) -> String {
+pub(super) fn index(entries: &[(&str, &str, &str)]) -> String {
     let mut text = "apiVersion: v1\nentries:\n".to_owned();
     let mut last = "";
     for (name, version, digest) in entries {
@@ -93,14 +94,6 @@ fn index(entries: &[(&str, &str, &str)]) -> String {
         text += &format!("    urls:\n    - charts/{name}-{version}.tgz\n    version: {version}\n");
     }
     text + "generated: \"2024-01-02T03:04:05Z\"\n"
-}
-
-fn repository_of(url: &str, more: &str) -> String {
-    format!(
-        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: charts, namespace: apps}}\n\
-         spec:\n  url: {url}\n  interval: 1h\n  {}\n",
-        more.replace('\n', "\n  ")
-    )
 }
 
 fn chart_of(kind: &str, source: &str, chart: &str, more: &str) -> String {
@@ -143,7 +136,7 @@ async fn a_chart_comes_from_a_repositorys_index() {
     for version in ["1.0.0", "1.1.0", "2.0.0-rc.1", "1.2.0"] {
         files.put(&format!("/charts/shop-{version}.tgz"), packed("shop", version));
     }
-    w.apply(&repository_of(&files.url, ""));
+    w.apply(&helm_repository(&files.url, ""));
     w.apply(&chart_of("HelmRepository", "charts", "shop", "version: 1.x"));
     let object = has(&w, CHART, "shop", "1.1.0").await;
     assert_eq!(stored(&object).await.metadata.version, "1.1.0");
@@ -232,7 +225,7 @@ async fn what_is_wrong_with_a_repository_or_a_chart_is_told() {
     w.apply(&chart_of("HelmRepository", "charts", "shop", ""));
     let why = w.failed(CHART, "shop", "SourceUnavailable").await;
     assert_eq!(why, "failed to get source: helmrepositories.source.toolkit.fluxcd.io \"charts\" not found");
-    w.apply(&repository_of(&files.url, ""));
+    w.apply(&helm_repository(&files.url, ""));
     let url = &files.url;
     let why = w.failed(REPO, "charts", "Failed").await;
     assert_eq!(
@@ -241,7 +234,7 @@ async fn what_is_wrong_with_a_repository_or_a_chart_is_told() {
     );
     w.apply("{apiVersion: v1, kind: Secret, metadata: {name: user, namespace: apps}, stringData: {username: me, password: good}}");
     files.put("/index.yaml", "entries: {}\n");
-    w.apply(&repository_of(url, "secretRef: {name: user}"));
+    w.apply(&helm_repository(url, "secretRef: {name: user}"));
     let why = w.failed(REPO, "charts", "IndexationFailed").await;
     assert_eq!(why, "failed to load Helm repository from index YAML: no API version specified");
     let wrong = "0".repeat(64);
@@ -253,8 +246,9 @@ async fn what_is_wrong_with_a_repository_or_a_chart_is_told() {
     assert!(why.starts_with("chart pull error: failed to download chart for remote reference: http://"), "{why}");
     assert!(why.ends_with(&format!("the index says sha256:{wrong}")), "{why}");
     w.apply(&chart_of("HelmRepository", "charts", "torn", ""));
-    let why = w.failed(CHART, "shop", "ChartPullError").await;
-    assert!(why.starts_with("chart pull error: the chart archive is corrupt"), "{why}");
+    let why = w.failed(CHART, "shop", "ChartPackageError").await;
+    let before = "chart package error: failed to load chart metadata from written chart: charts/torn-1.0.0.tgz: ";
+    assert!(why.starts_with(&format!("{before}the chart archive is corrupt")), "{why}");
     let before = "invalid chart reference: failed to get chart version for remote reference: ";
     for (chart, version, expected) in [
         ("nothing", "'*'", format!("{before}no chart name found")),
@@ -267,7 +261,7 @@ async fn what_is_wrong_with_a_repository_or_a_chart_is_told() {
         })
         .await;
     }
-    w.apply(&repository_of("oci://127.0.0.1:1/charts", ""));
+    w.apply(&helm_repository("oci://127.0.0.1:1/charts", ""));
     let why = w.failed(REPO, "charts", "URLInvalid").await;
     assert_eq!(why, "invalid Helm repository URL: 'oci' URL scheme cannot be used with 'default' HelmRepository type");
 }
@@ -282,7 +276,7 @@ async fn a_chart_comes_from_a_registry_that_lists_nothing() {
         let artifact = Artifact::of_chart(Bytes::from(chart), Bytes::from_static(b"{\"name\":\"shop\"}"));
         artifact.push(&registry_client, &Tag::parse(version).expect("a tag")).await.expect("it is taken");
     }
-    w.apply(&repository_of(&registry.url("charts"), "type: oci"));
+    w.apply(&helm_repository(&registry.url("charts"), "type: oci"));
     w.until("it has no status", || {
         let object = w.get(REPO, "apps", "charts")?;
         object.get("status").is_none_or(|s| s.as_object().is_some_and(|s| s.is_empty())).then_some(())

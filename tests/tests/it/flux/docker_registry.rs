@@ -6,7 +6,9 @@ use belay_net::{ClientOptions, Secret};
 use belay_oci::{Artifact, Client, Credentials, Keychain, Repository, Tag, digest_of};
 use bytes::Bytes;
 
-use super::shelf::archive;
+use super::helm_oci::{Signer, oci_repository};
+use super::releases::*;
+use super::shelf::{archive, chart, push_chart};
 use super::world::*;
 
 const OCI: Kind = ("source.toolkit.fluxcd.io/v1", "OCIRepository");
@@ -108,4 +110,116 @@ async fn artifacts_go_through_a_real_registry() {
     w.apply(&source("ref: {tag: missing}, secretRef: {name: registry}"));
     let why = w.failed(OCI, "shop", "OCIArtifactPullFailed").await;
     assert!(why.contains("404 Not Found"), "{why}");
+}
+
+/// Carries out a command of ours.
+async fn belay(line: &str) {
+    use belay_cli::args::{ClusterCli, parse_from};
+    let words = std::iter::once("belay").chain(line.split(' '));
+    let cli: ClusterCli = parse_from(words).unwrap_or_else(|e| panic!("{line}: {e}"));
+    let code = belay_cli::run(cli.global, cli.command).await;
+    assert_eq!(format!("{code:?}"), format!("{:?}", std::process::ExitCode::SUCCESS), "{line}");
+}
+
+#[tokio::test]
+async fn what_our_commands_push_is_applied() {
+    let Some(registry) = start().await else { return };
+    let url = format!("oci://{}/org/app", registry.host);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let push = async |tag: &str, value: &str| {
+        std::fs::write(folder.path().join("a.yaml"), map("a", value)).expect("the disk takes it");
+        let from = folder.path().display();
+        belay(&format!(
+            "push artifact {url}:{tag} -f {from} --source=https://example.com/a.git --revision=main@sha1:abc --creds me:good"
+        ))
+        .await;
+    };
+    push("1.0.0", "one").await;
+    push("1.1.0", "two").await;
+    belay(&format!("tag artifact {url}:1.0.0 --tag stable --creds me:good")).await;
+    let mut w = World::empty().await;
+    w.start().await;
+    w.apply(&pull_secret(&registry.host, "good"));
+    w.apply(
+        &kustomization("shop", "./", "")
+            .replace("{kind: GitRepository, name: repo}", "{kind: OCIRepository, name: web}"),
+    );
+    for (reference, value) in [("tag: stable", "one"), ("semver: '>= 1.0.0'", "two"), ("tag: 1.0.0", "one")] {
+        w.apply(&oci_repository(&url, &format!("ref: {{{reference}}}\nsecretRef: {{name: registry}}")));
+        w.until(reference, || (w.data("a", "key").as_deref() == Some(value)).then_some(())).await;
+    }
+}
+
+/// The Secret `registry` in Docker's form.
+fn pull_secret(host: &str, password: &str) -> String {
+    let config = format!(r#"{{"auths": {{"{host}": {{"username": "me", "password": "{password}"}}}}}}"#);
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: registry, namespace: apps}}\ntype: kubernetes.io/dockerconfigjson\n\
+         stringData:\n  .dockerconfigjson: '{config}'\n"
+    )
+}
+
+#[tokio::test]
+async fn releases_come_from_a_real_registry() {
+    let Some(registry) = start().await else { return };
+    let http = ClientOptions::default().build().expect("a client");
+    let me = Credentials::Basic("me".into(), Secret::new("good".into()));
+    let keychain = Keychain::single(&registry.host, me);
+    let at = Repository::parse(&format!("oci://{}/charts/web", registry.host)).expect("a name");
+    let client = Client::new(http, at, keychain, false);
+    let digest = push_chart(&client, "1.0.0", chart("web", "1.0.0", &[])).await;
+    let next = push_chart(&client, "1.1.0", chart("web", "1.1.0", &[])).await;
+
+    let w = World::with_helm(&[("README.md", "charts come from a registry")]).await;
+    let repository =
+        |more: &str| helm_repository(&format!("oci://{}/charts", registry.host), &format!("type: oci\n{more}"));
+    w.apply(&repository(""));
+    w.apply(&release_of("by-name", &of_repository("web", "1.x"), ""));
+    let refused = "HelmChart 'apps/apps-by-name' is not ready: failed to authenticate with the Helm repository: ";
+    w.until("credentials are asked for", || {
+        let ready = condition(&w, "by-name", "Ready")?;
+        (ready.reason == "SourceNotReady" && ready.message.starts_with(refused)).then_some(())
+    })
+    .await;
+    // Wrong ones are refused, and not told.
+    w.apply(&pull_secret(&registry.host, "canary"));
+    w.apply(&repository("secretRef: {name: registry}"));
+    let failed = async |words: &str| {
+        w.ask(HELM_CHART, "apps-by-name");
+        w.until(words, || {
+            let message = condition(&w, "by-name", "Ready")?.message;
+            (message.starts_with(refused) && message.contains(words)).then_some(())
+        })
+        .await;
+    };
+    failed("the given credentials").await;
+    let events = [w.events(HELM_CHART, "apps-by-name"), w.events(HELM_RELEASE, "by-name")].concat().join("\n");
+    assert!(!w.story().contains("canary") && !events.contains("canary"), "a password is told");
+    w.apply(&pull_secret(&registry.host, "good"));
+    w.ask(HELM_CHART, "apps-by-name");
+    ready_at(&w, "by-name", 1).await;
+    assert_eq!(w.data("by-name-config", "chart").as_deref(), Some("1.1.0"));
+
+    // By an OCIRepository, signed.
+    let signer = Signer::new();
+    w.apply(&signer.secret());
+    let url = format!("oci://{}/charts/web", registry.host);
+    let verified = |reference: &str| {
+        let more = "secretRef: {name: registry}\nverify: {provider: cosign, secretRef: {name: keys}}";
+        oci_repository(&url, &format!("ref: {{{reference}}}\n{more}"))
+    };
+    w.apply(&verified("semver: 1.x"));
+    w.apply(&release_of("by-reference", &of_reference("OCIRepository", "web"), ""));
+    let why = w.failed(OCI, "web", "VerificationError").await;
+    assert!(why.ends_with("there is none"), "{why}");
+    signer.sign(&client, &next, &next).await;
+    w.ask(OCI, "web");
+    ready_at(&w, "by-reference", 1).await;
+    let chart_of =
+        |version: &str, digest: &belay_oci::ContentDigest| Some(format!("{version}+{}", &digest.hex()[..12]));
+    assert_eq!(w.data("by-reference-config", "chart"), chart_of("1.1.0", &next));
+    signer.sign(&client, &digest, &digest).await;
+    w.apply(&verified(&format!("digest: '{digest}'")));
+    ready_at(&w, "by-reference", 2).await;
+    assert_eq!(w.data("by-reference-config", "chart"), chart_of("1.0.0", &digest));
 }

@@ -7,11 +7,38 @@ use super::world::*;
 
 /// A HelmRelease in `apps` of the chart in `repo`; `more` is lines of its spec.
 pub fn helm_release(name: &str, more: &str) -> String {
-    let more = more.replace('\n', "\n  ");
+    let chart = "chart:\n  spec:\n    chart: charts/shop\n    reconcileStrategy: Revision\n    \
+                 sourceRef: {kind: GitRepository, name: repo}";
+    release_of(name, chart, more)
+}
+
+/// A HelmRelease in `apps`; `chart` is lines of its spec that say where its chart comes from.
+pub fn release_of(name: &str, chart: &str, more: &str) -> String {
+    let lines = format!("{chart}\n{more}").replace('\n', "\n  ");
     format!(
         "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}, namespace: apps}}\n\
-         spec:\n  interval: 1h\n  chart:\n    spec:\n      chart: charts/shop\n      reconcileStrategy: Revision\n      \
-         sourceRef: {{kind: GitRepository, name: repo}}\n  {more}\n"
+         spec:\n  interval: 1h\n  {lines}\n"
+    )
+}
+
+/// The lines for a chart of the HelmRepository `charts`.
+pub fn of_repository(chart: &str, version: &str) -> String {
+    format!(
+        "chart: {{spec: {{chart: {chart}, version: '{version}', sourceRef: {{kind: HelmRepository, name: charts}}}}}}"
+    )
+}
+
+/// The lines for a chart that is a source's artifact.
+pub fn of_reference(kind: &str, name: &str) -> String {
+    format!("chartRef: {{kind: {kind}, name: {name}}}")
+}
+
+/// A HelmRepository `charts` in `apps`; `more` is lines of its spec.
+pub fn helm_repository(url: &str, more: &str) -> String {
+    format!(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: charts, namespace: apps}}\n\
+         spec:\n  url: {url}\n  interval: 1h\n  {}\n",
+        more.replace('\n', "\n  ")
     )
 }
 

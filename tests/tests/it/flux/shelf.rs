@@ -50,6 +50,24 @@ pub fn client(registry: &Registry, path: &str, keychain: Keychain) -> Client {
     Client::new(http, Repository::parse(&registry.url(path)).expect("a name"), keychain, false)
 }
 
+/// The archive of a chart of one template, a ConfigMap `NAME-config` of the value `key`, and more files.
+pub fn chart(name: &str, version: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    let about = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-config'}\n\
+                    data: {key: '{{ .Values.key }}', chart: '{{ .Chart.Version }}'}\n";
+    let own = [("Chart.yaml", about.as_str()), ("values.yaml", "key: one\n"), ("templates/config.yaml", template)];
+    let own = own.into_iter().filter(|(path, _)| more.iter().all(|(other, _)| other != path));
+    let files: Vec<(String, &str)> =
+        own.chain(more.iter().copied()).map(|(path, text)| (format!("{name}/{path}"), text)).collect();
+    archive(&files.iter().map(|(path, text)| (path.as_str(), *text)).collect::<Vec<_>>())
+}
+
+/// Pushes the archive of a chart as Helm does; gives the digest of its manifest.
+pub async fn push_chart(client: &Client, tag: &str, archive: Vec<u8>) -> ContentDigest {
+    let artifact = Artifact::of_chart(Bytes::from(archive), Bytes::from_static(b"{\"name\":\"shop\"}"));
+    artifact.push(client, &Tag::parse(tag).expect("a tag")).await.expect("the registry takes it")
+}
+
 /// A `tar.gz` of files.
 pub fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(gzip());
@@ -75,17 +93,23 @@ pub fn forged(kind: tar::EntryType, path: &str, link: &str) -> Vec<u8> {
     tar.into_inner().and_then(|gzip| gzip.finish()).expect("memory takes it")
 }
 
-/// A `tar.gz` that unpacks to so many megabytes of nothing.
+/// A `tar.gz` of one file that unpacks to so many megabytes of nothing.
 pub fn bomb(megabytes: u64) -> Vec<u8> {
+    bomb_of(&["zero".to_owned()], megabytes)
+}
+
+/// A `tar.gz` of files that unpack to so many megabytes of nothing each.
+pub fn bomb_of(paths: &[String], megabytes: u64) -> Vec<u8> {
     let mut gzip = gzip();
-    let entry = header(tar::EntryType::Regular, megabytes << 20);
-    let mut entry = entry;
-    entry.as_old_mut().name[..4].copy_from_slice(b"zero");
-    entry.set_cksum();
-    gzip.write_all(entry.as_bytes()).expect("memory takes it");
     let zeroes = vec![0; 1 << 20];
-    for _ in 0..megabytes {
-        gzip.write_all(&zeroes).expect("memory takes it");
+    for path in paths {
+        let mut entry = header(tar::EntryType::Regular, megabytes << 20);
+        entry.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        entry.set_cksum();
+        gzip.write_all(entry.as_bytes()).expect("memory takes it");
+        for _ in 0..megabytes {
+            gzip.write_all(&zeroes).expect("memory takes it");
+        }
     }
     gzip.write_all(&[0; 1024]).expect("memory takes it");
     gzip.finish().expect("memory takes it")
