@@ -60,6 +60,8 @@ pub struct Rules {
     pub wait: bool,
     /// Whether Jobs must be complete.
     pub wait_for_jobs: bool,
+    /// Whether kinds that Helm 3 did not wait for are healthy at once.
+    pub waits_as_helm_3: bool,
     /// Whether hooks run.
     pub hooks: bool,
     /// Whether objects of nobody, or of others, are taken over.
@@ -90,6 +92,7 @@ impl Default for Rules {
             timeout: Duration::from_secs(300),
             wait: true,
             wait_for_jobs: true,
+            waits_as_helm_3: false,
             hooks: true,
             take_ownership: true,
             validate: true,

@@ -24,6 +24,8 @@ pub enum CrdPolicy {
 
 /// How long definitions may take to be served.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a worker waits for one: most are served within milliseconds.
+const MOMENT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The objects of a chart's `crds/` and those of its dependencies, in the order in which they are applied.
@@ -46,8 +48,8 @@ fn collect(chart: &Chart, path: &str, found: &mut Vec<Object>) -> Result<(), Fau
 }
 
 /// Applies the definitions of a chart, dependencies processed, and waits until they are served: what the
-/// release holds may be of their kinds. A worker is held for the moment that takes. `mark` changes each
-/// before it is applied.
+/// release holds may be of their kinds. Where that takes longer than a moment the error is for now, and the
+/// same call goes on. `mark` changes each before it is applied.
 pub async fn apply_crds(
     site: &Site,
     chart: &Chart,
@@ -69,33 +71,42 @@ pub async fn apply_crds(
     }
     let rules = Rules::default();
     let manner = Manner { method, migrates: false, tells_created: false, rules: &rules };
-    let mut applied = Vec::new();
+    let (mut awaited, mut has_applied) = (Vec::new(), false);
     for item in objects::resolve(site, definitions, "").await? {
-        if policy == CrdPolicy::Create && item.find(site).await?.is_some() {
+        if policy == CrdPolicy::Create
+            && let Some(live) = item.find(site).await?
+        {
+            // Made a moment ago, by a run before this one: it may be on its way still.
+            if !is_older_than(&live, PATIENCE) {
+                awaited.push(item);
+            }
             continue;
         }
         let name = item.object.name().to_owned();
         let done = item.apply(site, None, manner).await;
         done.map_err(|e| e.wrap(&format!("failed to apply CustomResourceDefinition {name}")))?;
-        applied.push(item);
+        has_applied = true;
+        awaited.push(item);
     }
-    for item in &applied {
+    for item in &awaited {
         await_served(site, item).await?;
     }
-    if !applied.is_empty() {
+    if has_applied {
         site.target.cluster.invalidate_discovery();
     }
     Ok(())
 }
 
+/// Waits a moment for a definition to be served. One that takes longer is looked at in another run, which
+/// holds no worker until then; it fails the release when it is too old to be still on its way.
 async fn await_served(site: &Site, item: &Item) -> Result<(), Fault> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MOMENT;
     loop {
         let found = site.target.acting.find(&item.resource, "", item.object.name()).await;
-        let health = match found {
-            Ok(Some(found)) => belay_health::check(&found, jiff::Timestamp::now()),
-            Ok(None) => belay_health::Health::not_found(),
-            Err(e) if e.is_transient() && e.kind() != ErrorKind::Fenced => belay_health::Health::not_found(),
+        let (health, is_old) = match found {
+            Ok(Some(found)) => (belay_health::check(&found, jiff::Timestamp::now()), is_older_than(&found, PATIENCE)),
+            Ok(None) => (belay_health::Health::not_found(), false),
+            Err(e) if e.is_transient() && e.kind() != ErrorKind::Fenced => (belay_health::Health::not_found(), false),
             Err(e) => return Err(Fault::of(&e, "failed to wait for CustomResourceDefinition(s)")),
         };
         if health.is_current() {
@@ -103,10 +114,14 @@ async fn await_served(site: &Site, item: &Item) -> Result<(), Fault> {
         }
         if Instant::now() >= deadline {
             let entry = belay_health::wait_entry(&item.object.key(), &health);
-            return Err(Fault::refused(format!(
-                "failed to wait for CustomResourceDefinition(s): timeout waiting for: [{entry}]"
-            )));
+            let message = format!("failed to wait for CustomResourceDefinition(s): timeout waiting for: [{entry}]");
+            return Err(Fault { is_transient: !is_old, message });
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+fn is_older_than(object: &Object, age: Duration) -> bool {
+    let made = object.str_at(&["metadata", "creationTimestamp"]).and_then(|t| t.parse::<jiff::Timestamp>().ok());
+    made.is_some_and(|made| jiff::Timestamp::now().duration_since(made).as_secs() >= age.as_secs().cast_signed())
 }

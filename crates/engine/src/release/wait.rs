@@ -12,6 +12,20 @@ use super::{Fault, Site};
 /// The longest time between two looks: health changes by time alone too.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// Group and kind of what Helm 3 waited for; everything else was ready when it was there.
+const WAITED_BY_HELM_3: [(&str, &str); 10] = [
+    ("", "Pod"),
+    ("", "PersistentVolumeClaim"),
+    ("", "ReplicationController"),
+    ("", "Service"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("apps", "DaemonSet"),
+    ("apps", "Deployment"),
+    ("apps", "ReplicaSet"),
+    ("apps", "StatefulSet"),
+    ("batch", "Job"),
+];
+
 impl Releases {
     pub(super) async fn wait(&self, operation: &mut Operation, site: &Site) -> Result<Option<Advance>, Fault> {
         if operation.action == Action::Uninstall {
@@ -26,6 +40,7 @@ impl Releases {
             };
             let is_job = &*key.kind.group == "batch" && &*key.kind.kind == "Job";
             let is_done = health.is_current()
+                || (operation.rules.waits_as_helm_3 && !WAITED_BY_HELM_3.contains(&(&key.kind.group, &key.kind.kind)))
                 || (is_job && !operation.rules.wait_for_jobs && health.status == Status::InProgress);
             if !is_done {
                 pending.push((key, health));
