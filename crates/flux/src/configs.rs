@@ -59,7 +59,7 @@ impl Configs {
             let name = Name { namespace: change.key.namespace.clone(), name: change.key.name.clone() };
             if let (Some(shared), Some(config)) = (seen.upgrade(), Config::of(&change.key.kind.kind, name)) {
                 shared.references.readers(&config).into_iter().for_each(|n| shared.kustomization_queue.add(n));
-                if let Some(helm) = &shared.helm {
+                if let Some(helm) = shared.helm.get() {
                     helm.references.readers(&config).into_iter().for_each(|n| helm.release_queue.add(n));
                 }
             }

@@ -14,11 +14,11 @@ mod deletion;
 mod history;
 mod next;
 mod outcome;
-mod render;
+pub(crate) mod render;
 mod state;
 #[cfg(test)]
 mod tests;
-mod values;
+pub(crate) mod values;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,7 @@
-//! What a Kustomization would apply, without applying: the same code up to the plan.
+//! What a Kustomization or a HelmRelease would apply, without applying: the same code up to the plan, or
+//! to the record.
+
+mod release;
 
 use std::sync::Arc;
 
@@ -13,6 +16,8 @@ use crate::shared::Settings;
 use crate::spec::Kustomization;
 use crate::substitute::{VariableSet, substitute};
 use crate::variables;
+
+pub use release::{ReleasePreview, release};
 
 /// A plan and what the renderer wants to be known.
 pub struct Preview {

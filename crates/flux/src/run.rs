@@ -1,30 +1,28 @@
 //! Starts the controllers and wires what wakes them.
 
+mod helm;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use belay_cluster::{Change, Cluster, ViewScope, Views};
 use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
-use belay_engine::release::Releases;
 use belay_engine::{Engine, WakeReason};
-use belay_object::{Condition, ConditionStatus, GroupKind, Object, ObjectKey};
+use belay_object::{Condition, ConditionStatus, Object, ObjectKey};
 use belay_render::Memo;
 use belay_source::{ArtifactStore, Repositories, RepositoriesOptions};
-use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use crate::configs::Configs;
 use crate::git_repository::GitRepositories;
-use crate::helm_release::{HelmReleases, LoadedCharts};
 use crate::kustomization::Kustomizations;
 use crate::lower::{kustomization_kind, owner_label};
 use crate::names::{
-    GIT_REPOSITORY, HELM_CHART, HELM_CONTROLLER, HELM_GROUP, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_CONTROLLER,
-    REQUESTED_AT, condition,
+    GIT_REPOSITORY, HELM_CHART, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, REQUESTED_AT, condition,
 };
-use crate::shared::{FetchedSources, Helm, HelmReferences, Name, Outbound, References, Settings, Shared};
+use crate::shared::{FetchedSources, Name, Outbound, References, Settings, Shared};
 use crate::sources::{self, Artifacts, Followed, SourceName, Sources, Trees};
 use crate::target::Targets;
 
@@ -104,7 +102,10 @@ impl Controllers {
         };
         let sources = sources::KINDS.map(|kind| Followed::new(kind, views.view(&Shared::resource(&kind), &scope)));
         let advertised = format!("http://{}", advertised_host(&advertised, artifacts));
-        let helm = helm(&cluster, &views, &scope).await;
+        let helm = OnceLock::new();
+        if helm::is_served(&cluster).await {
+            helm.get_or_init(|| helm::helm(&views, &scope));
+        }
         let shared = Arc::new(Shared {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
             repositories: views.view(&Shared::resource(&GIT_REPOSITORY), &scope),
@@ -133,7 +134,7 @@ impl Controllers {
                 wake(&shared, change);
             }
         });
-        let of_helm = shared.helm.iter().map(|helm| &helm.releases);
+        let of_helm = shared.helm.get().into_iter().map(|helm| &helm.releases);
         for view in [&shared.repositories, &shared.kustomizations].into_iter().chain(of_helm) {
             view.synced(SYNC_PATIENCE)
                 .await
@@ -158,21 +159,13 @@ impl Controllers {
                 shared.sources_queue.add(source);
             }
         }
-        if let Some(helm) = &shared.helm {
-            for object in helm.releases.objects() {
-                helm.references.set_release(&Name::of(&object), Some(&object));
-                helm.release_queue.add(Name::of(&object));
-            }
-        }
         let mut tasks = JoinSet::new();
         // The task ends with the set that owns it.
         tasks.spawn(belay_source::artifact::serve(listener, store.clone(), std::future::pending()));
         run_repositories(&mut tasks, &shared, repositories, store, advertised);
         run_sources(&mut tasks, &shared);
         run_kustomizations(&mut tasks, &shared, &engine);
-        if let Some(helm) = &shared.helm {
-            run_helm(&mut tasks, &shared, helm);
-        }
+        tasks.spawn(helm::run(shared.clone(), scope));
         let configs = Configs::watch(&shared.cluster, &shared.settings, &shared);
         Ok(Controllers { tasks, _configs: configs, shared, engine, artifacts })
     }
@@ -192,7 +185,7 @@ impl Controllers {
         self.shared.kustomization_queue.close();
         self.shared.source_queue.close();
         self.shared.sources_queue.close();
-        if let Some(helm) = &self.shared.helm {
+        if let Some(helm) = self.shared.helm.get() {
             helm.release_queue.close();
         }
         let _ = tokio::time::timeout(patience, async { self.shared.recorder.flush(patience).await }).await;
@@ -225,49 +218,6 @@ fn engine(shared: &Arc<Shared>) -> Engine {
         }
     };
     Engine::new(KUSTOMIZE_CONTROLLER, &owner_label(), kustomization_kind(), Memo::default(), Arc::new(wake))
-}
-
-/// What the controller of HelmReleases follows, where their definition is installed.
-async fn helm(cluster: &Cluster, views: &Views<belay_cluster::CrSummary>, scope: &ViewScope) -> Option<Helm> {
-    let kind = GroupKind::new(HELM_GROUP, HELM_RELEASE.kind);
-    if let Err(e) = cluster.resolve(&kind).await {
-        tracing::info!(error = %e, "Helm releases are not followed: their definition is not installed");
-        return None;
-    }
-    Some(Helm {
-        releases: views.view(&Shared::resource(&HELM_RELEASE), scope),
-        written_releases: Written::default(),
-        release_queue: WorkQueue::new(QueueOptions::default()),
-        references: HelmReferences::default(),
-    })
-}
-
-fn run_helm(tasks: &mut JoinSet<()>, shared: &Arc<Shared>, helm: &Helm) {
-    let weak = Arc::downgrade(shared);
-    let wake = move |release: &ObjectKey, _: WakeReason, pause: Duration| {
-        let Some(shared) = weak.upgrade() else { return };
-        let Some(helm) = &shared.helm else { return };
-        helm.release_queue.add_after(Name::new(&release.namespace, &release.name), pause);
-    };
-    let releases = Arc::new(HelmReleases {
-        shared: shared.clone(),
-        releases: Arc::new(Releases::new(HELM_CONTROLLER, &format!("{HELM_GROUP}/name"), Arc::new(wake))),
-        targets: Targets::new(shared.cluster.clone(), Arc::new(shared.leadership.clone()), &shared.settings),
-        resource: Shared::resource(&HELM_RELEASE),
-        charts: LoadedCharts::default(),
-        templates: Arc::default(),
-        under_way: Mutex::default(),
-        capabilities: Mutex::default(),
-    });
-    tasks.spawn(belay_controller::run(
-        helm.release_queue.clone(),
-        shared.settings.concurrent,
-        move |name: Name| {
-            let controller = releases.clone();
-            async move { controller.reconcile(name).await }
-        },
-        |name, why| tracing::error!(release = ?name, panic = why, "held back after repeated panics"),
-    ));
 }
 
 fn run_repositories(
@@ -357,7 +307,9 @@ fn wake(shared: &Shared, change: &Change<Arc<Object>>) {
         }
         return;
     }
-    if let Some(helm) = shared.helm.as_ref().filter(|_| *change.key.kind.kind == *HELM_RELEASE.kind) {
+    if *change.key.kind.kind == *HELM_RELEASE.kind {
+        // Those that are seen before all is set up are looked at when it is.
+        let Some(helm) = shared.helm.get() else { return };
         helm.written_releases.shown(&name, after.as_deref());
         if asked {
             helm.references.set_release(&name, after.as_deref());

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use belay_cluster::{Cluster, CrSummary, CrView, Patch, Resource, Views, WriteOptions};
@@ -111,8 +111,8 @@ pub(crate) struct Shared {
     pub artifacts: Artifacts,
     pub trees: Trees,
     pub outbound: Outbound,
-    /// What Helm needs; `None` where the definition of HelmReleases is not installed.
-    pub helm: Option<Helm>,
+    /// What Helm needs; unset while the definition of HelmReleases is not installed.
+    pub helm: OnceLock<Helm>,
 }
 
 /// How connections leave this process.
@@ -402,7 +402,7 @@ impl Shared {
         self.keep(resource, patched)
     }
     fn keep(&self, resource: &Resource, written: Object) -> belay_cluster::Result<()> {
-        let of = match (&*resource.kind, &self.helm) {
+        let of = match (&*resource.kind, self.helm.get()) {
             (kind, _) if kind == names::KUSTOMIZATION.kind => &self.written_kustomizations,
             (kind, Some(helm)) if kind == names::HELM_RELEASE.kind => &helm.written_releases,
             (kind, _) => match self.sources.iter().find(|s| s.kind.kind == kind) {
@@ -439,12 +439,12 @@ impl Shared {
     }
     /// Wakes the HelmReleases of a source's chart.
     pub fn wake_releases(&self, source: &SourceName) {
-        let Some(helm) = &self.helm else { return };
+        let Some(helm) = self.helm.get() else { return };
         helm.references.releases_of(source).into_iter().for_each(|n| helm.release_queue.add(n));
     }
     /// A HelmRelease, at least as new as our last write.
     pub fn helm_release(&self, name: &Name) -> Option<Arc<Object>> {
-        let helm = self.helm.as_ref()?;
+        let helm = self.helm.get()?;
         helm.written_releases.newer(name, helm.releases.object(&name.namespace, &name.name))
     }
     /// An interval with jitter, so that a thousand resources made at once are not due at once.

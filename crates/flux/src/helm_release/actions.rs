@@ -227,6 +227,7 @@ impl Run<'_> {
             timeout: spec.timeout.to_std(),
             wait: !spec.disable_wait,
             wait_for_jobs: !spec.disable_wait_for_jobs,
+            waits_as_helm_3: self.spec.waits_as_helm_3,
             hooks: !spec.disable_hooks,
             take_ownership: !spec.disable_take_ownership,
             validate: !spec.disable_open_api && action != Action::Rollback,
@@ -331,7 +332,7 @@ impl Run<'_> {
             method,
             skip_schema: spec.disable_schema,
             capabilities,
-            cluster: target.acting.clone(),
+            cluster: Some(target.acting.clone()),
             cache: self.controller.templates.clone(),
         };
         let mut record = render::record(&self.spec, request).await.map_err(Fault::refused)?;

@@ -32,7 +32,8 @@ pub(crate) struct Request {
     pub method: ApplyMethod,
     pub skip_schema: bool,
     pub capabilities: Capabilities,
-    pub cluster: Cluster,
+    /// Where templates may look objects up; nothing is found without one.
+    pub cluster: Option<Cluster>,
     pub cache: Arc<TemplateCache>,
 }
 
@@ -73,7 +74,9 @@ fn render(spec: &HelmRelease, request: Request, handle: tokio::runtime::Handle) 
             true => Ok(()),
             false => Err("the templates take too long".to_owned()),
         })),
-        lookup: Some(Arc::new(ClusterLookup { cluster: request.cluster.with_timeout(LOOKUP_TIMEOUT), handle })),
+        lookup: request.cluster.map(|cluster| {
+            Arc::new(ClusterLookup { cluster: cluster.with_timeout(LOOKUP_TIMEOUT), handle }) as Arc<dyn Lookup>
+        }),
     };
     let rendered = belay_helm::render(&request.chart, &request.values, &options, outside).map_err(told)?;
     let processed = belay_helm::processed(&request.chart, &request.values).map_err(told)?;

@@ -56,7 +56,7 @@ pub(crate) async fn compose(cluster: &Cluster, spec: &HelmRelease) -> Result<Map
 }
 
 /// The inline values with numbers as Go has them behind JSON: all are floats.
-fn inline(spec: &HelmRelease) -> Result<Map, ValuesError> {
+pub(crate) fn inline(spec: &HelmRelease) -> Result<Map, ValuesError> {
     let json = Value::Object(spec.values.clone()).to_json();
     read(json.as_bytes()).map_err(|e| ValuesError { message: e.to_string(), is_transient: false })
 }

@@ -166,6 +166,8 @@ pub struct HelmRelease {
     pub post_renderers_value: Value,
     /// `combined`, `nohooks` or `separate`.
     pub post_render_strategy: String,
+    /// Whether it is waited as Helm 3 did.
+    pub waits_as_helm_3: bool,
     /// What is done about drift.
     pub drift: DriftMode,
     /// Fields that nobody minds.
@@ -241,6 +243,7 @@ impl HelmRelease {
             post_renderers: post_renderers(&spec.at("postRenderers"))?,
             post_renderers_value: spec.at("postRenderers").value().cloned().unwrap_or_default(),
             post_render_strategy: spec.at("postRenderStrategy").text()?,
+            waits_as_helm_3: spec.at("waitStrategy").at("name").text()? == "legacy",
             drift: match spec.at("driftDetection").at("mode").text()?.as_str() {
                 "enabled" => DriftMode::Enabled,
                 "warn" => DriftMode::Warn,
