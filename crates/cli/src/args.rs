@@ -8,15 +8,15 @@ use std::path::PathBuf;
 mod artifact;
 
 pub use artifact::{
-    ArtifactFlags, ListArtifactArgs, ListCommand, PullArtifactArgs, PullCommand, PushArtifactArgs, PushCommand,
-    TagArtifactArgs, TagCommand,
+    ArtifactFlags, BuildArtifactArgs, DiffArtifactArgs, ListArtifactArgs, ListCommand, PullArtifactArgs, PullCommand,
+    PushArtifactArgs, PushCommand, TagArtifactArgs, TagCommand,
 };
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use create::{
-    CreateBucketArgs, CreateCommand, CreateFlags, CreateGitArgs, CreateHelmArgs, CreateHelmReleaseArgs,
-    CreateKustomizationArgs, CreateOciArgs, CreateSourceCommand,
+    CreateBucketArgs, CreateChartArgs, CreateCommand, CreateFlags, CreateGitArgs, CreateHelmArgs,
+    CreateHelmReleaseArgs, CreateKustomizationArgs, CreateOciArgs, CreateSourceCommand,
 };
 
 /// Keeps Kubernetes clusters equal to what Git says.
@@ -490,6 +490,17 @@ pub struct BuildFlags {
 
 #[derive(Subcommand, Debug)]
 pub enum BuildCommand {
+    /// What an artifact would hold, as an archive
+    Artifact(BuildArtifactArgs),
+    /// What a HelmRelease would install
+    #[command(visible_alias = "hr")]
+    Helmrelease {
+        #[command(flatten)]
+        flags: BuildReleaseFlags,
+        /// Touch no cluster: nothing is looked up, and nothing known of releases that are there
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// What a Kustomization would apply
     #[command(visible_alias = "ks")]
     Kustomization {
@@ -503,12 +514,32 @@ pub enum BuildCommand {
 
 #[derive(Subcommand, Debug)]
 pub enum DiffCommand {
+    /// Which files differ between a folder and an artifact: exit status 1 where any does
+    Artifact(DiffArtifactArgs),
+    /// What a HelmRelease would change in the cluster: exit status 1 where it would
+    #[command(visible_alias = "hr")]
+    Helmrelease {
+        #[command(flatten)]
+        flags: BuildReleaseFlags,
+    },
     /// What a Kustomization would change in the cluster: exit status 1 where it would
     #[command(visible_alias = "ks")]
     Kustomization {
         #[command(flatten)]
         flags: BuildFlags,
     },
+}
+
+/// Of which HelmRelease, and with which chart.
+#[derive(Args, Debug, Clone)]
+pub struct BuildReleaseFlags {
+    pub name: String,
+    /// The chart: a folder or a .tgz
+    #[arg(long)]
+    pub path: PathBuf,
+    /// A file with the HelmRelease, in the place of the one in the cluster
+    #[arg(long)]
+    pub release_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
-//! `belay push|pull|list|tag artifact`: manifests in a registry, without a cluster.
+//! `belay push|pull|list|tag|build|diff artifact`: manifests in a registry, without a cluster.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,10 @@ use belay_source::artifact::{ArchiveLimits, UnpackLimits, unpack, write_archive}
 use belay_tree::{DirTree, Entry, EntryKind, Limits, MemoryTree, Tree, TreePath};
 use bytes::Bytes;
 
-use crate::args::{ArtifactFlags, Format, ListArtifactArgs, PullArtifactArgs, PushArtifactArgs, TagArtifactArgs};
+use crate::args::{
+    ArtifactFlags, BuildArtifactArgs, DiffArtifactArgs, Format, ListArtifactArgs, PullArtifactArgs, PushArtifactArgs,
+    TagArtifactArgs,
+};
 use crate::output::{Table, action, success};
 
 /// Largest artifact that is pulled, as it comes and unpacked.
@@ -26,7 +30,7 @@ const IGNORED: &str =
 pub async fn push(args: PushArtifactArgs) -> Result<u8> {
     let (repository, target) = parse_reference(&args.url)?;
     let Some(Target::Tag(tag)) = target else { bail!("the URL must have a tag: oci://<host>/<path>:<tag>") };
-    let layer = layer_of(&args)?;
+    let layer = layer_of(&args.path, &args.ignore_paths, &args.add_ignore_paths)?;
     let diff = digest_of(flate2::read::GzDecoder::new(&*layer)).context("the archive cannot be read again")?;
     let created = if args.reproducible { jiff::Timestamp::UNIX_EPOCH } else { jiff::Timestamp::now() };
     let created = belay_controller::conditions::time_text(created);
@@ -59,23 +63,23 @@ pub async fn push(args: PushArtifactArgs) -> Result<u8> {
 }
 
 /// The archive of a folder, of one file, or of what comes from standard input.
-fn layer_of(args: &PushArtifactArgs) -> Result<Vec<u8>> {
-    let tree: Arc<dyn Tree> = if args.path == Path::new("-") {
+fn layer_of(path: &Path, ignore: &[String], ignore_too: &[String]) -> Result<Vec<u8>> {
+    let tree: Arc<dyn Tree> = if path == Path::new("-") {
         let mut content = Vec::new();
         std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut content)?;
         Arc::new(single("stdin.yaml", content)?)
-    } else if args.path.is_file() {
-        let content = std::fs::read(&args.path).with_context(|| format!("{} cannot be read", args.path.display()))?;
-        let name = args.path.file_name().and_then(|n| n.to_str()).context("the file has no name")?;
+    } else if path.is_file() {
+        let content = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let name = path.file_name().and_then(|n| n.to_str()).context("the file has no name")?;
         Arc::new(single(name, content)?)
     } else {
-        let tree = DirTree::open(&args.path, Limits { file_bytes: MOST_BYTES, ..Limits::default() })
-            .with_context(|| format!("invalid path {}", args.path.display()))?;
-        let mut rules = match args.ignore_paths.is_empty() {
+        let tree = DirTree::open(path, Limits { file_bytes: MOST_BYTES, ..Limits::default() })
+            .with_context(|| format!("invalid path {}", path.display()))?;
+        let mut rules = match ignore.is_empty() {
             true => IGNORED.to_owned(),
-            false => args.ignore_paths.join("\n") + "\n",
+            false => ignore.join("\n") + "\n",
         };
-        rules += &args.add_ignore_paths.join("\n");
+        rules += &ignore_too.join("\n");
         Arc::new(Filtered::by_rules(Arc::new(tree), &rules))
     };
     let mut layer = Vec::new();
@@ -85,6 +89,65 @@ fn layer_of(args: &PushArtifactArgs) -> Result<Vec<u8>> {
 
 fn single(name: &str, content: Vec<u8>) -> Result<MemoryTree> {
     Ok(MemoryTree::from_files([(name, content)])?)
+}
+
+/// Writes the archive that pushing would upload.
+pub fn build(args: &BuildArtifactArgs) -> Result<u8> {
+    action(&format!("building artifact from {}", args.path.display()));
+    let layer = layer_of(&args.path, &args.ignore_paths, &[])?;
+    std::fs::write(&args.output, layer).with_context(|| format!("{} cannot be written", args.output.display()))?;
+    success(&format!("artifact created at {}", args.output.display()));
+    Ok(0)
+}
+
+/// Compares files, not archives: how something was packed makes no difference.
+pub async fn diff(args: DiffArtifactArgs) -> Result<u8> {
+    let (repository, target) = parse_reference(&args.url)?;
+    let target = target.map_or_else(|| Tag::parse("latest").map(Target::Tag), Ok)?;
+    let client = client(repository, &args.flags)?;
+    let digest = client.resolve(&target).await?;
+    let pulled = client.manifest(&digest).await?;
+    let layer = pulled.manifest.layer(None).context("the artifact has no layers")?;
+    let limits =
+        UnpackLimits { bytes: MOST_BYTES, file_bytes: MOST_BYTES, skip_symlinks: true, ..UnpackLimits::default() };
+    let remote = unpack(&*client.blob(layer, MOST_BYTES).await?, &limits)?;
+    let local = unpack(&*layer_of(&args.path, &args.ignore_paths, &[])?, &limits)?;
+    let (remote, local) = (files(&remote)?, files(&local)?);
+    let mut differs = false;
+    for name in remote.keys().chain(local.keys().filter(|name| !remote.contains_key(*name))) {
+        let what = match (remote.get(name), local.get(name)) {
+            (Some(a), Some(b)) if a == b => continue,
+            (Some(_), Some(_)) => "changed",
+            (None, _) => "created",
+            (_, None) => "deleted",
+        };
+        differs = true;
+        println!("► {} {what}", crate::output::clean(name));
+    }
+    if !differs {
+        success("no changes detected");
+    }
+    Ok(u8::from(differs))
+}
+
+/// The files of a tree with their content's digest.
+fn files(tree: &dyn Tree) -> Result<BTreeMap<String, belay_tree::Digest>> {
+    let (mut found, mut open) = (BTreeMap::new(), vec![TreePath::root()]);
+    while let Some(dir) = open.pop() {
+        for item in tree.list(&dir)?.unwrap_or_default() {
+            let path = dir.child(&item.name)?;
+            match item.kind {
+                EntryKind::Dir => open.push(path),
+                EntryKind::Symlink => {}
+                EntryKind::File => {
+                    if let Entry::File(file) = tree.read_whole(&path)? {
+                        found.insert(path.to_string(), belay_tree::Digest::of(&file.content));
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 pub async fn pull(args: PullArtifactArgs) -> Result<u8> {

@@ -17,8 +17,8 @@ use crate::args::{
 use crate::connect::{Session, connect};
 use crate::export::exported;
 use crate::kinds::{
-    BUCKET, GIT_REPOSITORY, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, Kind, OCI_REPOSITORY, finished, source_kind,
-    suspended,
+    BUCKET, GIT_REPOSITORY, HELM_CHART, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, Kind, OCI_REPOSITORY, finished,
+    source_kind, suspended,
 };
 use crate::output::{action, generate, success, waiting, warning};
 use crate::reconcile::request;
@@ -42,6 +42,9 @@ pub async fn create(global: &Global, command: CreateCommand) -> Result<u8> {
                 CreateSourceCommand::Bucket(args) => {
                     let (object, secret) = sources::bucket(global, &args)?;
                     (&BUCKET, object, secret, args.create.export)
+                }
+                CreateSourceCommand::Chart(args) => {
+                    (&HELM_CHART, sources::chart(global, &args)?, None, args.create.export)
                 }
             };
             if export {

@@ -78,6 +78,9 @@ pub struct TemplateArgs {
     /// Write files below this directory instead
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
+    /// Call the release after the chart and the time, where no name is given
+    #[arg(short = 'g', long)]
+    generate_name: bool,
     /// Put the release's name into the path below the output directory
     #[arg(long)]
     release_name: bool,
@@ -105,11 +108,13 @@ fn told(e: belay_helm::Error) -> String {
 
 fn templated(args: &TemplateArgs) -> Result<(), String> {
     let (name, chart) = match args.name_and_chart.as_slice() {
-        [name, chart] => (name.as_str(), chart),
-        [chart, ..] => ("release-name", chart),
+        [_, _] if args.generate_name => return Err("cannot set --generate-name and also specify a name".into()),
+        [name, chart] => (name.clone(), chart),
+        [chart, ..] if args.generate_name => (generated_name(chart, jiff::Timestamp::now().as_second()), chart),
+        [chart, ..] => ("release-name".to_owned(), chart),
         [] => return Err("a chart is needed".into()),
     };
-    release::check_name(name).map_err(|e| format!("release name check failed: release name {name:?}: {e}"))?;
+    release::check_name(&name).map_err(|e| format!("release name check failed: release name {name:?}: {e}"))?;
     let limits = Limits::default();
     let chart = load_chart(chart, &limits)?;
     let values = user_values(args)?;
@@ -119,12 +124,8 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
         let version = KubeVersion::parse(version).map_err(|e| format!("invalid kube version '{version}': {e}"))?;
         capabilities = capabilities.with_kube_version(version);
     }
-    let info = ReleaseInfo {
-        name: name.to_owned(),
-        namespace: args.namespace.clone(),
-        revision: 1,
-        is_upgrade: args.is_upgrade,
-    };
+    let info =
+        ReleaseInfo { name: name.clone(), namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
     let options = RenderOptions {
         release: &info,
         capabilities: &capabilities,
@@ -143,13 +144,20 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
     let text = match &args.output_dir {
         None => template(&rendered, &printed).map_err(told)?,
         Some(dir) => {
-            let dir = if args.release_name { dir.join(name) } else { dir.clone() };
+            let dir = if args.release_name { dir.join(&name) } else { dir.clone() };
             write_files(&dir, &rendered, &printed)?
         }
     };
     // A reader that went away (head) is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
+}
+
+/// `CHART-SECONDS`, the chart's name up to its first dot.
+fn generated_name(chart: &str, unix_s: i64) -> String {
+    let base = chart.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let base = if matches!(base, "" | ".") { "chart" } else { base.split('.').next().unwrap_or_default() };
+    format!("{base}-{unix_s}")
 }
 
 /// Time and randomness for the templates.
@@ -170,7 +178,7 @@ pub(crate) fn outside() -> Outside {
     }
 }
 
-fn load_chart(path: &str, limits: &Limits) -> Result<Chart, String> {
+pub(crate) fn load_chart(path: &str, limits: &Limits) -> Result<Chart, String> {
     let absolute = std::path::absolute(path).map_err(|e| format!("{path}: {e}"))?;
     let text = absolute.to_str().ok_or_else(|| format!("{} is no text", absolute.display()))?;
     let inner = TreePath::clean(text.trim_start_matches('/')).map_err(|e| e.to_string())?;
@@ -227,3 +235,6 @@ fn write_files(dir: &Path, rendered: &Rendered, printed: &Printed<'_>) -> Result
     out.push('\n');
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

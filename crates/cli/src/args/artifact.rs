@@ -115,3 +115,30 @@ pub struct ListArtifactArgs {
     #[arg(short = 'o', long)]
     pub output: Option<Format>,
 }
+
+#[derive(Args, Debug)]
+pub struct BuildArtifactArgs {
+    /// A folder or a file
+    #[arg(short = 'p', long, default_value = ".")]
+    pub path: PathBuf,
+    /// The archive to write
+    #[arg(short = 'o', long, default_value = "artifact.tgz")]
+    pub output: PathBuf,
+    /// Paths to leave out, in gitignore's form, in place of the usual ones
+    #[arg(long, value_delimiter = ',')]
+    pub ignore_paths: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct DiffArtifactArgs {
+    /// oci://HOST/PATH:TAG
+    pub url: String,
+    #[command(flatten)]
+    pub flags: ArtifactFlags,
+    /// A folder or a file
+    #[arg(long, default_value = ".")]
+    pub path: PathBuf,
+    /// Paths to leave out, in gitignore's form, in place of the usual ones
+    #[arg(long, value_delimiter = ',')]
+    pub ignore_paths: Vec<String>,
+}

@@ -43,6 +43,33 @@ pub enum CreateSourceCommand {
     Helm(Box<CreateHelmArgs>),
     /// Create or update a Bucket
     Bucket(Box<CreateBucketArgs>),
+    /// Create or update a HelmChart
+    Chart(Box<CreateChartArgs>),
+}
+
+#[derive(Args, Debug)]
+pub struct CreateChartArgs {
+    pub name: String,
+    #[command(flatten)]
+    pub create: CreateFlags,
+    /// Where the chart is: KIND/NAME, the kind HelmRepository, GitRepository or Bucket
+    #[arg(long)]
+    pub source: String,
+    /// The chart's name, or its path in the source
+    #[arg(long)]
+    pub chart: String,
+    /// The chart's version, or a range of versions
+    #[arg(long)]
+    pub chart_version: Option<String>,
+    /// ChartVersion or Revision
+    #[arg(long, default_value = "ChartVersion")]
+    pub reconcile_strategy: String,
+    /// cosign or notation
+    #[arg(long)]
+    pub verify_provider: Option<String>,
+    /// Secret with public keys
+    #[arg(long)]
+    pub verify_secret_ref: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -13,6 +13,8 @@ async fn run(line: &str) -> Result<u8> {
         ClusterCommand::Pull(crate::args::PullCommand::Artifact(args)) => pull(args).await,
         ClusterCommand::Tag(crate::args::TagCommand::Artifact(args)) => tag(args).await,
         ClusterCommand::List(crate::args::ListCommand::Artifacts(args)) => list(args).await,
+        ClusterCommand::Build(crate::args::BuildCommand::Artifact(args)) => build(&args),
+        ClusterCommand::Diff(crate::args::DiffCommand::Artifact(args)) => diff(args).await,
         other => panic!("{other:?}"),
     }
 }
@@ -42,6 +44,16 @@ async fn what_is_pushed_is_tagged_listed_and_pulled_again() {
     assert_eq!(std::fs::read_to_string(to.join("app/a.yaml")).unwrap(), "a: 1\n");
     assert_eq!(std::fs::read_to_string(to.join("b.yaml")).unwrap(), "b: 2\n");
     assert!(!to.join("app/.git").exists() && !to.join("picture.png").exists());
+
+    // Its archive, and what differs from it.
+    let archive = folder.path().join("a.tgz");
+    assert_eq!(run(&format!("build artifact -p {} -o {}", from.display(), archive.display())).await.unwrap(), 0);
+    let packed = unpack(&*std::fs::read(&archive).unwrap(), &UnpackLimits::default()).unwrap();
+    assert_eq!(files(&packed).unwrap().into_keys().collect::<Vec<_>>(), ["app/a.yaml", "b.yaml"]);
+    let compare = format!("diff artifact {url}:v1 --path {} --creds me:good", from.display());
+    assert_eq!(run(&compare).await.unwrap(), 0);
+    std::fs::write(from.join("b.yaml"), "b: 3\n").unwrap();
+    assert_eq!(run(&compare).await.unwrap(), 1);
 
     let flags = ArtifactFlags { creds: Some("me:good".into()), provider: "generic".into(), insecure_registry: false };
     let client = client(Repository::parse(&url).unwrap(), &flags).unwrap();

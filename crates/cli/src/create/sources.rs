@@ -1,4 +1,4 @@
-//! The manifests of `create source oci|helm|bucket`.
+//! The manifests of `create source oci|helm|bucket|chart`.
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use belay_object::{Object, Value, object};
 
 use super::{opaque, skeleton};
-use crate::args::{CreateBucketArgs, CreateHelmArgs, CreateOciArgs, Global};
-use crate::kinds::{BUCKET, HELM_REPOSITORY, OCI_REPOSITORY};
+use crate::args::{CreateBucketArgs, CreateChartArgs, CreateHelmArgs, CreateOciArgs, Global};
+use crate::kinds::{BUCKET, HELM_CHART, HELM_REPOSITORY, OCI_REPOSITORY};
 
 fn set_texts(object: &mut Object, fields: &[(&[&str], &Option<String>)]) {
     for (path, value) in fields {
@@ -121,6 +121,30 @@ pub fn bucket(global: &Global, args: &CreateBucketArgs) -> Result<(Object, Optio
         _ => bail!("--access-key and --secret-key go together"),
     }
     Ok(with_secret(global, &args.name, object, data))
+}
+
+pub fn chart(global: &Global, args: &CreateChartArgs) -> Result<Object> {
+    let mut object = skeleton(&HELM_CHART, global, &args.name, &args.create)?;
+    let kinds = ["HelmRepository", "GitRepository", "Bucket"];
+    let (kind, name) = args.source.split_once('/').unwrap_or(("", &args.source));
+    let kind = kinds.iter().find(|k| k.eq_ignore_ascii_case(kind));
+    let (Some(kind), false) = (kind, name.is_empty()) else {
+        bail!("source '{}' is not KIND/NAME with a kind of: {}", args.source, kinds.join(", "));
+    };
+    if !matches!(args.reconcile_strategy.as_str(), "ChartVersion" | "Revision") {
+        bail!("reconcile strategy '{}' is not one of ChartVersion, Revision", args.reconcile_strategy);
+    }
+    object.set(&["spec", "chart"], args.chart.as_str());
+    object.set(&["spec", "sourceRef"], object! { "kind" => *kind, "name" => name });
+    object.set(&["spec", "reconcileStrategy"], args.reconcile_strategy.as_str());
+    set_texts(&mut object, &[(&["version"], &args.chart_version), (&["verify", "provider"], &args.verify_provider)]);
+    if let Some(name) = &args.verify_secret_ref {
+        if args.verify_provider.is_none() {
+            bail!("a verification provider must be specified when a secret is specified");
+        }
+        object.set(&["spec", "verify", "secretRef", "name"], name.as_str());
+    }
+    Ok(object)
 }
 
 /// A Secret of the source's name, if there is anything to put in it.

@@ -14,6 +14,7 @@ fn made(line: &str) -> String {
         CreateCommand::Source(CreateSourceCommand::Bucket(args)) => {
             sources::bucket(&cli.global, &args).map(|(object, _)| object)
         }
+        CreateCommand::Source(CreateSourceCommand::Chart(args)) => sources::chart(&cli.global, &args),
         CreateCommand::Kustomization(args) => kustomization(&cli.global, &args),
         CreateCommand::Helmrelease(args) => helm_release(&cli.global, &args),
     };
@@ -117,4 +118,18 @@ fn a_helm_release_names_its_chart_and_its_source() {
         "create helmrelease shop --chart=shop --source=GitRepository/repo.team --interval=5m",
         r#"{"chart":{"spec":{"chart":"shop","sourceRef":{"kind":"GitRepository","name":"repo","namespace":"team"}}},"interval":"5m0s"}"#,
     );
+}
+
+#[test]
+fn a_chart_names_its_source() {
+    let chart = "create source chart shop --source helmrepository/charts --chart shop";
+    check(
+        &format!("{chart} --chart-version 1.x --verify-provider cosign --verify-secret-ref keys"),
+        r#"{"interval":"1m0s","chart":"shop","sourceRef":{"kind":"HelmRepository","name":"charts"},"reconcileStrategy":"ChartVersion","version":"1.x","verify":{"provider":"cosign","secretRef":{"name":"keys"}}}"#,
+    );
+    check(
+        "create source chart shop --source charts --chart shop",
+        "source 'charts' is not KIND/NAME with a kind of: HelmRepository, GitRepository, Bucket",
+    );
+    check(&format!("{chart} --reconcile-strategy x"), "reconcile strategy 'x' is not one of ChartVersion, Revision");
 }
