@@ -9,6 +9,7 @@ mod helm_inputs;
 mod helm_oci;
 mod helm_records;
 mod helm_release;
+mod helm_switches;
 mod inputs;
 mod oci;
 mod releases;

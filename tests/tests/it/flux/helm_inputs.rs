@@ -11,7 +11,8 @@ use super::shelf::*;
 use super::world::*;
 
 const REPOSITORY_YAML: &str = "reconcileStrategy: Revision\n    sourceRef: {kind: GitRepository, name: repo}";
-const GOOD: [(&str, &str); 3] = [
+/// A chart of one ConfigMap, `shop-config`.
+pub const GOOD: [(&str, &str); 3] = [
     ("charts/shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
     ("charts/shop/values.yaml", "key: one\n"),
     (

@@ -3,11 +3,12 @@
 //!
 //! The digests in the fixtures were computed by helm-controller's own code.
 
-use belay_helm::release::{self, ApplyMethod, Release, change};
+use belay_helm::release::{self, ApplyMethod, Release, Status, Stored, change};
 use belay_object::{Object, Value};
 use sha2::Digest as _;
 
 use super::charts::{Files, index};
+use super::helm_inputs::GOOD;
 use super::releases::*;
 use super::shelf::*;
 use super::world::*;
@@ -164,4 +165,31 @@ async fn a_release_that_nobody_remembers_is_adopted_by_one_upgrade() {
     let new = [w.the(MAPS, "three-config"), w.the(DEPLOYMENTS, "three")];
     assert_eq!(new.each_ref().map(|o| o.uid().to_owned()), old, "nothing was made anew");
     assert!(new.iter().all(|o| o.label("helm.toolkit.fluxcd.io/name") == Some("three")));
+}
+
+#[tokio::test]
+async fn what_somebody_does_by_helm_is_brought_back() {
+    let w = World::with_helm(&GOOD).await;
+    w.apply(&helm_release("shop", ""));
+    ready_at(&w, "shop", 1).await;
+    // `helm rollback shop 1`
+    let mut first = records(&w, "shop").remove(0);
+    let mut second = Release { version: 2, ..first.clone() };
+    first.info.status = Status::Superseded;
+    second.set_status(Status::Deployed, "Rollback to 1");
+    for record in [&first, &second] {
+        let secret = release::secret(record, "apps", Stored::Modified(1_700_000_000));
+        w.user.with_manager("helm").apply(&secret, true).expect("it is taken");
+    }
+    w.reconcile(HELM_RELEASE, "shop").await;
+    ready_at(&w, "shop", 3).await;
+    assert_eq!(statuses(&w, "shop"), ["v1 superseded", "v2 superseded", "v3 deployed"]);
+    // `helm uninstall shop`
+    for version in 1..=3 {
+        w.delete(SECRETS, &format!("sh.helm.release.v1.shop.v{version}"));
+    }
+    w.delete(MAPS, "shop-config");
+    w.reconcile(HELM_RELEASE, "shop").await;
+    ready_at(&w, "shop", 1).await;
+    assert!(w.has(MAPS, "shop-config"));
 }
