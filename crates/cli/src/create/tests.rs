@@ -125,7 +125,7 @@ fn a_chart_names_its_source() {
     let chart = "create source chart shop --source helmrepository/charts --chart shop";
     check(
         &format!("{chart} --chart-version 1.x --verify-provider cosign --verify-secret-ref keys"),
-        r#"{"interval":"1m0s","chart":"shop","sourceRef":{"kind":"HelmRepository","name":"charts"},"reconcileStrategy":"ChartVersion","version":"1.x","verify":{"provider":"cosign","secretRef":{"name":"keys"}}}"#,
+        r#"{"chart":"shop","interval":"1m0s","reconcileStrategy":"ChartVersion","sourceRef":{"kind":"HelmRepository","name":"charts"},"verify":{"provider":"cosign","secretRef":{"name":"keys"}},"version":"1.x"}"#,
     );
     check(
         "create source chart shop --source charts --chart shop",

@@ -174,7 +174,8 @@ async fn what_somebody_does_by_helm_is_brought_back() {
     ready_at(&w, "shop", 1).await;
     // `helm rollback shop 1`
     let mut first = records(&w, "shop").remove(0);
-    let mut second = Release { version: 2, ..first.clone() };
+    let mut second = first.clone();
+    second.version = 2;
     first.info.status = Status::Superseded;
     second.set_status(Status::Deployed, "Rollback to 1");
     for record in [&first, &second] {
