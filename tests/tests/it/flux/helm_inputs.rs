@@ -80,9 +80,9 @@ template-itself: Helm install failed for release apps/template-itself with chart
 tpl-itself: Helm install failed for release apps/tpl-itself with chart tpl-itself@VERSION: tpl-itself/templates/a.yaml:1:3
   executing "tpl-itself/templates/a.yaml" at <tpl .Values.x .>:
     template: gotpl: templates and expressions are nested too deep
-repeated: Helm install failed for release apps/repeated with chart repeated@VERSION: template: repeated/templates/a.yaml:1:6: executing "repeated/templates/a.yaml" at <repeat 2000000000 "x">: error calling repeat: a value of 2000000000 bytes is larger than the limit of 268435456
-doubled: Helm install failed for release apps/doubled with chart doubled@VERSION: template: doubled/templates/a.yaml:2:28: executing "doubled/templates/a.yaml" at <print $x $x>: error calling print: printed text is longer than 268435456 bytes
-counted: Helm install failed for release apps/counted with chart counted@VERSION: template: counted/templates/a.yaml:1:9: executing "counted/templates/a.yaml" at <until 2000000000>: error calling until: a value of 48000000000 bytes is larger than the limit of 268435456
+repeated: Helm install failed for release apps/repeated with chart repeated@VERSION: template: repeated/templates/a.yaml:1:6: executing "repeated/templates/a.yaml" at <repeat 2000000000 "x">: error calling repeat: a value of 2000000000 bytes is larger than the limit of 67108864
+doubled: Helm install failed for release apps/doubled with chart doubled@VERSION: template: doubled/templates/a.yaml:2:28: executing "doubled/templates/a.yaml" at <print $x $x>: error calling print: printed text is longer than 67108864 bytes
+counted: Helm install failed for release apps/counted with chart counted@VERSION: template: counted/templates/a.yaml:1:9: executing "counted/templates/a.yaml" at <until 2000000000>: error calling until: a value of 48000000000 bytes is larger than the limit of 67108864
 schema: Helm install failed for release apps/schema with chart schema@VERSION: values don't meet the specifications of the schema(s) in the following chart(s):
 schema:
 - at '/name': minLength: got 1, want 3
