@@ -60,7 +60,8 @@ impl Tour<'_> {
             std::fs::create_dir_all(path.parent().context("a file has a folder")?)?;
             std::fs::write(path, content)?;
         }
-        commit_and_push(&self.stage.work, "a chart for the broker")?;
+        let commit = commit_and_push(&self.stage.work, "a chart for the broker")?;
+        self.fetched(&commit).await?;
         let name = &self.stage.name;
         self.stage
             .belay(&format!(
@@ -161,6 +162,19 @@ impl Tour<'_> {
         })
         .await?;
         Ok("its objects and its records are gone".to_owned())
+    }
+
+    /// Waits until the source has a commit: before, there is no chart in it.
+    async fn fetched(&self, commit: &str) -> Result<()> {
+        let kind = &belay_flux::names::GIT_REPOSITORY;
+        let resource = Resource::known(kind.group, kind.version, kind.kind, kind.plural, true);
+        eventually(async || {
+            let namespace = belay_flux::names::DEFAULT_NAMESPACE;
+            let source = self.stage.cluster.get(&resource, namespace, &self.stage.name).await?;
+            let revision = source.str_at(&["status", "artifact", "revision"]).unwrap_or_default();
+            if revision.ends_with(commit) { Ok(()) } else { bail!("the source is at {revision}") }
+        })
+        .await
     }
 
     /// Changes the chart's values by a commit.
