@@ -88,7 +88,7 @@ fn from_json(v: &Val) -> ValR<Val> {
     let text = v.as_str().ok_or_else(|| Error::typ(v.clone(), "string"))?;
     made(text.len());
     let value = belay_object::from_json_str(text).map_err(|e| Error::str(format_args!("fromjson: {e}")))?;
-    Val::of(&value, super::budget::MAX_DEPTH).map_err(|e| Error::str(e))
+    Val::of(&value, super::budget::MAX_DEPTH).map_err(Error::str)
 }
 
 fn number_of(v: &Val) -> ValR<Val> {

@@ -227,6 +227,7 @@ impl Ord for Val {
         }
     }
 }
+#[expect(clippy::non_canonical_partial_ord_impl, reason = "jq compares NaN otherwise than it sorts it")]
 impl PartialOrd for Val {
     /// NaN is less than any number, itself included.
     fn partial_cmp(&self, other: &Val) -> Option<Ordering> {

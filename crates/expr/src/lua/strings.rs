@@ -107,12 +107,12 @@ fn gmatch(
     let next = Cell::new(0);
     lua.create_function(move |lua, _: MultiValue| {
         let step = |n| budget.spend(n);
-        let mut from = next.get();
-        while from <= subject.len() {
-            // An anchor has no meaning here: the pattern is matched as it stands.
-            let Some(found) = Matcher::new(&subject, &pattern, &step).find(from).map_err(fault)? else { break };
-            from = if found.end == found.start { found.end + 1 } else { found.end };
-            next.set(from);
+        let from = next.get();
+        // An anchor holds wherever a match may begin.
+        if from <= subject.len()
+            && let Some(found) = Matcher::new(&subject, &pattern, &step).find(from).map_err(fault)?
+        {
+            next.set(if found.end == found.start { found.end + 1 } else { found.end });
             return Ok(MultiValue::from_vec(captures(lua, &subject, &found)?));
         }
         next.set(subject.len() + 1);

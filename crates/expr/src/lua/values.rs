@@ -59,7 +59,7 @@ fn convert(
     match value {
         mlua::Value::Nil => Ok(Value::Null),
         mlua::Value::Boolean(b) => Ok(Value::Bool(*b)),
-        mlua::Value::Integer(i) => Ok(Value::Int((*i).into())),
+        mlua::Value::Integer(i) => Ok(Value::Int(*i)),
         mlua::Value::Number(n) => number(*n),
         mlua::Value::String(s) => Ok(Value::from(s.to_string_lossy().to_string())),
         mlua::Value::Table(table) => {
@@ -93,7 +93,7 @@ fn table_value(
         match key {
             mlua::Value::String(s) => fields.push((Key::new(&s.to_string_lossy()), value)),
             mlua::Value::Number(n) if n.fract() == 0.0 => items.push((n as i64, value)),
-            mlua::Value::Integer(i) => items.push((i.into(), value)),
+            mlua::Value::Integer(i) => items.push((i, value)),
             _ => return Err("cannot encode mixed or invalid key types".into()),
         }
     }
