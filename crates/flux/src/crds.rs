@@ -1,13 +1,11 @@
 //! The custom resource definitions of Flux's kinds.
 //!
-//! The facts stand in the `.crd` files beside this one, a line for each field; `source` reads
-//! them and `definition` makes objects of them. They are what Flux v2.9 installs, field for
-//! field: types, defaults, patterns, rules, columns. The words are our own.
-
-mod definition;
-mod source;
+//! The facts stand in the `.crd` files beside this one, a line for each field, in the form of
+//! [`belay_schema::source`]. They are what Flux v2.9 installs, field for field: types, defaults,
+//! patterns, rules, columns. The words are our own.
 
 use belay_object::Object;
+use belay_schema::source::{Shapes, definition};
 
 use crate::names;
 
@@ -33,13 +31,15 @@ const KINDS: [&str; 15] = [
 
 /// All definitions, with the labels by which an installation is found: its namespace and version.
 pub fn crds(namespace: &str, version: &str) -> Vec<Object> {
-    let shapes = source::Shapes::read(SHARED).expect("the sources are compiled in, and tests read them all");
+    let shapes = Shapes::read(SHARED).expect("the sources are compiled in, and tests read them all");
     KINDS
         .iter()
         .map(|text| {
-            let kind = source::read_kind(text, &shapes).expect("the sources are compiled in, and tests read them all");
-            let mut object = definition::definition(&kind);
-            object.set_label(names::COMPONENT, component(&kind.group));
+            let mut object = definition(text, &shapes).expect("the sources are compiled in, and tests read them all");
+            // Substitution must not touch the texts of a definition that stands in somebody's Git.
+            object.set_annotation(names::SUBSTITUTE, names::DISABLED);
+            let group = object.str_at(&["spec", "group"]).unwrap_or_default().to_owned();
+            object.set_label(names::COMPONENT, component(&group));
             object.set_label(names::INSTANCE, namespace);
             object.set_label(names::PART_OF.0, names::PART_OF.1);
             object.set_label(names::VERSION, version);

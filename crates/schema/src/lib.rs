@@ -7,6 +7,7 @@
 //! - [`decode`]: read a request's body: duplicate fields, wrong types in Go's words, unknown fields;
 //! - [`default_values`], [`prune`], [`validate`]: what happens to a custom resource before it is stored;
 //! - [`strategic`]: strategic merge patch, applied and made;
+//! - [`source`]: definitions written down a line a field;
 //! - [`ssa`]: server-side apply and the tracking of who owns which field ([`FieldSet`]).
 //!
 //! What this crate deliberately does not know: transport, storage, clocks, which kinds exist in a
@@ -22,6 +23,7 @@ mod node;
 mod openapi;
 mod prune;
 pub mod quantity;
+pub mod source;
 pub mod ssa;
 pub mod strategic;
 mod types;

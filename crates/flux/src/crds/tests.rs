@@ -17,35 +17,7 @@ fn check(definition: &str, pointer: &str, expected: &str) {
 const SPEC: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
 
 #[test]
-fn every_source_reads_and_every_constraint_is_known() {
-    let shapes = source::Shapes::read(SHARED).unwrap();
-    let known = [
-        "def",
-        "enum",
-        "itemenum",
-        "pattern",
-        "format",
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-        "minimum",
-        "list-type",
-        "keys",
-        "map-type",
-    ];
-    fn walk(fields: &[source::Field], known: &[&str]) {
-        for field in fields {
-            for (name, value) in &field.constraints {
-                assert!(known.contains(&name.as_str()), "{} has the constraint {name}", field.name);
-                assert!(name != "def" || source::json(value).is_ok(), "{} has the default {value}", field.name);
-            }
-            walk(&field.fields, known);
-        }
-    }
-    for text in KINDS {
-        walk(&source::read_kind(text, &shapes).unwrap().fields, &known);
-    }
+fn every_source_becomes_a_definition() {
     assert_eq!(crds("flux-system", "v1").len(), 15);
 }
 

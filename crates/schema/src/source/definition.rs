@@ -2,52 +2,52 @@
 
 use belay_object::{Object, Value, object};
 
-use super::source::{Column, Field, Kind, json};
-use crate::names;
+use super::{Column, Field, Kind, json};
 
 const DURATION: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$";
 const SHORT_DURATION: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$";
 
 /// Makes the object.
-pub(crate) fn definition(kind: &Kind) -> Object {
+pub(super) fn definition(kind: &Kind) -> Result<Object, String> {
     let mut crd = Object::of(
         "apiextensions.k8s.io/v1",
         "CustomResourceDefinition",
         "",
         &format!("{}.{}", kind.plural, kind.group),
     );
-    // Substitution must not touch the texts of a definition that stands in somebody's Git.
-    crd.set_annotation(names::SUBSTITUTE, names::DISABLED);
     let mut names = object! {
         "kind" => kind.kind.as_str(),
         "listKind" => format!("{}List", kind.kind),
         "plural" => kind.plural.as_str(),
         "singular" => kind.kind.to_ascii_lowercase(),
-        "categories" => ["all", "fluxcd", kind.category.as_str()],
     };
+    if !kind.categories.is_empty() {
+        names.set(&["categories"], kind.categories.iter().collect::<Value>());
+    }
     if !kind.short.is_empty() {
         names.set(&["shortNames"], kind.short.iter().collect::<Value>());
     }
     crd.set(&["spec", "group"], kind.group.as_str());
     crd.set(&["spec", "names"], names);
     crd.set(&["spec", "scope"], "Namespaced");
-    crd.set(&["spec", "versions"], [version(kind)]);
-    crd
+    crd.set(&["spec", "versions"], [version(kind)?]);
+    Ok(crd)
 }
 
-fn version(kind: &Kind) -> Value {
+fn version(kind: &Kind) -> Result<Value, String> {
     let mut version = object! {
         "name" => kind.version.as_str(),
         "served" => true,
         "storage" => true,
-        "additionalPrinterColumns" => kind.columns.iter().map(column).collect::<Value>(),
-        "schema" => object! { "openAPIV3Schema" => root(kind) },
+        "schema" => object! { "openAPIV3Schema" => root(kind)? },
     };
-    // Kinds without a status in their source have no status subresource either.
-    if kind.fields.iter().any(|f| f.name == "status") {
+    if !kind.columns.is_empty() {
+        version.set(&["additionalPrinterColumns"], kind.columns.iter().map(column).collect::<Value>());
+    }
+    if !kind.plain_status && kind.fields.iter().any(|f| f.name == "status") {
         version.set(&["subresources"], object! { "status" => object! {} });
     }
-    version
+    Ok(version)
 }
 
 fn column(column: &Column) -> Value {
@@ -57,13 +57,13 @@ fn column(column: &Column) -> Value {
         "jsonPath" => column.path.as_str(),
         "type" => if date { "date" } else { "string" },
     };
-    if column.wide {
-        value.set(&["priority"], 1);
+    if column.priority > 0 {
+        value.set(&["priority"], column.priority);
     }
     value
 }
 
-fn root(kind: &Kind) -> Value {
+fn root(kind: &Kind) -> Result<Value, String> {
     let mut schema = object! {
         "type" => "object",
         "description" => kind.about.as_str(),
@@ -74,49 +74,60 @@ fn root(kind: &Kind) -> Value {
         },
     };
     for field in &kind.fields {
-        schema.set(&["properties", &field.name], schema_of(field));
+        schema.set(&["properties", &field.name], schema_of(field)?);
     }
-    schema
+    require(&mut schema, &kind.fields);
+    Ok(schema)
 }
 
-/// Sources are constants that tests read in full, so that the depth is that of the deepest field
+fn require(schema: &mut Value, fields: &[Field]) {
+    let required: Value = fields.iter().filter(|f| f.required).map(|f| f.name.as_str()).collect();
+    if !required.items().is_empty() {
+        schema.set(&["required"], required);
+    }
+}
+
+/// Texts are compiled in, and tests read them in full, so that the depth is that of the deepest field
 /// written there.
-fn schema_of(field: &Field) -> Value {
-    let mut schema = typed(&field.kind, field);
+fn schema_of(field: &Field) -> Result<Value, String> {
+    let mut schema = typed(&field.kind, field)?;
     if !field.about.is_empty() {
         schema.set(&["description"], field.about.as_str());
     }
     for (name, value) in &field.constraints {
-        constrain(&mut schema, name, value);
+        constrain(&mut schema, name, value).map_err(|e| format!("{}: {e}", field.name))?;
     }
-    schema
+    Ok(schema)
 }
 
-fn typed(kind: &str, field: &Field) -> Value {
+fn typed(kind: &str, field: &Field) -> Result<Value, String> {
     if let Some(item) = kind.strip_prefix("[]") {
-        return object! { "type" => "array", "items" => typed(item, field) };
+        return Ok(object! { "type" => "array", "items" => typed(item, field)? });
     }
     if let Some(item) = kind.strip_prefix("{}") {
-        return object! { "type" => "object", "additionalProperties" => typed(item, field) };
+        return Ok(object! { "type" => "object", "additionalProperties" => typed(item, field)? });
     }
-    match kind {
+    Ok(match kind {
+        "any-object" => object! { "type" => "object", "x-kubernetes-preserve-unknown-fields" => true },
+        "int-or-string" => object! {
+            "anyOf" => [object! { "type" => "integer" }, object! { "type" => "string" }],
+            "x-kubernetes-int-or-string" => true,
+        },
         "any" => object! { "x-kubernetes-preserve-unknown-fields" => true },
         "duration" => object! { "type" => "string", "pattern" => DURATION },
         "short-duration" => object! { "type" => "string", "pattern" => SHORT_DURATION },
-        "object" => object_schema(field),
-        other => object! { "type" => other },
-    }
+        "object" => object_schema(field)?,
+        "string" | "integer" | "boolean" | "number" => object! { "type" => kind },
+        other => return Err(format!("{}: there is no type {other:?}", field.name)),
+    })
 }
 
-fn object_schema(field: &Field) -> Value {
+fn object_schema(field: &Field) -> Result<Value, String> {
     let mut schema = object! { "type" => "object" };
     for inner in &field.fields {
-        schema.set(&["properties", &inner.name], schema_of(inner));
+        schema.set(&["properties", &inner.name], schema_of(inner)?);
     }
-    let required: Value = field.fields.iter().filter(|f| f.required).map(|f| f.name.as_str()).collect();
-    if !required.items().is_empty() {
-        schema.set(&["required"], required);
-    }
+    require(&mut schema, &field.fields);
     if !field.rules.is_empty() {
         let rules: Value = field
             .rules
@@ -125,21 +136,23 @@ fn object_schema(field: &Field) -> Value {
             .collect();
         schema.set(&["x-kubernetes-validations"], rules);
     }
-    schema
+    Ok(schema)
 }
 
-fn constrain(schema: &mut Value, name: &str, value: &str) {
+fn constrain(schema: &mut Value, name: &str, value: &str) -> Result<(), String> {
     let list = |text: &str| text.split(',').collect::<Value>();
     match name {
-        "def" => schema.set(&["default"], json(value).unwrap_or_default()),
+        "def" => schema.set(&["default"], json(value)?),
         "enum" => schema.set(&["enum"], list(value)),
         "itemenum" => schema.set(&["items", "enum"], list(value)),
         "keys" => schema.set(&["x-kubernetes-list-map-keys"], list(value)),
         "list-type" => schema.set(&["x-kubernetes-list-type"], value),
         "map-type" => schema.set(&["x-kubernetes-map-type"], value),
         "minLength" | "maxLength" | "minItems" | "maxItems" | "minimum" => {
-            schema.set(&[name], json(value).unwrap_or_default());
+            schema.set(&[name], json(value)?);
         }
-        other => schema.set(&[other], value),
+        "pattern" | "format" => schema.set(&[name], value),
+        other => return Err(format!("there is no constraint {other:?}")),
     }
+    Ok(())
 }

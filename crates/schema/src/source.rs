@@ -1,66 +1,81 @@
-//! The form of the `.crd` files, and reading them.
+//! Custom resource definitions written down a line a field, and made of that.
 //!
 //! ```text
 //! kind GitRepository source.toolkit.fluxcd.io/v1 gitrepositories
 //! about What it is.
 //! short gitrepo
-//! category fluxcd-sources
-//! column URL | .spec.url            (| wide: shown with -o wide alone)
+//! category all,sources            (as many as there are; the line may be left out)
+//! status plain                    (no subresource; without the line a field `status` makes one)
+//! column Age | .metadata.creationTimestamp
+//! column URL | .spec.url            (| wide, or | 10: a priority, shown with -o wide alone)
 //! spec object -- What it is for.
 //!   ? !has(self.a) || has(self.b) -- a rule, and what is said where it does not hold
 //!   url! string pattern=^https://.*$ -- `!`: required. Indented lines are fields of the line above.
 //!   items []object                    (lists: `[]` before the type; maps: `{}`)
-//!   secretRef @reference              (a shape of shared.crd; lists of one: `[]@shape`)
+//!   secretRef @reference              (a shape; lists of one: `[]@shape`)
 //! ```
 //!
+//! Shapes are written `shape NAME TYPE` with their fields below; a later shape may use earlier ones.
+//! Types are those of OpenAPI and `any`, `any-object` (a map of anything), `int-or-string`.
 //! Constraints are `def=JSON`, `enum=`, `itemenum=` (comma-separated), `pattern=`, `format=`,
 //! `minLength=`, `maxLength=`, `minItems=`, `maxItems=`, `minimum=`, `list-type=`, `keys=`,
 //! `map-type=`. None holds a space. `duration` and `short-duration` are strings of Go's form; the
 //! short one has no hours.
 
+mod definition;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
-use belay_object::{Value, from_json_str};
+use belay_object::{Object, Value, from_json_str};
+
+/// Makes the definition of one kind.
+pub fn definition(text: &str, shapes: &Shapes) -> Result<Object, String> {
+    definition::definition(&read_kind(text, shapes)?)
+}
 
 /// One field, or one shape.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Field {
-    pub name: String,
-    pub required: bool,
-    pub kind: String,
-    pub constraints: Vec<(String, String)>,
-    pub about: String,
-    pub rules: Vec<(String, String)>,
-    pub fields: Vec<Field>,
+struct Field {
+    name: String,
+    required: bool,
+    kind: String,
+    constraints: Vec<(String, String)>,
+    about: String,
+    rules: Vec<(String, String)>,
+    fields: Vec<Field>,
 }
 
 /// One kind.
 #[derive(Debug, Default)]
-pub(crate) struct Kind {
-    pub kind: String,
-    pub group: String,
-    pub version: String,
-    pub plural: String,
-    pub about: String,
-    pub short: Vec<String>,
-    pub category: String,
-    pub columns: Vec<Column>,
-    pub fields: Vec<Field>,
+struct Kind {
+    kind: String,
+    group: String,
+    version: String,
+    plural: String,
+    about: String,
+    short: Vec<String>,
+    categories: Vec<String>,
+    plain_status: bool,
+    columns: Vec<Column>,
+    fields: Vec<Field>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Column {
-    pub name: String,
-    pub path: String,
-    pub wide: bool,
+struct Column {
+    name: String,
+    path: String,
+    priority: i64,
 }
 
 /// Shapes by name.
 #[derive(Debug, Default)]
-pub(crate) struct Shapes(BTreeMap<String, Field>);
+pub struct Shapes(BTreeMap<String, Field>);
 
 impl Shapes {
-    pub(crate) fn read(text: &str) -> Result<Shapes, String> {
+    /// Reads a file of shapes.
+    pub fn read(text: &str) -> Result<Shapes, String> {
         let mut shapes = Shapes::default();
         let mut lines: Vec<(usize, &str)> = Vec::new();
         for line in text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
@@ -95,7 +110,7 @@ impl Shapes {
 }
 
 /// Reads one kind.
-pub(crate) fn read_kind(text: &str, shapes: &Shapes) -> Result<Kind, String> {
+fn read_kind(text: &str, shapes: &Shapes) -> Result<Kind, String> {
     let mut kind = Kind::default();
     let mut lines = Vec::new();
     for line in text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
@@ -112,7 +127,8 @@ pub(crate) fn read_kind(text: &str, shapes: &Shapes) -> Result<Kind, String> {
             }
             "about" => kind.about = rest.to_owned(),
             "short" => kind.short = rest.split(',').map(str::to_owned).collect(),
-            "category" => kind.category = rest.to_owned(),
+            "category" => kind.categories = rest.split(',').map(str::to_owned).collect(),
+            "status" if rest == "plain" => kind.plain_status = true,
             "column" => kind.columns.push(column(rest)?),
             _ => lines.push(indented(line)),
         }
@@ -123,11 +139,14 @@ pub(crate) fn read_kind(text: &str, shapes: &Shapes) -> Result<Kind, String> {
 
 fn column(text: &str) -> Result<Column, String> {
     let parts: Vec<&str> = text.split(" | ").collect();
-    match parts[..] {
-        [name, path] => Ok(Column { name: name.to_owned(), path: path.to_owned(), wide: false }),
-        [name, path, "wide"] => Ok(Column { name: name.to_owned(), path: path.to_owned(), wide: true }),
-        _ => Err(format!("not a column: {text}")),
-    }
+    let wrong = || format!("not a column: {text}");
+    let (name, path, priority) = match parts[..] {
+        [name, path] => (name, path, 0),
+        [name, path, "wide"] => (name, path, 1),
+        [name, path, priority] => (name, path, priority.parse().map_err(|_| wrong())?),
+        _ => return Err(wrong()),
+    };
+    Ok(Column { name: name.to_owned(), path: path.to_owned(), priority })
 }
 
 fn indented(line: &str) -> (usize, &str) {
@@ -183,6 +202,6 @@ fn head_of(line: &str) -> Result<Field, String> {
 }
 
 /// The value of a constraint that holds JSON.
-pub(crate) fn json(text: &str) -> Result<Value, String> {
+fn json(text: &str) -> Result<Value, String> {
     from_json_str(text).map_err(|e| format!("{text}: {e}"))
 }
