@@ -21,6 +21,7 @@ const HEALING: &[&str] = &[
     "DependencyNotReady",
     "ArtifactFailed",
     "NoArtifact",
+    "SourceNotReady",
     "GitOperationFailed",
     "Progressing",
     "ProgressingWithRetry",

@@ -13,7 +13,7 @@ mod flux;
 mod gateway;
 mod rollouts;
 
-use belay_object::{Object, Value};
+use belay_object::Object;
 
 use super::{Condition, Health, Status, conditions, flag, text};
 use crossplane::{CROSSPLANE_AWS, CROSSPLANE_READY, crossplane, crossplane_aws, crossplane_provider};
