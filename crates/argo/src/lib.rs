@@ -6,6 +6,7 @@
 //! - [`manifests`]: sources to objects.
 //! - [`compare`], [`differ`], [`ignore`]: desired against live; [`live`]: what is kept of live objects.
 //! - [`auto_sync`]: whether to sync without being asked.
+//! - [`crds`], [`install`]: the definitions, and what an installation starts with.
 //! - [`settings`], [`repositories`], [`clusters`]: the control plane's config maps and secrets, read.
 //! - [`controller`]: all of it at work.
 //!
@@ -16,8 +17,10 @@ pub mod auto_sync;
 pub mod clusters;
 pub mod compare;
 pub mod controller;
+pub mod crds;
 pub mod differ;
 pub mod ignore;
+pub mod install;
 pub mod live;
 pub mod manifests;
 pub mod marks;

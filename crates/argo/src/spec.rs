@@ -260,4 +260,4 @@ pub fn instance_name(name: &str, namespace: &str, controller_namespace: &str) ->
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -196,13 +196,9 @@ fn is_oci_manifest(value: &Value) -> bool {
 
 fn jsonnet(job: &Job<'_>, directory: &Directory, path: &TreePath) -> Result<Vec<Located>, Error> {
     let name = path.file_name().unwrap_or_default();
-    let value = super::jsonnet::evaluate(job, &directory.jsonnet, path)
+    let values = super::jsonnet::evaluate(job, &directory.jsonnet, path)
         .map_err(|e| Error::new(e.kind(), format!("Failed to evaluate jsonnet {name:?}: {e}")))?;
-    let values: Vec<Value> = match value {
-        Value::Array(items) => items.into_iter().collect(),
-        one => vec![one],
-    };
-    let objects = values.into_iter().filter(|value| !value.is_null()).map(documents::object);
+    let objects = values.into_iter().map(documents::object);
     let objects: Result<Vec<Object>, String> = objects.collect();
     let objects = objects.map_err(|why| {
         let message = format!("Failed to unmarshal generated json {name:?}: {why} ({path})");

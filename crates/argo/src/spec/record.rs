@@ -175,10 +175,12 @@ pub(crate) fn put<T: Field + PartialEq>(into: &mut Map, name: &str, field: &T, w
         When::Always => false,
         When::IfSet => *field == T::default(),
     };
-    if is_out {
+    let value = if is_out { Value::Null } else { field.write() };
+    // Servers refuse `null` where a schema has a type.
+    if value.is_null() {
         into.remove(name);
     } else {
-        into.insert(name, field.write());
+        into.insert(name, value);
     }
 }
 

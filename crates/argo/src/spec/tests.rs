@@ -18,7 +18,7 @@ fn spec(yaml: &str) -> Spec {
 }
 
 /// Every field, in the order of contract 1.1.
-const FULL: &str = r#"
+pub(crate) const FULL: &str = r#"
 project: team
 destination: {server: https://kubernetes.default.svc, namespace: prod}
 source:
@@ -239,9 +239,11 @@ fn waits_grow_up_to_the_longest() {
     assert_eq!(wait("{backoff: {duration: soon}}", 0), "backoff.duration: unable to parse soon as a duration");
 }
 
+pub(crate) const OPERATION: &str = "{sync: {revision: a, revisions: [b], prune: true, dryRun: true, source: {repoURL: x}, sources: [{repoURL: z}], syncStrategy: {hook: {force: true}}, resources: [{group: apps, kind: Deployment, name: nm, namespace: s}], manifests: ['{}'], syncOptions: [Replace=true], autoHealAttemptsCount: 2}, initiatedBy: {username: admin, automated: true}, info: [{name: a, value: b}], retry: {limit: -1}}";
+
 #[test]
 fn an_operation_is_read_and_written_back() {
-    let yaml = "{sync: {revision: a, revisions: [b], prune: true, dryRun: true, source: {repoURL: x}, sources: [{repoURL: z}], syncStrategy: {hook: {force: true}}, resources: [{group: apps, kind: Deployment, name: nm, namespace: s}], manifests: ['{}'], syncOptions: [Replace=true], autoHealAttemptsCount: 2}, initiatedBy: {username: admin, automated: true}, info: [{name: a, value: b}], retry: {limit: -1}}";
+    let yaml = OPERATION;
     let operation = Operation::read(&value(yaml)).expect("reads");
     assert_eq!(operation.to_value().to_json(), value(yaml).to_json());
     let sync = operation.sync.expect("a sync");
@@ -255,7 +257,7 @@ fn an_operation_is_read_and_written_back() {
     assert_eq!(bare, r#"{"initiatedBy":{},"retry":{},"sync":{}}"#);
 }
 
-const STATUS: &str = "{sync: {status: OutOfSync, comparedTo: {source: {repoURL: a, path: x}, destination: {name: in-cluster}}, revision: abc}, health: {status: Healthy, lastTransitionTime: t}, history: [{id: 0, revision: abc, deployedAt: t, deployStartedAt: t, source: {repoURL: a}, initiatedBy: {username: admin}}], resources: [{kind: Service, version: v1, namespace: nm, name: s, status: Synced, health: {status: Progressing, message: m}, syncWave: -1}, {kind: Job, name: j, hook: true, requiresPruning: true}], conditions: [{type: SyncError, message: m, lastTransitionTime: t}], operationState: {operation: {initiatedBy: {}, retry: {}, sync: {}}, phase: Running, message: m, startedAt: t, finishedAt: u, retryCount: 1, syncResult: {revision: abc, source: {repoURL: a}, resources: [{group: '', version: v1, kind: Service, namespace: nm, name: s, status: Synced, hookPhase: Running, syncPhase: Sync, images: [i]}]}}, reconciledAt: t, sourceType: Helm, sourceTypes: [Helm, Kustomize], summary: {images: [i], externalURLs: [u], isAppOfApps: true}, resourceHealthSource: appTree, controllerNamespace: argocd, sourceHydrator: {lastComparedDryRevision: x}}";
+pub(crate) const STATUS: &str = "{sync: {status: OutOfSync, comparedTo: {source: {repoURL: a, path: x}, destination: {name: in-cluster}}, revision: abc}, health: {status: Healthy, lastTransitionTime: t}, history: [{id: 0, revision: abc, deployedAt: t, deployStartedAt: t, source: {repoURL: a}, initiatedBy: {username: admin}}], resources: [{kind: Service, version: v1, namespace: nm, name: s, status: Synced, health: {status: Progressing, message: m}, syncWave: -1}, {kind: Job, name: j, hook: true, requiresPruning: true}], conditions: [{type: SyncError, message: m, lastTransitionTime: t}], operationState: {operation: {initiatedBy: {}, retry: {}, sync: {}}, phase: Running, message: m, startedAt: t, finishedAt: u, retryCount: 1, syncResult: {revision: abc, source: {repoURL: a}, resources: [{group: '', version: v1, kind: Service, namespace: nm, name: s, status: Synced, hookPhase: Running, syncPhase: Sync, images: [i]}]}}, reconciledAt: t, sourceType: Helm, sourceTypes: [Helm, Kustomize], summary: {images: [i], externalURLs: [u], isAppOfApps: true}, resourceHealthSource: appTree, controllerNamespace: argocd, sourceHydrator: {lastComparedDryRevision: x}}";
 
 #[test]
 fn a_status_is_read_and_written_back() {

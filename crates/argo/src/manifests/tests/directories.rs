@@ -168,3 +168,46 @@ fn links_are_followed_within_the_repository() {
         ],
     );
 }
+
+#[test]
+fn jsonnet_gives_an_object_or_several() {
+    let one = r#"{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "one"}}"#;
+    check("path: d", &[("d/a.jsonnet", one)], &["Directory", "ConfigMap/one d/a.jsonnet"]);
+    check("path: d", &[("d/a.jsonnet", &format!("[{one}, null]"))], &["Directory", "ConfigMap/one d/a.jsonnet"]);
+    // Libraries are no manifests by their name.
+    let files = [
+        ("d/a.jsonnet", r#"(import "p.libsonnet") + (import "l.libsonnet")"#),
+        ("d/p.libsonnet", one),
+        ("lib/l.libsonnet", "{data: {a: 'b'}}"),
+    ];
+    check(
+        "{path: d, directory: {jsonnet: {libs: [lib]}}}",
+        &files,
+        &["Directory", r#"ConfigMap/one {"a":"b"} d/a.jsonnet"#],
+    );
+    check(
+        "{path: d, directory: {jsonnet: {libs: [../x]}}}",
+        &files,
+        &["Build: Failed to evaluate jsonnet \"a.jsonnet\": file '../x' resolved to outside repository root"],
+    );
+    let off = ToolSettings { jsonnet_enabled: false, ..ToolSettings::default() };
+    check_for(&AppContext { settings: Arc::new(off), ..app() }, "path: d", &[("d/a.jsonnet", one)], &["Directory"]);
+}
+
+#[test]
+fn jsonnet_is_given_variables_and_arguments() {
+    let file = "function(t, n=1) {apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'x'}, data: {t: t, n: std.toString(n), e: std.extVar('e')}}";
+    check(
+        "{path: d, directory: {jsonnet: {tlas: [{name: t, value: $ARGOCD_APP_NAME}, {name: 'n', value: 1 + 2, code: true}], extVars: [{name: e, value: ext}]}}}",
+        &[("d/a.jsonnet", file)],
+        &["Directory", r#"ConfigMap/x {"e":"ext","n":"3","t":"team_shop"} d/a.jsonnet"#],
+    );
+    let result = renderer().render(
+        &source("path: d"),
+        &super::files(&[("d/a.jsonnet", "{a: error 'no'}")]),
+        &References::new(),
+        &app(),
+    );
+    let text = shown(&result);
+    assert!(text.starts_with("Build: Failed to evaluate jsonnet \"a.jsonnet\": ") && text.contains("no"), "{text}");
+}
