@@ -19,8 +19,8 @@ pub mod finalizer;
 mod metrics;
 mod queue;
 mod run;
-mod written;
 pub mod status;
+mod written;
 
 pub use collect::{collect_cluster, collect_queue};
 pub use election::{Candidate, ElectionOptions, Leadership, LeadershipLost, Obstacle};
