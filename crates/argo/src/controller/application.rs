@@ -78,9 +78,7 @@ pub(crate) async fn reconcile(world: &World, name: Name) -> Next {
         Err(error) => {
             tracing::warn!(application = ?name, %error, "writing the status failed; tried again");
             if let Some(level) = asked {
-                let mut all = world.asked.lock();
-                let known = all.entry(name).or_insert(level);
-                *known = (*known).max(level);
+                world.note(&name, level);
             }
             Next::Retry
         }
@@ -161,6 +159,7 @@ impl Turn<'_> {
             }
             let Some(wanted) = level.take() else { break };
             if let Some(pause) = self.refresh(wanted).await? {
+                self.world.note(&self.name, Level::Recent);
                 again = Some(again.map_or(pause, |known: Duration| known.min(pause)));
             }
             if !self.has_operation() || again.is_some() {
@@ -169,6 +168,7 @@ impl Turn<'_> {
         }
         self.draft.commit(self.world).await?;
         if again.is_none() && !self.memory.ours.all().is_empty() {
+            self.world.note(&self.name, Level::Recent);
             again = Some(WATCH_LAG);
         }
         Ok(again.map_or(Next::Done, Next::After))

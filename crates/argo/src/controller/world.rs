@@ -153,12 +153,14 @@ impl World {
     }
     /// Asks for a comparison, at least so fresh.
     pub fn ask(&self, name: &Name, level: Level) {
-        {
-            let mut asked = self.asked.lock();
-            let known = asked.entry(name.clone()).or_insert(level);
-            *known = (*known).max(level);
-        }
+        self.note(name, level);
         self.queue.add(name.clone());
+    }
+    /// Has the next turn compare, at least so fresh; whenever that is.
+    pub fn note(&self, name: &Name, level: Level) {
+        let mut asked = self.asked.lock();
+        let known = asked.entry(name.clone()).or_insert(level);
+        *known = (*known).max(level);
     }
     /// Forgets one that is gone.
     pub fn forget(&self, name: &Name) {
