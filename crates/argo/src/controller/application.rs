@@ -406,11 +406,15 @@ impl Turn<'_> {
                 live.insert(key, object);
             }
         }
-        for object in self.memory.ours.all() {
-            let key = object.key();
-            let shown = place.observed.get(&key).and_then(|entry| entry.summary.object);
-            if let Some(object) = self.memory.ours.newer(&key, shown) {
-                live.entry(key).or_insert(object);
+        for made in self.memory.ours.all() {
+            let key = made.key();
+            if live.contains_key(&key) {
+                continue;
+            }
+            // No watch shows it: it is new, or it is gone again.
+            match find(place, key.clone()).await? {
+                Some(object) => drop(live.insert(key, Arc::new(object))),
+                None => self.memory.ours.deleted(&key),
             }
         }
         let missing: Vec<ObjectKey> = targets.iter().map(Object::key).filter(|key| !live.contains_key(key)).collect();
@@ -483,6 +487,13 @@ impl Turn<'_> {
         // Compat(argo-cd 3.5)
         Some("Sync operation blocked by sync window".to_owned())
     }
+}
+
+/// A live object, asked of the server; `None` where it is not there, or its kind is not known.
+async fn find(place: &Place, key: ObjectKey) -> Result<Option<Object>, String> {
+    let Ok(resource) = place.cluster.resolve(&key.kind).await else { return Ok(None) };
+    let found = place.cluster.find(&resource, &key.namespace, &key.name).await;
+    found.map_err(|e| format!("Failed to load live state: {key}: {e}"))
 }
 
 /// Whose fields become ours when an Application is applied.
