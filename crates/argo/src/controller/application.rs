@@ -89,12 +89,13 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
     let app = match Application::read(&object) {
         Ok(app) => app,
         Err(error) => {
-            // What cannot be read is told and left: nothing that ran stops running.
-            let mut draft = Draft::new(object, Application::default());
+            // What cannot be read is told and left: nothing that ran stops running, nothing noted is lost.
+            let mut draft = Draft::of_unreadable(object);
             draft.app.status.sync.status = Some(SyncCode::Unknown);
             draft.set_health(HealthStatus { status: Some(HealthCode::Unknown), ..HealthStatus::default() });
             let condition = AppCondition::new(conditions::INVALID_SPEC_ERROR, error.to_string());
             draft.set_conditions(&[conditions::INVALID_SPEC_ERROR], vec![condition]);
+            draft.drops_refresh = true;
             draft.commit(world).await?;
             return Ok(Next::Done);
         }
@@ -142,6 +143,8 @@ impl Turn<'_> {
             Err(why) => {
                 let condition = AppCondition::new(conditions::INVALID_SPEC_ERROR, why);
                 self.draft.set_conditions(&[conditions::INVALID_SPEC_ERROR], vec![condition]);
+                self.unknown();
+                self.draft.drops_refresh = true;
                 self.draft.commit(self.world).await?;
                 return Ok(Next::Done);
             }

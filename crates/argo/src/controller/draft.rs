@@ -8,8 +8,13 @@ use super::world::{World, now_text};
 use crate::spec::{AppCondition, Application, HealthStatus, Status};
 
 /// An Application as it was, and as it shall be.
+///
+/// *Invariant*: what a turn did not change is not written. A field of the status that cannot be read, or that
+/// is not known here, stays as it is; so does an operation that cannot be read.
 pub(crate) struct Draft {
     before: Arc<Object>,
+    /// Whether the spec and the operation could be read.
+    is_readable: bool,
     /// What is read from it, changed as the turn goes on.
     pub app: Application,
     /// Whether the operation was carried out and goes.
@@ -21,7 +26,19 @@ pub(crate) struct Draft {
 impl Draft {
     /// Begins with an Application.
     pub fn new(before: Arc<Object>, app: Application) -> Draft {
-        Draft { before, app, drops_operation: false, drops_refresh: false }
+        Draft { before, is_readable: true, app, drops_operation: false, drops_refresh: false }
+    }
+    /// Begins with one whose spec cannot be read: its state can be told, and nothing else of it is touched.
+    pub fn of_unreadable(before: Arc<Object>) -> Draft {
+        let app = Application {
+            name: before.name().to_owned(),
+            namespace: before.namespace().to_owned(),
+            uid: before.uid().to_owned(),
+            finalizers: before.finalizers().map(str::to_owned).collect(),
+            status: read_status(&before),
+            ..Application::default()
+        };
+        Draft { is_readable: false, ..Draft::new(before, app) }
     }
     /// The object as it is in the cluster.
     pub fn object(&self) -> &Object {
@@ -36,14 +53,14 @@ impl Draft {
             _ => {}
         }
     }
-    /// Writes what changed. `false`: it is gone.
-    pub async fn commit(&mut self, world: &World) -> belay_cluster::Result<bool> {
+    /// The object as it shall be.
+    fn after(&self) -> Object {
         let mut after = (*self.before).clone();
         let mut status = match after.remove(&["status"]) {
             Some(Value::Object(fields)) => fields,
             _ => Map::new(),
         };
-        self.app.status.write_over(&mut status);
+        write_changes(&read_status(&self.before), &self.app.status, &mut status);
         if !status.is_empty() {
             after.set(&["status"], Value::Object(status));
         }
@@ -53,6 +70,7 @@ impl Draft {
             after.set(&["metadata", "finalizers"], all);
         }
         match &self.app.operation {
+            _ if !self.is_readable => {}
             Some(operation) if !self.drops_operation => after.set(&["operation"], operation.to_value()),
             _ => drop(after.remove(&["operation"])),
         }
@@ -61,6 +79,11 @@ impl Draft {
                 after.remove(&["metadata", "annotations", name]);
             }
         }
+        after
+    }
+    /// Writes what changed. `false`: it is gone.
+    pub async fn commit(&mut self, world: &World) -> belay_cluster::Result<bool> {
+        let after = self.after();
         let Some(written) = world.write(&self.before, &after).await? else { return Ok(false) };
         self.before = Arc::new(written);
         if self.drops_operation {
@@ -98,3 +121,25 @@ impl Draft {
         self.app.status.health = HealthStatus { last_transition_time, ..health };
     }
 }
+
+fn read_status(object: &Object) -> Status {
+    Status::read_lossy(object.get("status").unwrap_or(&Value::Null))
+}
+
+/// Sets those fields in a map that differ between two states.
+fn write_changes(before: &Status, after: &Status, into: &mut Map) {
+    let (Value::Object(before), Value::Object(after)) = (before.to_value(), after.to_value()) else { return };
+    for (name, value) in after.iter() {
+        if before.get(name) != Some(value) {
+            into.insert(name.as_str(), value.clone());
+        }
+    }
+    for (name, _) in before.iter() {
+        if after.get(name).is_none() {
+            into.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use belay_object::{Object, merge_patch_between};
+
+use super::*;
+use crate::spec::conditions;
+
+fn object(yaml: &str) -> Arc<Object> {
+    let value = belay_yaml::parse_value(yaml, &belay_yaml::Options::v2()).unwrap();
+    Arc::new(Object::new(value).unwrap())
+}
+
+/// The patch that a draft comes to, as YAML.
+fn patch(draft: &Draft) -> String {
+    let patch = merge_patch_between(draft.before.value(), draft.after().value());
+    patch.map(|patch| belay_yaml::to_yaml(&patch)).unwrap_or_default()
+}
+
+const APP: &str = "
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: one, namespace: argocd, uid: u, finalizers: [a, b]}
+spec: {project: 5}
+operation: {sync: {revision: abc}}
+status:
+  future: {kept: true}
+  history: [{id: 1, revision: old, deployedAt: '2026-01-01T00:00:00Z', source: {repoURL: r}, initiatedBy: {}}]
+  operationState: {phase: Succeeded, startedAt: '2026-01-01T00:00:00Z', operation: {}}
+  sync: {status: Synced, revision: old, comparedTo: {source: {repoURL: r}, destination: {}}}
+  reconciledAt: 17
+";
+
+#[test]
+fn of_an_unreadable_spec_only_the_state_is_written() {
+    let mut draft = Draft::of_unreadable(object(APP));
+    assert_eq!(patch(&draft), "");
+    draft.app.status.sync.status = Some(crate::spec::SyncCode::Unknown);
+    let condition = AppCondition::new(conditions::INVALID_SPEC_ERROR, "spec.project: expected a string");
+    draft.set_conditions(&[conditions::INVALID_SPEC_ERROR], vec![condition]);
+    draft.app.status.conditions[0].last_transition_time = "now".into();
+    let expected = "status:\n  conditions:\n  - lastTransitionTime: now\n    message: 'spec.project: expected a string'\n    \
+                    type: InvalidSpecError\n  sync:\n    status: Unknown\n";
+    assert_eq!(patch(&draft), expected);
+}
+
+#[test]
+fn what_a_turn_did_not_change_is_not_written() {
+    let app = object(&APP.replace("project: 5", "project: p"));
+    let mut draft = Draft::new(app.clone(), Application::read(&app).unwrap());
+    assert_eq!(patch(&draft), "");
+    draft.drops_operation = true;
+    draft.app.status.reconciled_at = "2026-01-02T00:00:00Z".into();
+    assert_eq!(patch(&draft), "operation: null\nstatus:\n  reconciledAt: \"2026-01-02T00:00:00Z\"\n");
+}
