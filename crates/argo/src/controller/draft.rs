@@ -5,7 +5,7 @@ use std::sync::Arc;
 use belay_object::{Map, Object, Value};
 
 use super::world::{World, now_text};
-use crate::spec::{AppCondition, Application, HealthStatus, Status};
+use crate::spec::{AppCondition, Application, HealthStatus, Operation, Status};
 
 /// An Application as it was, and as it shall be.
 ///
@@ -69,10 +69,12 @@ impl Draft {
             let all: Vec<Value> = self.app.finalizers.iter().map(|f| f.as_str().into()).collect();
             after.set(&["metadata", "finalizers"], all);
         }
-        match &self.app.operation {
+        let asked = self.before.get("operation").and_then(|o| Operation::read(o).ok());
+        match self.app.operation.as_ref().filter(|_| !self.drops_operation) {
             _ if !self.is_readable => {}
-            Some(operation) if !self.drops_operation => after.set(&["operation"], operation.to_value()),
-            _ => drop(after.remove(&["operation"])),
+            Some(operation) if asked.as_ref() == Some(operation) => {}
+            Some(operation) => after.set(&["operation"], operation.to_value()),
+            None => drop(after.remove(&["operation"])),
         }
         if self.drops_refresh {
             for name in [super::refresh::REFRESH, super::refresh::REFRESH_AT] {
