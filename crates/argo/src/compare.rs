@@ -4,13 +4,14 @@
 //! sync and how the Application is, given in which fields they differ. Both are functions over values; the
 //! differences come from the server (`differ`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use belay_health::argo::{Health, Status, Sum};
 use belay_object::{GroupKind, Object, ObjectKey};
 use belay_schema::ssa::Difference;
 
-use crate::live::{Health, is_application};
+use crate::live::is_application;
 use crate::marks;
 use crate::spec::{
     AppCondition, Application, HealthCode, HealthStatus, HookType, ResourceStatus, SyncCode, conditions,
@@ -104,6 +105,8 @@ pub struct Comparison {
     pub resources: Vec<Judged>,
     /// Its health.
     pub health: HealthStatus,
+    /// What made it so: `Caused by apps/Deployment:shop/web`; empty where nothing is wrong.
+    pub causes: String,
     /// What is to be known.
     pub conditions: Vec<AppCondition>,
     /// The hooks, for operations.
@@ -209,12 +212,13 @@ pub fn judge(pairs: Pairs, differences: Vec<Arc<[Difference]>>, rules: &Rules<'_
     } else if rules.namespace_differs {
         sync = SyncCode::OutOfSync;
     }
-    let health = overall(&resources, rules);
+    let (health, causes) = overall(&resources, rules);
     resources.sort_by(|a, b| place(&a.status).cmp(&place(&b.status)));
     Comparison {
         sync,
         resources,
         health,
+        causes,
         conditions,
         hooks: pairs.hooks,
         pre_delete: pairs.pre_delete,
@@ -228,47 +232,50 @@ fn place(status: &ResourceStatus) -> String {
     format!("{}/{}/{}/{}", status.group, status.kind, status.namespace, status.name)
 }
 
-/// The worst health of what is live; what is missing counts only where everything is.
-pub fn overall(resources: &[Judged], rules: &Rules<'_>) -> HealthStatus {
+/// The health of all, and what made it so. What is missing counts only where everything is.
+fn overall(resources: &[Judged], rules: &Rules<'_>) -> (HealthStatus, String) {
     if rules.failed {
-        return HealthStatus { status: Some(HealthCode::Unknown), ..HealthStatus::default() };
+        return (HealthStatus { status: Some(HealthCode::Unknown), ..HealthStatus::default() }, String::new());
     }
-    let mut worst = HealthCode::Healthy;
-    let (mut any, mut any_live) = (false, false);
+    let mut sum = Sum::new();
     for resource in resources {
         let Pair { target, live } = &resource.pair;
         if target.as_ref().is_some_and(|t| marks::is_skipped(t)) || live.as_ref().is_some_and(|l| marks::is_hook(l)) {
             continue;
         }
-        any = true;
-        let Some(live) = live else { continue };
-        any_live = true;
+        let Some(live) = live else {
+            sum.skip(false);
+            continue;
+        };
         let is_application = is_application(&live.group_kind());
         let is_itself = is_application && live.name() == rules.app.name && live.namespace() == rules.app.namespace;
         if is_itself || live.annotation(marks::IGNORE_HEALTH) == Some("true") {
-            continue;
+            sum.skip(true);
+        } else {
+            sum.add((rules.health)(live).as_ref(), true, is_application, &cause(&resource.status));
         }
-        let Some(health) = (rules.health)(live) else { continue };
-        if is_application && matches!(health.status, HealthCode::Missing | HealthCode::Unknown) {
-            continue;
-        }
-        worst = worse(worst, health.status);
     }
-    if any && !any_live {
-        worst = worse(worst, HealthCode::Missing);
-    }
-    HealthStatus { status: Some(worst), ..HealthStatus::default() }
+    (HealthStatus { status: Some(sum.status().into()), ..HealthStatus::default() }, sum.causes())
 }
 
-/// The worse of two healths.
-pub fn worse(a: HealthCode, b: HealthCode) -> HealthCode {
-    let rank = |code: HealthCode| HealthCode::ALL.iter().position(|c| *c == code);
-    if rank(b) > rank(a) { b } else { a }
+/// `apps/Deployment:shop/web`
+fn cause(status: &ResourceStatus) -> String {
+    let ResourceStatus { group, kind, namespace, name, .. } = status;
+    let slash = if group.is_empty() { "" } else { "/" };
+    format!("{group}{slash}{kind}:{namespace}/{name}")
 }
 
-/// The live objects of a comparison by key.
-pub fn by_key(comparison: &Comparison) -> HashMap<ObjectKey, &Judged> {
-    comparison.resources.iter().filter_map(|judged| Some((judged.pair.key()?, judged))).collect()
+impl From<Status> for HealthCode {
+    fn from(status: Status) -> HealthCode {
+        match status {
+            Status::Healthy => HealthCode::Healthy,
+            Status::Suspended => HealthCode::Suspended,
+            Status::Progressing => HealthCode::Progressing,
+            Status::Missing => HealthCode::Missing,
+            Status::Degraded => HealthCode::Degraded,
+            Status::Unknown => HealthCode::Unknown,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,18 +2,23 @@
 //!
 //! - `world`: what all Applications share; `destinations`: the clusters, observed; `sources`: what is
 //!   fetched, and who asks for it.
-//! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application.
+//! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
+//!   `permission`: what its project allows; `comparing`: what is desired against what is there.
 //! - [`Config`]: the configuration of a moment.
-//! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes.
+//! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
+//!   `around`: what the engine asks in both.
 //! - `draft`: what a turn changes of an Application, written at once.
 //! - [`run`]: starting and stopping.
 
 mod application;
+mod around;
+mod comparing;
 mod config;
 mod deletion;
 mod destinations;
 mod draft;
 mod operate;
+mod permission;
 mod refresh;
 pub mod run;
 mod sources;

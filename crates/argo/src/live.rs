@@ -4,25 +4,11 @@ use std::sync::Arc;
 
 use belay_cluster::Resource;
 use belay_engine::observe::{Describe, Described};
+use belay_health::argo::{Customizations, Health};
 use belay_object::{GroupKind, Object, Value};
+use jiff::Timestamp;
 
-use crate::spec::HealthCode;
 use crate::tracking::Tracking;
-
-/// How an object is. `None` for what has no health.
-pub trait Assess: Send + Sync + 'static {
-    /// Assesses one.
-    fn health(&self, object: &Object) -> Option<Health>;
-}
-
-/// Health in a word and a sentence.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Health {
-    /// The word.
-    pub status: HealthCode,
-    /// The sentence; empty for none.
-    pub message: String,
-}
 
 /// What is kept of each object beside whose it is.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -45,7 +31,7 @@ pub struct Describer {
     /// How objects name the Application that they belong to.
     pub tracking: Tracking,
     /// How they are.
-    pub assess: Arc<dyn Assess>,
+    pub assess: Arc<Customizations>,
     /// By group and kind.
     pub is_excluded: IsExcluded,
 }
@@ -60,7 +46,7 @@ impl Describe for Describer {
     fn describe(&self, object: &Object) -> Described<Facts> {
         let owner = self.tracking.owner_of(object);
         let keep = owner.is_some();
-        let health = self.assess.health(object).map(Box::new);
+        let health = self.assess.health(object, Timestamp::now().as_second()).map(Box::new);
         let facts = Facts {
             health,
             created_at: object.str_at(&["metadata", "creationTimestamp"]).unwrap_or_default().into(),

@@ -8,19 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
-use belay_health::argo::Customizations;
+use belay_health::argo::{Customizations, Health};
 use belay_object::{Map, Object, ObjectKey};
 use jiff::Timestamp;
 
 use crate::auto_sync::HealPace;
 use crate::clusters::Clusters;
 use crate::ignore::IgnoreRules;
-use crate::live::{Assess, Health};
 use crate::manifests::ToolSettings;
 use crate::names::{CONFIG, GPG_KEYS, KNOWN_HOSTS, PARAMETERS, PART_OF, RBAC, SECRET, SECRET_TYPE, TLS_CERTIFICATES};
 use crate::repositories::{Repositories, Trust};
 use crate::settings::{Objects, Settings};
-use crate::spec::{HealthCode, IgnoreDifference};
+use crate::spec::IgnoreDifference;
 use crate::tracking::Tracking;
 
 /// The configuration of a moment.
@@ -45,14 +44,6 @@ pub struct Config {
     pub heal: HealPace,
     /// Changes when watches of clusters must begin anew: what is kept of an object goes by it.
     pub watched_by: String,
-}
-
-impl Assess for Customizations {
-    fn health(&self, object: &Object) -> Option<Health> {
-        let found = Customizations::health(self, object, Timestamp::now().as_second())?;
-        let status = HealthCode::parse(found.status.as_str()).unwrap_or(HealthCode::Unknown);
-        Some(Health { status, message: found.message })
-    }
 }
 
 impl Config {
@@ -108,6 +99,10 @@ impl Config {
             settings,
         };
         (config, warnings)
+    }
+    /// How an object is; `None` for one of a kind without health.
+    pub fn health(&self, object: &Object) -> Option<Health> {
+        self.assess.health(object, Timestamp::now().as_second())
     }
     /// The pause between two waves.
     pub fn wave_pause(&self) -> Duration {

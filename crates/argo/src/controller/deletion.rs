@@ -4,27 +4,25 @@
 //! looked at just before and is named by its uid; definitions, the Application itself, what the project does
 //! not permit and what says so stay. Level-triggered: each turn goes by what is still there.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use belay_access::project::Project;
 use belay_cluster::Propagation;
 use belay_controller::Next;
-use belay_engine::sync::{Advanced, Site, Surroundings, advance};
+use belay_engine::sync::{Advanced, Site, advance};
 use belay_object::{Object, ObjectKey};
-use belay_plan::sync::{self as plan, Flags, Seen, Sync, SyncPhase, Task, TaskResult};
-use belay_plan::{OwnerName, Protection, Takeover};
+use belay_plan::sync::{self as plan, Flags, Sync, SyncPhase, Task};
 
-use super::application::{Turn, project};
+use super::application::Turn;
+use super::around::Journal;
 use super::destinations::Place;
 use super::draft::Draft;
-use super::operate::seen;
+use super::permission::project;
 use super::refresh::Level;
-use super::world::{MANAGER, Name, World};
+use super::world::{Name, World};
 use crate::ignore::IgnoreRules;
-use crate::live::{Assess, is_application};
+use crate::live::is_application;
 use crate::marks;
 use crate::spec::{AppCondition, Application, conditions, option_value};
 
@@ -246,26 +244,16 @@ impl Going<'_> {
         if tasks.is_empty() {
             return Ok(None);
         }
-        let app = &self.turn.draft.app;
-        let deleted_at = app.deletion_timestamp.clone().unwrap_or_default();
+        let deleted_at = self.turn.draft.app.deletion_timestamp.clone().unwrap_or_default();
         let confirmed = self.turn.is_confirmed(&deleted_at);
         let settings = plan::Settings { prune: true, confirmed, ..plan::Settings::default() };
         let background = self.has(CASCADE_BACKGROUND);
         let site = Site {
-            target: self.place.target(),
-            manager: MANAGER.to_owned(),
-            takeover: Takeover::default(),
-            protection: Protection::default(),
-            owner: OwnerName { namespace: app.namespace.clone(), name: app.name.clone() },
-            hook_finalizer: marks::HOOK_FINALIZER.to_owned(),
-            mark: (marks::OPERATION.to_owned(), format!("{}/{deleted_at}", app.uid)),
             propagation: if background { Propagation::Background } else { Propagation::Foreground },
-            dry_run: false,
-            pause: Duration::ZERO,
-            tells_server_side: false,
+            ..self.turn.site(&self.place, &deleted_at)
         };
         let mut machine = Sync::new(tasks, &[], settings);
-        let around = Around { world: self.turn.world, place: &self.place, instance: &self.turn.instance };
+        let around = self.turn.around(&self.place, Journal::Finalizer);
         match advance(&mut machine, &site, &around).await {
             Advanced::Waiting { again, .. } => Ok(Some(Next::After(again.unwrap_or(AGAIN)))),
             Advanced::Ended { phase: plan::OperationPhase::Succeeded, .. } => {
@@ -274,35 +262,5 @@ impl Going<'_> {
             }
             Advanced::Ended { message, .. } => Err(Trouble::Told(message)),
         }
-    }
-}
-
-struct Around<'a> {
-    world: &'a World,
-    place: &'a Place,
-    instance: &'a str,
-}
-
-impl Surroundings for Around<'_> {
-    fn live(&self, key: &ObjectKey) -> Option<Arc<Object>> {
-        self.place.observed.get(key)?.summary.object
-    }
-    fn is_ours(&self, live: &Object) -> bool {
-        let owner = self.world.config().tracking.owner_of(live);
-        owner.is_some_and(|owner| owner.app == self.instance && owner.matches_self)
-    }
-    fn health(&self, live: &Object) -> Seen {
-        seen(Assess::health(&*self.world.config().assess, live))
-    }
-    fn record<'a>(
-        &'a self,
-        results: Vec<TaskResult>,
-        _: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
-        // The finalizer is the record: it stays until everything that bears the tracking is gone.
-        for result in results {
-            tracing::info!(application = self.instance, object = %result.key, "{}", result.message);
-        }
-        Box::pin(async { Ok(()) })
     }
 }

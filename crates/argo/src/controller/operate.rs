@@ -1,30 +1,21 @@
 //! Operations: what somebody asked for, carried out by the engine and told in the Application's words.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
+mod results;
+mod run;
+mod tasks;
+
 use std::time::Duration;
 
-use belay_cluster::{Patch, Propagation, WriteOptions};
 use belay_controller::EventKind;
-use belay_engine::sync::{Advanced, Site, Surroundings, advance, generated_name, terminate};
-use belay_object::{Object, ObjectKey, object};
-use belay_plan::sync::{self as plan, Seen, Sync, SyncPhase, Task, TaskResult};
-use belay_plan::{OwnerName, Protection};
 use jiff::Timestamp;
 
-use super::application::{Turn, takeover};
+use super::application::Turn;
 use super::draft::Draft;
 use super::refresh::Level;
-use super::world::{MANAGER, Name, World, now_text, since};
-use crate::compare::{Comparison, Judged};
-use crate::live::{Assess, Health};
-use crate::marks;
-use crate::spec::{
-    HealthCode, HistoryEntry, HookType, OperationPhase, OperationState, ResourceResult, ResultCode, SyncOperation,
-    SyncResult, conditions,
-};
+use super::world::{now_text, since};
+use crate::spec::{HistoryEntry, OperationPhase, OperationState, SyncOperation, SyncResult, conditions};
+
+pub(super) use results::told;
 
 /// When an operation is looked at again though nothing changed.
 const BACKSTOP: Duration = Duration::from_secs(30);
@@ -178,144 +169,6 @@ impl Turn<'_> {
         self.run(state, &sync, compared.comparison).await
     }
 
-    async fn run(&mut self, state: &mut OperationState, sync: &SyncOperation, compared: Arc<Comparison>) -> Duration {
-        let place = match self.world.destinations.of(&self.config, &self.draft.app.spec.destination).await {
-            Ok(place) => place,
-            Err(why) => {
-                state.phase = OperationPhase::Error;
-                state.message = format!("Failed to get destination cluster: {why}");
-                return BACKSTOP;
-            }
-        };
-        let result = state.sync_result.get_or_insert_default();
-        let revision = result.revisions.first().unwrap_or(&result.revision).clone();
-        let started_unix = state.started_at.parse::<Timestamp>().map_or(0, |t| t.as_second());
-        let all = Tasks { app: &self.draft.app, sync, compared: &compared, revision: &revision, started_unix };
-        let mut tasks = all.make();
-        if let Some(refused) = self.refuse_kinds(&mut tasks, &place).await {
-            state.phase = OperationPhase::Failed;
-            state.message = format!("one or more synchronization tasks are not valid: {refused}");
-            return BACKSTOP;
-        }
-        let namespace = self.draft.app.spec.destination.namespace.clone();
-        let confirmed = self.is_confirmed(&state.started_at);
-        let settings = plan::Settings {
-            dry_run: sync.dry_run,
-            prune: sync.prune,
-            confirmed,
-            only_differing: has(sync, "ApplyOutOfSyncOnly=true"),
-            namespace,
-        };
-        let mut machine = Sync::new(tasks, &results(&result.resources), settings);
-        let app = &self.draft.app;
-        let site = Site {
-            target: place.target(),
-            manager: MANAGER.to_owned(),
-            takeover: takeover(app),
-            protection: Protection::default(),
-            owner: OwnerName { namespace: app.namespace.clone(), name: app.name.clone() },
-            hook_finalizer: marks::HOOK_FINALIZER.to_owned(),
-            mark: (marks::OPERATION.to_owned(), format!("{}/{}", app.uid, state.started_at)),
-            propagation: propagation(sync),
-            dry_run: sync.dry_run,
-            pause: self.config.wave_pause(),
-            tells_server_side: has(sync, "ServerSideApply=true"),
-        };
-        let around = Around { world: self.world, place: &place, draft: &self.draft, state, instance: &self.instance };
-        let advanced = if state.phase == OperationPhase::Terminating {
-            terminate(&mut machine, &site, &around).await
-        } else {
-            advance(&mut machine, &site, &around).await
-        };
-        let resources = machine.results().iter().map(told).collect();
-        let result = state.sync_result.get_or_insert_default();
-        result.resources = resources;
-        let policy = self.draft.app.spec.sync_policy.as_ref();
-        result.managed_namespace_metadata = policy.and_then(|p| p.managed_namespace_metadata.clone());
-        if !sync.dry_run {
-            self.note_applied(machine.tasks());
-        }
-        match advanced {
-            Advanced::Waiting { message, again } => {
-                state.message = message;
-                again.unwrap_or(BACKSTOP)
-            }
-            Advanced::Ended { phase, message } => {
-                state.phase = OperationPhase::parse(phase.as_str()).unwrap_or_default();
-                state.message = message;
-                BACKSTOP
-            }
-        }
-    }
-
-    /// What was just applied is as desired: the next comparison need not ask.
-    fn note_applied(&self, tasks: &[Task]) {
-        let manner = self.manner();
-        for task in tasks {
-            let done = task.outcome == Some(plan::Outcome::Synced) && task.hook.is_none();
-            match (&task.target, &task.live) {
-                (Some(target), Some(live)) if done => {
-                    self.memory.known.applied(target, live, &manner);
-                    self.memory.ours.made(live.clone());
-                }
-                (None, _) if task.outcome == Some(plan::Outcome::Pruned) => {
-                    self.memory.ours.deleted(&task.key());
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Kinds that the project does not permit, or the cluster does not know: a sentence each.
-    async fn refuse_kinds(&self, tasks: &mut [Task], place: &super::destinations::Place) -> Option<String> {
-        let defined: Vec<(String, String)> = tasks
-            .iter()
-            .filter_map(|t| t.target.as_ref())
-            .filter(|o| belay_plan::is_custom_resource_definition(o))
-            .filter_map(|o| {
-                let text = |path: &[&str]| o.str_at(path).map(str::to_owned);
-                Some((text(&["spec", "group"])?, text(&["spec", "names", "kind"])?))
-            })
-            .collect();
-        let mut wrong: Vec<String> = Vec::new();
-        for task in tasks {
-            let kind = task.object().group_kind();
-            let name = task.object().name().to_owned();
-            let told = match place.cluster.resource_of(task.object()).await {
-                Ok(resource) if (self.permits)(&kind.group, &kind.kind, resource.namespaced, &name) => continue,
-                // Compat(argo-cd 3.5)
-                Ok(_) => format!(
-                    "resource {}:{} is not permitted in project {}",
-                    kind.group,
-                    kind.kind,
-                    self.draft.app.spec.project()
-                ),
-                Err(_) if task.is_prune() => continue,
-                Err(_) if defined.iter().any(|(g, k)| kind.group == g.as_str() && kind.kind == k.as_str()) => {
-                    task.flags.skip_check = true;
-                    continue;
-                }
-                Err(_) if task.flags.skip_check => continue,
-                Err(e) => e.to_string(),
-            };
-            if !wrong.contains(&told) {
-                wrong.push(told);
-            }
-        }
-        wrong.sort();
-        (!wrong.is_empty()).then(|| wrong.join("; "))
-    }
-
-    /// Whether somebody confirmed deletions since the operation began.
-    pub(super) fn is_confirmed(&self, since: &str) -> bool {
-        let approved = self.draft.app.annotations.get(marks::DELETION_APPROVED);
-        let time = |text: &str| text.parse::<Timestamp>().ok();
-        match (approved.and_then(|a| time(a)), time(since)) {
-            (Some(approved), Some(since)) => approved >= since,
-            _ => false,
-        }
-    }
-
     /// What a failed operation becomes: tried again, or told.
     fn failed(&self, state: &mut OperationState, terminating: bool, cause: &str) {
         let limit = state.operation.retry.limit;
@@ -392,20 +245,6 @@ impl Turn<'_> {
     }
 }
 
-fn has(sync: &SyncOperation, option: &str) -> bool {
-    sync.sync_options.iter().any(|own| own == option)
-}
-
-fn propagation(sync: &SyncOperation) -> Propagation {
-    if has(sync, "PrunePropagationPolicy=background") {
-        Propagation::Background
-    } else if has(sync, "PrunePropagationPolicy=orphan") {
-        Propagation::Orphan
-    } else {
-        Propagation::Foreground
-    }
-}
-
 /// What an operation is about to sync: its own sources, or those of the spec.
 fn new_result(draft: &Draft, sync: &SyncOperation) -> SyncResult {
     let spec = &draft.app.spec;
@@ -423,187 +262,6 @@ fn new_result(draft: &Draft, sync: &SyncOperation) -> SyncResult {
         }
     }
     result
-}
-
-/// The tasks of an operation.
-struct Tasks<'a> {
-    app: &'a crate::spec::Application,
-    sync: &'a SyncOperation,
-    compared: &'a Comparison,
-    revision: &'a str,
-    started_unix: i64,
-}
-
-impl Tasks<'_> {
-    fn make(&self) -> Vec<Task> {
-        let mut tasks = Vec::new();
-        let options = &self.sync.sync_options;
-        let live: BTreeMap<ObjectKey, Arc<Object>> =
-            self.compared.resources.iter().filter_map(|j| j.pair.live.clone()).map(|live| (live.key(), live)).collect();
-        for judged in &self.compared.resources {
-            let Judged { pair, differences, status } = judged;
-            let of_hook = pair.object().is_some_and(marks::is_hook);
-            let skipped = pair.target.as_ref().is_some_and(|t| marks::is_skipped(t));
-            let selected = self.selects(&status.group, &status.kind, &status.namespace, &status.name);
-            if of_hook || skipped || !selected || (pair.target.is_none() && !status.requires_pruning) {
-                continue;
-            }
-            let wave = pair.target.as_deref().or(pair.live.as_deref()).map_or(0, marks::wave);
-            let mut task = Task::new(SyncPhase::Sync, wave, pair.target.clone(), pair.live.clone());
-            task.flags = marks::flags(pair.target.as_deref(), pair.live.as_deref(), options, self.sync.force());
-            task.differs = !differences.is_empty() || pair.target.is_none() || pair.live.is_none();
-            tasks.push(task);
-        }
-        let with_hooks = !self.sync.is_apply_strategy() && self.sync.resources.is_empty();
-        for hook in self.compared.hooks.iter().filter(|_| with_hooks) {
-            for phase in marks::sync_phases(hook) {
-                let mut object = (**hook).clone();
-                if object.name().is_empty() {
-                    let prefix = object.str_at(&["metadata", "generateName"]).unwrap_or_default().to_owned();
-                    let name = generated_name(&prefix, self.revision, phase, self.started_unix);
-                    object.set(&["metadata", "name"], name);
-                    object.remove(&["metadata", "generateName"]);
-                }
-                let found = live.get(&object.key()).cloned();
-                let mut task = Task::new(phase, marks::wave(hook), Some(Arc::new(object)), found);
-                task.hook = Some(marks::hook_policy(hook));
-                task.flags = marks::flags(task.target.as_deref(), None, options, self.sync.force());
-                tasks.push(task);
-            }
-        }
-        tasks.extend(self.namespace());
-        tasks
-    }
-    fn selects(&self, group: &str, kind: &str, namespace: &str, name: &str) -> bool {
-        self.sync.resources.is_empty() || self.sync.resources.iter().any(|r| r.names(group, kind, namespace, name))
-    }
-    /// The destination namespace, where it is to be made or to bear metadata.
-    fn namespace(&self) -> Option<Task> {
-        let name = &self.app.spec.destination.namespace;
-        if !has(self.sync, "CreateNamespace=true") || name.is_empty() {
-            return None;
-        }
-        let is_it = |o: &Object| o.kind() == "Namespace" && o.api_version() == "v1" && o.name() == name;
-        if self.compared.resources.iter().any(|j| j.pair.target.as_ref().is_some_and(|t| is_it(t))) {
-            return None;
-        }
-        let mut wanted = Object::of("v1", "Namespace", "", name);
-        wanted.remove(&["metadata", "namespace"]);
-        let policy = self.app.spec.sync_policy.as_ref();
-        let metadata = policy.and_then(|p| p.managed_namespace_metadata.as_ref());
-        let live = self.compared.namespace.clone();
-        if let Some(metadata) = metadata {
-            for (key, value) in &metadata.labels {
-                wanted.set_label(key, value);
-            }
-            for (key, value) in &metadata.annotations {
-                wanted.set_annotation(key, value);
-            }
-        } else if live.is_some() {
-            return None;
-        }
-        let mut task = Task::new(SyncPhase::PreSync, 0, Some(Arc::new(wanted)), live);
-        task.flags.skip_check = false;
-        Some(task)
-    }
-}
-
-/// What the status keeps of an operation's tasks, as the engine wants it.
-fn results(resources: &[ResourceResult]) -> Vec<TaskResult> {
-    let one = |r: &ResourceResult| {
-        let phase = SyncPhase::parse(r.sync_phase?.as_str())?;
-        Some(TaskResult {
-            key: ObjectKey::new(&r.group, &r.kind, &r.namespace, &r.name),
-            version: r.version.clone(),
-            phase,
-            hook: r.hook_type.is_some(),
-            outcome: r.status.and_then(|s| plan::Outcome::parse(s.as_str())),
-            state: r.hook_phase.and_then(|p| plan::OperationPhase::parse(p.as_str())),
-            message: r.message.clone(),
-            images: r.images.clone(),
-        })
-    };
-    resources.iter().filter_map(one).collect()
-}
-
-fn told(result: &TaskResult) -> ResourceResult {
-    ResourceResult {
-        group: result.key.kind.group.to_string(),
-        version: result.version.clone(),
-        kind: result.key.kind.kind.to_string(),
-        namespace: result.key.namespace.to_string(),
-        name: result.key.name.to_string(),
-        status: result.outcome.and_then(|o| ResultCode::parse(o.as_str())),
-        message: result.message.clone(),
-        hook_type: result.hook.then(|| HookType::parse(result.phase.as_str())).flatten(),
-        hook_phase: result.state.and_then(|s| OperationPhase::parse(s.as_str())),
-        sync_phase: crate::spec::SyncPhase::parse(result.phase.as_str()),
-        images: result.images.clone(),
-    }
-}
-
-/// What the engine asks of an operation's surroundings.
-struct Around<'a> {
-    world: &'a World,
-    place: &'a super::destinations::Place,
-    draft: &'a Draft,
-    state: &'a OperationState,
-    instance: &'a str,
-}
-
-impl Surroundings for Around<'_> {
-    fn live(&self, key: &ObjectKey) -> Option<Arc<Object>> {
-        self.place.observed.get(key)?.summary.object
-    }
-    fn is_ours(&self, live: &Object) -> bool {
-        let owner = self.world.config().tracking.owner_of(live);
-        owner.is_some_and(|owner| owner.app == self.instance && owner.matches_self)
-    }
-    fn health(&self, live: &Object) -> Seen {
-        seen(Assess::health(&*self.world.config().assess, live))
-    }
-    fn record<'a>(
-        &'a self,
-        results: Vec<TaskResult>,
-        message: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
-        Box::pin(async move {
-            let mut state = self.state.clone();
-            state.message = message.to_owned();
-            state.sync_result.get_or_insert_default().resources = results.iter().map(told).collect();
-            let of = self.draft.object();
-            // Only what was done: who ends the operation meanwhile writes its phase.
-            let result = state.sync_result.as_ref().map(|r| r.to_value()).unwrap_or_default();
-            let patch = object! {
-                "metadata" => object! { "uid" => of.uid() },
-                "status" => object! {
-                    "operationState" => object! { "message" => message, "syncResult" => result },
-                },
-            };
-            let options = WriteOptions { field_manager: MANAGER.to_owned(), ..WriteOptions::default() };
-            let resource = World::resource();
-            let patched = self
-                .world
-                .cluster
-                .patch(&resource, of.namespace(), of.name(), &Patch::Merge(patch), &options)
-                .await
-                .map_err(|e| format!("the state of the operation could not be written: {e}"))?;
-            self.world.written.put(Name::of(&patched), patched);
-            Ok(())
-        })
-    }
-}
-
-pub(super) fn seen(health: Option<Health>) -> Seen {
-    match health {
-        None => Seen::NoHealth,
-        Some(Health { status, message }) => match status {
-            HealthCode::Healthy => Seen::Healthy(message),
-            HealthCode::Degraded => Seen::Degraded(message),
-            HealthCode::Progressing | HealthCode::Suspended => Seen::Progressing(message),
-            HealthCode::Missing | HealthCode::Unknown => Seen::Unknown(message),
-        },
-    }
 }
 
 /// `3:04PM`, in UTC.

@@ -1,0 +1,223 @@
+//! What is desired against what is there, for one Application at one moment: its sources fetched and rendered,
+//! its cluster looked at, the two compared. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_object::{Object, ObjectKey};
+use belay_plan::{Manager, Takeover};
+use futures::stream::{self, StreamExt};
+
+use super::application::Turn;
+use super::destinations::Place;
+use super::refresh::Level;
+use super::sources;
+use super::world::MANAGER;
+use crate::compare::{self, Comparison, Rules};
+use crate::differ::{self, Manner};
+use crate::manifests::{self, AppContext};
+use crate::spec::{AppCondition, Application, Source, SourceType, conditions, option_value};
+
+/// The manager by which kubectl's client-side applies are known.
+const CLIENT_SIDE: &str = "kubectl-client-side-apply";
+/// Names another one on an Application.
+const MIGRATION_MANAGER: &str = "argocd.argoproj.io/client-side-apply-migration-manager";
+/// What kubectl leaves.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Listings of refs this old are believed when an Application is new.
+const YOUNG: Duration = Duration::from_secs(3);
+
+/// What comparing gave.
+pub(crate) struct Compared {
+    pub comparison: Arc<Comparison>,
+    /// The commit of each source.
+    pub revisions: Vec<String>,
+    pub source_types: Vec<SourceType>,
+}
+
+impl Turn<'_> {
+    /// Renders sources at revisions (an empty one: what the source names) and compares with what is live.
+    /// What cannot be told is a condition of the comparison; an error where there is none.
+    pub(crate) async fn compare(
+        &self,
+        sources: &[Source],
+        revisions: &[String],
+        level: Level,
+    ) -> Result<Compared, String> {
+        let app = &self.draft.app;
+        let place = self.world.destinations.of(&self.config, &app.spec.destination).await?;
+        let (catalog, facts) = place.facts().await?;
+        let max_age = match level {
+            Level::Resolve => Duration::ZERO,
+            _ if app.status.reconciled_at.is_empty() => YOUNG,
+            _ => self.config.poll_every().max(YOUNG),
+        };
+        let mut failed = None;
+        let mut conditions_found = Vec::new();
+        let (mut objects, mut commits, mut types) = (Vec::new(), Vec::new(), Vec::new());
+        match sources::fetch(self.world, sources, revisions, app.spec.project(), max_age).await {
+            Err(why) => failed = Some(why),
+            Ok(fetched) => {
+                commits = fetched.iter().map(|f| f.files.revision.clone()).collect();
+                let context = AppContext {
+                    name: app.name.clone(),
+                    instance_name: self.instance.clone(),
+                    project: app.spec.project().to_owned(),
+                    destination_namespace: app.spec.destination.namespace.clone(),
+                    cluster: facts,
+                    settings: self.config.tools.clone(),
+                    remote_files: Default::default(),
+                };
+                let named: Vec<_> = fetched.into_iter().map(|f| (f.source, f.files)).collect();
+                let renderer = self.world.renderer.clone();
+                let made = tokio::task::spawn_blocking(move || renderer.render_all(&named, &context)).await;
+                match made {
+                    Ok(Ok(all)) => {
+                        types = all.iter().map(manifests::Manifests::source_type).collect();
+                        objects = all.iter().flat_map(|m| m.objects()).map(|r| r.object.clone()).collect();
+                    }
+                    Ok(Err(e)) => failed = Some(e.to_string()),
+                    Err(e) => failed = Some(format!("the renderer stopped: {e}")),
+                }
+            }
+        }
+        if let Some(why) = &failed {
+            // Compat(argo-cd 3.5): the words in front.
+            let message = format!("Failed to load target state: {why}");
+            conditions_found.push(AppCondition::new(conditions::COMPARISON_ERROR, message));
+        }
+        let scopes = place.scopes(&catalog);
+        let scope = |kind: &belay_object::GroupKind| scopes.get(kind).copied();
+        let namespace = app.spec.destination.namespace.as_str();
+        let (config, server) = (self.config.clone(), place.server.clone());
+        let mut targets =
+            manifests::targets(objects, namespace, &scope, &|group, kind| config.excludes(group, kind, &server));
+        conditions_found.append(&mut targets.conditions);
+        for object in &mut targets.objects {
+            self.config.tracking.stamp(object, &self.instance, namespace);
+        }
+        let live = self.live(&place, &targets.objects).await?;
+        let of_namespace = self.namespace(&place, namespace).await;
+        let pairs = compare::pair(targets.objects, live);
+        let manner = self.manner();
+        let differences = match differ::differences(&pairs.managed, &self.memory.known, &place.cluster, &manner).await {
+            Ok(differences) => differences,
+            Err(why) => {
+                let message = format!("Failed to compare desired state to live state: {why}");
+                conditions_found.push(AppCondition::new(conditions::COMPARISON_ERROR, message));
+                failed = Some(why);
+                vec![Arc::new([]) as Arc<[_]>; pairs.managed.len()]
+            }
+        };
+        let health = |object: &Object| self.config.health(object);
+        let rules = Rules {
+            app,
+            instance: &self.instance,
+            tracking: &self.config.tracking,
+            permits: &*self.permits,
+            scope: &scope,
+            health: &health,
+            failed: failed.is_some(),
+            namespace_differs: namespace_differs(app),
+        };
+        let mut comparison = compare::judge(pairs, differences, &rules);
+        conditions_found.append(&mut comparison.conditions);
+        comparison.conditions = conditions_found;
+        comparison.namespace = of_namespace;
+        if commits.is_empty() {
+            commits = app.status.revisions().into_iter().map(str::to_owned).collect();
+        }
+        Ok(Compared { comparison: Arc::new(comparison), revisions: commits, source_types: types })
+    }
+
+    /// Everything live that bears the Application's tracking, and every live object of a target's key.
+    async fn live(&self, place: &Place, targets: &[Object]) -> Result<BTreeMap<ObjectKey, Arc<Object>>, String> {
+        let mut live = BTreeMap::new();
+        for (key, entry) in place.observed.tracked(&self.instance) {
+            if let Some(object) = self.memory.ours.newer(&key, entry.summary.object) {
+                live.insert(key, object);
+            }
+        }
+        for made in self.memory.ours.all() {
+            let key = made.key();
+            if live.contains_key(&key) {
+                continue;
+            }
+            // No watch shows it: it is new, or it is gone again.
+            match find(place, key.clone()).await? {
+                Some(object) => drop(live.insert(key, Arc::new(object))),
+                None => self.memory.ours.deleted(&key),
+            }
+        }
+        let missing: Vec<ObjectKey> = targets.iter().map(Object::key).filter(|key| !live.contains_key(key)).collect();
+        // What is there without our tracking is not kept: the server is asked for it.
+        let asked =
+            missing.into_iter().filter(|key| !place.observed.knows(&key.kind) || place.observed.get(key).is_some());
+        let asked: Vec<ObjectKey> = asked.collect();
+        let found: Vec<Result<Option<Object>, String>> = stream::iter(asked)
+            .map(|key| async move {
+                let Ok(resource) = place.cluster.resolve(&key.kind).await else { return Ok(None) };
+                let found = place.cluster.find(&resource, &key.namespace, &key.name).await;
+                found.map_err(|e| format!("Failed to load live state: {key}: {e}"))
+            })
+            .buffered(16)
+            .collect()
+            .await;
+        for object in found {
+            if let Some(object) = object? {
+                live.insert(object.key(), Arc::new(object));
+            }
+        }
+        Ok(live)
+    }
+
+    /// The destination's namespace, where operations may have to make it or write on it.
+    async fn namespace(&self, place: &Place, name: &str) -> Option<Arc<Object>> {
+        let policy = self.draft.app.spec.sync_policy.as_ref()?;
+        let operation = self.draft.app.operation.as_ref().and_then(|o| o.sync.as_ref());
+        let asked = operation.is_some_and(|s| s.sync_options.iter().any(|o| o == "CreateNamespace=true"));
+        if name.is_empty() || !(asked || policy.has_option("CreateNamespace=true")) {
+            return None;
+        }
+        let resource = belay_cluster::Resource::known("", "v1", "Namespace", "namespaces", false);
+        place.cluster.find(&resource, "", name).await.ok().flatten().map(Arc::new)
+    }
+
+    /// How objects are compared.
+    pub(crate) fn manner(&self) -> Manner {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let app = &self.draft.app;
+        let takeover = takeover(app);
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}{takeover:?}", app.spec.ignore_differences).hash(&mut hasher);
+        Manner { manager: MANAGER.to_owned(), takeover, ignore: self.ignore.clone(), digest: hasher.finish() }
+    }
+}
+
+/// A live object, asked of the server; `None` where it is not there, or its kind is not known.
+async fn find(place: &Place, key: ObjectKey) -> Result<Option<Object>, String> {
+    let Ok(resource) = place.cluster.resolve(&key.kind).await else { return Ok(None) };
+    let found = place.cluster.find(&resource, &key.namespace, &key.name).await;
+    found.map_err(|e| format!("Failed to load live state: {key}: {e}"))
+}
+
+/// Whose fields become ours when an Application is applied.
+pub(crate) fn takeover(app: &Application) -> Takeover {
+    let empty = Vec::new();
+    let options = app.spec.sync_policy.as_ref().map_or(&empty, |p| &p.sync_options);
+    let own = Manager { name: MANAGER.to_owned(), exact: true, by_apply: false };
+    if option_value(options, "ClientSideApplyMigration") == Some("false") {
+        return Takeover { managers: vec![own], ..Takeover::default() };
+    }
+    let other = app.annotations.get(MIGRATION_MANAGER).map_or(CLIENT_SIDE, String::as_str);
+    let other = Manager { name: other.to_owned(), exact: true, by_apply: false };
+    Takeover { annotations: vec![LAST_APPLIED.to_owned()], labels: Vec::new(), managers: vec![own, other] }
+}
+
+/// Whether the metadata of the namespace is not what was written with the last sync.
+fn namespace_differs(app: &Application) -> bool {
+    let wanted = app.spec.sync_policy.as_ref().and_then(|p| p.managed_namespace_metadata.as_ref());
+    let result = app.status.operation_state.as_ref().and_then(|s| s.sync_result.as_ref());
+    result.is_some_and(|result| result.managed_namespace_metadata.as_ref() != wanted)
+}

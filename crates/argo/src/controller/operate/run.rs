@@ -1,0 +1,162 @@
+//! One step of an operation: its tasks made anew, given what is recorded of them, and advanced by the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_cluster::Propagation;
+use belay_engine::sync::{Advanced, Site, advance, terminate};
+use belay_plan::sync::{self as plan, Sync, Task};
+use jiff::Timestamp;
+
+use super::BACKSTOP;
+use super::results::{results, told};
+use super::tasks::Tasks;
+use crate::compare::Comparison;
+use crate::controller::application::Turn;
+use crate::controller::around::Journal;
+use crate::controller::comparing::takeover;
+use crate::controller::destinations::Place;
+use crate::spec::{OperationPhase, OperationState, SyncOperation};
+
+impl Turn<'_> {
+    pub(super) async fn run(
+        &mut self,
+        state: &mut OperationState,
+        sync: &SyncOperation,
+        compared: Arc<Comparison>,
+    ) -> Duration {
+        let place = match self.world.destinations.of(&self.config, &self.draft.app.spec.destination).await {
+            Ok(place) => place,
+            Err(why) => {
+                state.phase = OperationPhase::Error;
+                state.message = format!("Failed to get destination cluster: {why}");
+                return BACKSTOP;
+            }
+        };
+        let result = state.sync_result.get_or_insert_default();
+        let revision = result.revisions.first().unwrap_or(&result.revision).clone();
+        let started_unix = state.started_at.parse::<Timestamp>().map_or(0, |t| t.as_second());
+        let all = Tasks { app: &self.draft.app, sync, compared: &compared, revision: &revision, started_unix };
+        let mut tasks = all.make();
+        if let Some(refused) = self.refuse_kinds(&mut tasks, &place).await {
+            state.phase = OperationPhase::Failed;
+            state.message = format!("one or more synchronization tasks are not valid: {refused}");
+            return BACKSTOP;
+        }
+        let namespace = self.draft.app.spec.destination.namespace.clone();
+        let confirmed = self.is_confirmed(&state.started_at);
+        let settings = plan::Settings {
+            dry_run: sync.dry_run,
+            prune: sync.prune,
+            confirmed,
+            only_differing: has(sync, "ApplyOutOfSyncOnly=true"),
+            namespace,
+        };
+        let mut machine = Sync::new(tasks, &results(&result.resources), settings);
+        let site = Site {
+            takeover: takeover(&self.draft.app),
+            propagation: propagation(sync),
+            dry_run: sync.dry_run,
+            pause: self.config.wave_pause(),
+            tells_server_side: has(sync, "ServerSideApply=true"),
+            ..self.site(&place, &state.started_at)
+        };
+        let around = self.around(&place, Journal::Operation(state));
+        let advanced = if state.phase == OperationPhase::Terminating {
+            terminate(&mut machine, &site, &around).await
+        } else {
+            advance(&mut machine, &site, &around).await
+        };
+        let resources = machine.results().iter().map(told).collect();
+        let result = state.sync_result.get_or_insert_default();
+        result.resources = resources;
+        let policy = self.draft.app.spec.sync_policy.as_ref();
+        result.managed_namespace_metadata = policy.and_then(|p| p.managed_namespace_metadata.clone());
+        if !sync.dry_run {
+            self.note_applied(machine.tasks());
+        }
+        match advanced {
+            Advanced::Waiting { message, again } => {
+                state.message = message;
+                again.unwrap_or(BACKSTOP)
+            }
+            Advanced::Ended { phase, message } => {
+                state.phase = OperationPhase::parse(phase.as_str()).unwrap_or_default();
+                state.message = message;
+                BACKSTOP
+            }
+        }
+    }
+
+    /// What was just applied is as desired: the next comparison need not ask.
+    fn note_applied(&self, tasks: &[Task]) {
+        let manner = self.manner();
+        for task in tasks {
+            let done = task.outcome == Some(plan::Outcome::Synced) && task.hook.is_none();
+            match (&task.target, &task.live) {
+                (Some(target), Some(live)) if done => {
+                    self.memory.known.applied(target, live, &manner);
+                    self.memory.ours.made(live.clone());
+                }
+                (None, _) if task.outcome == Some(plan::Outcome::Pruned) => {
+                    self.memory.ours.deleted(&task.key());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Kinds that the project does not permit, or the cluster does not know: a sentence each.
+    async fn refuse_kinds(&self, tasks: &mut [Task], place: &Place) -> Option<String> {
+        let defined: Vec<(String, String)> = tasks
+            .iter()
+            .filter_map(|t| t.target.as_ref())
+            .filter(|o| belay_plan::is_custom_resource_definition(o))
+            .filter_map(|o| {
+                let text = |path: &[&str]| o.str_at(path).map(str::to_owned);
+                Some((text(&["spec", "group"])?, text(&["spec", "names", "kind"])?))
+            })
+            .collect();
+        let mut wrong: Vec<String> = Vec::new();
+        for task in tasks {
+            let kind = task.object().group_kind();
+            let name = task.object().name().to_owned();
+            let told = match place.cluster.resource_of(task.object()).await {
+                Ok(resource) if (self.permits)(&kind.group, &kind.kind, resource.namespaced, &name) => continue,
+                // Compat(argo-cd 3.5)
+                Ok(_) => format!(
+                    "resource {}:{} is not permitted in project {}",
+                    kind.group,
+                    kind.kind,
+                    self.draft.app.spec.project()
+                ),
+                Err(_) if task.is_prune() => continue,
+                Err(_) if defined.iter().any(|(g, k)| kind.group == g.as_str() && kind.kind == k.as_str()) => {
+                    task.flags.skip_check = true;
+                    continue;
+                }
+                Err(_) if task.flags.skip_check => continue,
+                Err(e) => e.to_string(),
+            };
+            if !wrong.contains(&told) {
+                wrong.push(told);
+            }
+        }
+        wrong.sort();
+        (!wrong.is_empty()).then(|| wrong.join("; "))
+    }
+}
+
+pub(super) fn has(sync: &SyncOperation, option: &str) -> bool {
+    sync.sync_options.iter().any(|own| own == option)
+}
+
+fn propagation(sync: &SyncOperation) -> Propagation {
+    if has(sync, "PrunePropagationPolicy=background") {
+        Propagation::Background
+    } else if has(sync, "PrunePropagationPolicy=orphan") {
+        Propagation::Orphan
+    } else {
+        Propagation::Foreground
+    }
+}
