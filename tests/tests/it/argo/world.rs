@@ -36,19 +36,6 @@ pub struct World {
     storage: tempfile::TempDir,
 }
 
-fn definition(kind: &str, plural: &str) -> String {
-    format!(
-        "{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{name: {plural}.argoproj.io}}, \
-         spec: {{group: argoproj.io, scope: Namespaced, names: {{kind: {kind}, plural: {plural}, singular: {singular}}}, \
-         versions: [{{name: v1alpha1, served: true, storage: true, schema: {{openAPIV3Schema: \
-         {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}]}}}}",
-        singular = kind.to_lowercase()
-    )
-}
-
-const PROJECT: &str = "{apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {name: default, namespace: argocd}, \
-    spec: {sourceRepos: ['*'], destinations: [{server: '*', namespace: '*'}], clusterResourceWhitelist: [{group: '*', kind: '*'}]}}";
-
 /// Repositories are looked at when a test says so, and nothing pauses.
 const PARAMETERS: &str = "\
 apiVersion: v1
@@ -77,7 +64,7 @@ impl World {
         let options = belay_apiserver::Options { controllers: Some(simulated), ..Default::default() };
         let server = Server::new(options);
         let user = server.handle("kubectl");
-        let settings = Settings { namespace: "argocd".into(), concurrent: 4 };
+        let settings = Settings { concurrent: 4, ..Settings::new("argocd") };
         let world = World {
             git: ServedRepo::start("repo.git").await.expect("git serves"),
             user,
@@ -87,18 +74,19 @@ impl World {
             settings,
             storage: tempfile::tempdir().expect("a temporary folder"),
         };
-        for (kind, plural) in [("Application", "applications"), ("AppProject", "appprojects")] {
-            world.apply(&definition(kind, plural));
-        }
         for namespace in ["argocd", "shop"] {
             world.apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}"));
         }
+        let (definitions, objects): (Vec<Object>, Vec<Object>) =
+            belay_argo::install::objects("argocd").into_iter().partition(|o| o.kind() == "CustomResourceDefinition");
+        world.put(&definitions);
         world
             .until("the definitions are served", || {
-                world.server.registry().by_kind("argoproj.io", "v1alpha1", "AppProject").map(|_| ())
+                let served = |kind| world.server.registry().by_kind("argoproj.io", "v1alpha1", kind).is_some();
+                (served("AppProject") && served("Application")).then_some(())
             })
             .await;
-        world.apply(PROJECT);
+        world.put(&objects);
         world.apply(PARAMETERS);
         world.commit(files);
         world
@@ -137,10 +125,14 @@ impl World {
 
     /// Applies manifests as the user.
     pub fn apply(&self, yaml: &str) {
-        for document in belay_yaml::parse_documents(yaml, &belay_yaml::Options::v2()).expect("YAML") {
-            let object = Object::new(document).expect("an object");
-            let applied = self.user.apply(&object, true);
-            applied.unwrap_or_else(|e| panic!("{}: {e:?}", object.key()));
+        let documents = belay_yaml::parse_documents(yaml, &belay_yaml::Options::v2()).expect("YAML");
+        let objects: Vec<Object> = documents.into_iter().map(|d| Object::new(d).expect("an object")).collect();
+        self.put(&objects);
+    }
+    /// Applies objects as the user.
+    pub fn put(&self, objects: &[Object]) {
+        for object in objects {
+            self.user.apply(object, true).unwrap_or_else(|e| panic!("{}: {e:?}", object.key()));
         }
     }
     /// Applies an Application in `argocd` that puts a path of the repository into `shop`; `more` is fields of
