@@ -11,6 +11,8 @@ use belay_plan::Policy;
 use belay_render::RenderSpec;
 use belay_tree::{Digest, DigestBuilder, Tree};
 
+use crate::elsewhere::Elsewhere;
+
 /// One thing to keep in place, lowered from a dialect's custom resource. After lowering nobody reads
 /// the resource again.
 #[derive(Clone)]
@@ -65,6 +67,8 @@ pub struct Target {
     pub cluster: Cluster,
     /// With the App's rights: every read and write of its objects.
     pub acting: Cluster,
+    /// Who else keeps objects there: those are not applied.
+    pub elsewhere: Elsewhere,
 }
 
 /// What must be healthy.

@@ -166,6 +166,9 @@ async fn check(app: &App, item: Item<'_>) -> Result<Checked, String> {
     if let Before::Skip(done) = step.before(live.as_ref()) {
         return Ok(Checked::End(Outcome { done, live: None }));
     }
+    if let Some(why) = live.as_ref().and_then(|live| app.target.elsewhere.refuse(live)) {
+        return Err(item.told(why));
+    }
     let mut live = live;
     let mut taken_over = false;
     if let Some(patch) = step.takeover(live.as_ref()) {

@@ -13,7 +13,7 @@
 //! - [`app`] holds what goes in, [`verdict`] what comes out.
 //! - [`journal`] is how intent reaches disk before act: the inventory is written ahead of every apply
 //!   and shrinks only behind confirmed deletions.
-//! - [`claims`] hands objects over from one App to another.
+//! - [`claims`] hands objects over from one App to another; [`Elsewhere`] is who else keeps objects.
 //! - `live` is what the watches say about the objects that we applied, `memory` what is remembered of
 //!   them, `core` what a change of one means.
 //! - `apply`, [`prune`] and `settle` are the stages that touch a cluster.
@@ -27,6 +27,7 @@ pub mod app;
 mod apply;
 pub mod claims;
 mod core;
+mod elsewhere;
 pub mod journal;
 mod live;
 mod memory;
@@ -41,6 +42,7 @@ pub mod verdict;
 pub use app::{App, HealthPolicy, HealthScope, PostRender, Target};
 pub use claims::{Claimant, Found, IsKnown, Other, Others, Stamp};
 pub use core::{Wake, WakeReason};
+pub use elsewhere::{Elsewhere, Keeper};
 pub use journal::{Journal, JournalError, Progress};
 pub use pipeline::Engine;
 pub use prune::Pruned;

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use belay_cluster::{Change, Cluster, ViewScope, Views};
+use belay_cluster::{Change, Cluster, CrView, ViewScope, Views};
 use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
-use belay_engine::{Engine, WakeReason};
+use belay_engine::{Engine, Keeper, WakeReason};
 use belay_object::{Condition, ConditionStatus, Object, ObjectKey};
 use belay_render::Memo;
 use belay_source::{ArtifactStore, Repositories, RepositoriesOptions};
@@ -20,7 +20,8 @@ use crate::git_repository::GitRepositories;
 use crate::kustomization::Kustomizations;
 use crate::lower::{kustomization_kind, owner_label};
 use crate::names::{
-    GIT_REPOSITORY, HELM_CHART, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, REQUESTED_AT, condition,
+    GIT_REPOSITORY, HELM_CHART, HELM_GROUP, HELM_RELEASE, KUSTOMIZATION, KUSTOMIZE_CONTROLLER, KUSTOMIZE_GROUP,
+    REQUESTED_AT, condition,
 };
 use crate::shared::{FetchedSources, Name, Outbound, References, Settings, Shared};
 use crate::sources::{self, Artifacts, Followed, SourceName, Sources, Trees};
@@ -173,6 +174,29 @@ impl Controllers {
     /// The memo of renders: its counts are of interest to metrics.
     pub fn memo(&self) -> &Memo {
         self.engine.memo()
+    }
+
+    /// Says which of the resources that are followed keeps an object, by the labels on it: others ask before
+    /// they apply one. A resource that is gone, or goes, keeps nothing.
+    pub fn keeper(&self) -> Keeper {
+        let shared = Arc::downgrade(&self.shared);
+        Arc::new(move |object| {
+            let shared = shared.upgrade()?;
+            let name = |group: &str| {
+                let label = |what: &str| object.label(&format!("{group}/{what}"));
+                Some(Name::new(label("namespace")?, label("name")?))
+            };
+            let is_kept = |view: &CrView, name: &Name| {
+                view.object(&name.namespace, &name.name).is_some_and(|owner| !owner.is_deleting())
+            };
+            if let Some(of) = name(KUSTOMIZE_GROUP)
+                && is_kept(&shared.kustomizations, &of)
+            {
+                return Some(format!("{} {}/{}", KUSTOMIZATION.kind, of.namespace, of.name));
+            }
+            let (of, helm) = (name(HELM_GROUP)?, shared.helm.get()?);
+            is_kept(&helm.releases, &of).then(|| format!("{} {}/{}", HELM_RELEASE.kind, of.namespace, of.name))
+        })
     }
 
     /// Waits until a controller ends by itself, which none does unless the queues are closed.

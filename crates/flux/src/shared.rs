@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use belay_cluster::{Cluster, CrSummary, CrView, Patch, Resource, Views, WriteOptions};
 use belay_controller::{Event as RecordedEvent, EventKind, Involved, Leadership, Recorder, WorkQueue};
+use belay_engine::Elsewhere;
 use belay_object::{Object, Value};
 use belay_source::Fetched;
 use jiff::Timestamp;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub label_selector: String,
     /// ConfigMaps and Secrets whose changes wake their readers (`--watch-configs-label-selector`).
     pub configs_label_selector: String,
+    /// Who else keeps objects: those are refused.
+    pub claimed_elsewhere: Elsewhere,
 }
 
 impl Default for Settings {
@@ -86,6 +89,7 @@ impl Default for Settings {
             namespace: String::new(),
             label_selector: String::new(),
             configs_label_selector: names::WATCHED_CONFIGS.to_owned(),
+            claimed_elsewhere: Elsewhere::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use belay_cluster::{Cluster, Fence, Identity, Resource, SecretKubeconfig};
-use belay_engine::Target;
+use belay_engine::{Elsewhere, Target};
 use parking_lot::Mutex;
 
 use crate::shared::Settings;
@@ -20,6 +20,7 @@ pub(crate) struct Targets {
     home: Cluster,
     allow: SecretKubeconfig,
     default_account: String,
+    elsewhere: Elsewhere,
     fence: Arc<dyn Fence>,
     remote: Mutex<HashMap<String, (String, Cluster)>>,
 }
@@ -35,6 +36,7 @@ impl Targets {
             home,
             allow,
             default_account: settings.default_service_account.clone(),
+            elsewhere: settings.claimed_elsewhere.clone(),
             fence,
             remote: Mutex::default(),
         }
@@ -83,7 +85,7 @@ impl Targets {
             let identity = Identity::service_account(namespace, account).map_err(|e| e.to_string())?;
             cluster.impersonate(&identity).map_err(|e| e.to_string())?
         };
-        Ok(Target { id, cluster, acting })
+        Ok(Target { id, cluster, acting, elsewhere: self.elsewhere.clone() })
     }
 
     async fn remote(&self, namespace: &str, name: &str, key: &str) -> Result<(String, Cluster), String> {

@@ -45,7 +45,7 @@ pub(crate) async fn reconcile(world: &World, name: Name) -> Next {
         world.forget(&name);
         return Next::Done;
     };
-    if object.annotation(SKIP_RECONCILE) == Some("true") {
+    if object.annotation(SKIP_RECONCILE) == Some("true") || !world.follows(&name.namespace) {
         return Next::Done;
     }
     match turn(world, &name, object, asked).await {

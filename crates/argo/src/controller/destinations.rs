@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{Catalog, Cluster};
-use belay_engine::Target;
 use belay_engine::observe::{Observed, OnTracked};
+use belay_engine::{Elsewhere, Target};
 use belay_object::GroupKind;
 use parking_lot::Mutex;
 
@@ -29,13 +29,20 @@ pub(crate) struct Place {
     pub cluster: Cluster,
     /// What is in it.
     pub observed: Observed<Describer>,
+    /// Who else keeps objects in it.
+    elsewhere: Elsewhere,
     facts: Mutex<Option<(Arc<Catalog>, Arc<ClusterFacts>)>>,
 }
 
 impl Place {
     /// As the engine wants it.
     pub fn target(&self) -> Target {
-        Target { id: self.server.as_str().into(), cluster: self.cluster.clone(), acting: self.cluster.clone() }
+        Target {
+            id: self.server.as_str().into(),
+            cluster: self.cluster.clone(),
+            acting: self.cluster.clone(),
+            elsewhere: self.elsewhere.clone(),
+        }
     }
     /// Whether a kind has namespaces.
     pub fn scopes(&self, catalog: &Catalog) -> HashMap<GroupKind, bool> {
@@ -65,13 +72,14 @@ impl Place {
 pub(crate) struct Destinations {
     home: Cluster,
     on_tracked: OnTracked,
+    elsewhere: Elsewhere,
     places: Mutex<HashMap<String, Arc<Place>>>,
     opening: tokio::sync::Mutex<()>,
 }
 
 impl Destinations {
-    pub fn new(home: Cluster, on_tracked: OnTracked) -> Destinations {
-        Destinations { home, on_tracked, places: Mutex::default(), opening: tokio::sync::Mutex::default() }
+    pub fn new(home: Cluster, on_tracked: OnTracked, elsewhere: Elsewhere) -> Destinations {
+        Destinations { home, on_tracked, elsewhere, places: Mutex::default(), opening: tokio::sync::Mutex::default() }
     }
     /// Lets go of all clusters: what is kept of objects goes by another configuration from here on.
     pub fn reset(&self) {
@@ -122,6 +130,7 @@ impl Destinations {
             connection: entry.connection.clone(),
             cluster,
             observed,
+            elsewhere: self.elsewhere.clone(),
             facts: Mutex::default(),
         });
         self.places.lock().insert(entry.server.clone(), place.clone());

@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use std::sync::Weak;
 use std::time::Duration;
 
+use belay_access::NameList;
 use belay_cluster::{Change, Cluster, ViewScope, Views};
 use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
+use belay_engine::Keeper;
 use belay_object::Object;
 use belay_render::Memo;
 use belay_source::{Repositories, RepositoriesOptions};
@@ -88,6 +90,10 @@ impl Controllers {
         };
         let files = Files::watch(&views, &settings.namespace);
         files.synced(SYNC_PATIENCE).await.map_err(|e| failed(&e))?;
+        let (namespaces, wrong) = NameList::new(settings.application_namespaces.iter().map(String::as_str));
+        if let Some(why) = wrong.first() {
+            return Err(StartError(format!("application namespaces: {why}")));
+        }
         let world = Arc::new(World {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
             applications: views.view(&World::resource(), &scope),
@@ -96,12 +102,13 @@ impl Controllers {
             queue: WorkQueue::new(QueueOptions::default()),
             asked: Mutex::default(),
             memories: Mutex::default(),
-            destinations: Destinations::new(cluster.clone(), on_tracked),
+            destinations: Destinations::new(cluster.clone(), on_tracked, settings.claimed_elsewhere.clone()),
             config: RwLock::new(Arc::new(files.read(None))),
             repositories,
             renderer: Renderer::new(Memo::default(), outside),
             polls: Polls::default(),
             cluster,
+            namespaces,
             settings,
         });
         let _ = woken.set(Arc::downgrade(&world));
@@ -136,6 +143,20 @@ impl Controllers {
         tasks.spawn(sources::poll(world.clone()));
         tasks.spawn(follow_config(world.clone(), files, reread));
         Ok(Controllers { tasks, world })
+    }
+
+    /// Says which Application that is followed keeps an object, by the tracking on it: others ask before they
+    /// apply one. An Application that is gone, or goes, keeps nothing.
+    pub fn keeper(&self) -> Keeper {
+        let world = Arc::downgrade(&self.world);
+        Arc::new(move |object| {
+            let world = world.upgrade()?;
+            let owner = world.config().tracking.owner_of(object).filter(|owner| owner.matches_self)?;
+            let name = Name::tracked(&owner.app, &world.settings.namespace);
+            let app = world.applications.object(&name.namespace, &name.name)?;
+            let is_kept = world.follows(&name.namespace) && !app.is_deleting();
+            is_kept.then(|| format!("Application {}/{}", name.namespace, name.name))
+        })
     }
 
     /// Looks at all repositories now, as a push would have it.

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use belay_access::NameList;
 use belay_cluster::{Cluster, CrView, Patch, Resource, WriteOptions};
 use belay_controller::{Event, EventKind, Involved, Recorder, WorkQueue, Written};
+use belay_engine::Elsewhere;
 use belay_object::{Object, ObjectKey, merge_patch_between};
 use belay_source::Repositories;
 use jiff::Timestamp;
@@ -32,6 +34,23 @@ pub struct Settings {
     pub namespace: String,
     /// Applications that are worked on at once.
     pub concurrent: usize,
+    /// Where Applications are followed besides the control plane's namespace: globs or `/expressions/`. Where
+    /// empty, `application.namespaces` of the parameters says it.
+    pub application_namespaces: Vec<String>,
+    /// Who else keeps objects: those are refused.
+    pub claimed_elsewhere: Elsewhere,
+}
+
+impl Settings {
+    /// Those of an installation in a namespace.
+    pub fn new(namespace: &str) -> Settings {
+        Settings {
+            namespace: namespace.to_owned(),
+            concurrent: 20,
+            application_namespaces: Vec::new(),
+            claimed_elsewhere: Elsewhere::default(),
+        }
+    }
 }
 
 /// The name of an Application.
@@ -116,6 +135,8 @@ impl Ours {
 pub(crate) struct World {
     pub cluster: Cluster,
     pub settings: Settings,
+    /// [`Settings::application_namespaces`], compiled.
+    pub namespaces: NameList,
     pub config: RwLock<Arc<Config>>,
     pub recorder: Recorder,
     pub applications: CrView,
@@ -142,6 +163,16 @@ impl World {
     /// An Application, at least as new as our last write.
     pub fn application(&self, name: &Name) -> Option<Arc<Object>> {
         self.written.newer(name, self.applications.object(&name.namespace, &name.name))
+    }
+    /// Whether Applications of a namespace are followed.
+    pub fn follows(&self, namespace: &str) -> bool {
+        if namespace == self.settings.namespace {
+            return true;
+        }
+        match self.namespaces.is_empty() {
+            true => self.config().settings.parameters.namespaces.matches(namespace),
+            false => self.namespaces.matches(namespace),
+        }
     }
     /// The configuration of this moment.
     pub fn config(&self) -> Arc<Config> {

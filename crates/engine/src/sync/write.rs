@@ -25,6 +25,7 @@ pub(super) struct Written {
 /// Tries a manifest: what the server would refuse, it refuses here.
 pub(super) async fn check(site: &Site, task: &Task) -> Result<(), String> {
     let Some(target) = &task.target else { return Ok(()) };
+    not_elsewhere(site, task)?;
     let resource = match site.target.cluster.resource_of(target).await {
         Ok(resource) => resource,
         Err(e) if e.kind() == ErrorKind::UnknownKind && task.flags.skip_check => return Ok(()),
@@ -41,9 +42,16 @@ pub(super) async fn check(site: &Site, task: &Task) -> Result<(), String> {
     }
 }
 
+/// Refuses what somebody else keeps.
+fn not_elsewhere(site: &Site, task: &Task) -> Result<(), String> {
+    let refused = task.live.as_ref().and_then(|live| site.target.elsewhere.refuse(live));
+    refused.map_or(Ok(()), Err)
+}
+
 /// Applies a manifest as its task asks.
 pub(super) async fn apply(site: &Site, task: &Task) -> Result<Written, String> {
     let Some(target) = &task.target else { return Err("there is nothing to apply".into()) };
+    not_elsewhere(site, task)?;
     let resource = match site.target.cluster.resource_of(target).await {
         Ok(resource) => resource,
         Err(_) if site.dry_run && task.flags.skip_check => {
