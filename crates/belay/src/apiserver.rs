@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use belay_apiserver::{Options, Server, Tls, controllers};
+use belay_cli::outln;
 use clap::Args;
 use tokio::net::TcpListener;
 
@@ -43,9 +44,9 @@ pub async fn apiserver(args: ApiserverArgs) -> Result<ExitCode> {
     let mut serving = server.serve(listener, tls)?;
     if let Some(path) = &args.kubeconfig {
         serving.write_kubeconfig(path).with_context(|| format!("{} cannot be written", path.display()))?;
-        println!("kubeconfig: {}", path.display());
+        outln!("kubeconfig: {}", path.display());
     }
-    println!("serving {}", serving.url());
+    outln!("serving {}", serving.url());
     tokio::select! {
         () = serving.wait() => {}
         _ = tokio::signal::ctrl_c() => {}

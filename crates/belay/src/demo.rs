@@ -15,6 +15,7 @@ use anyhow::Result;
 use belay_cluster::{FollowEvent, FollowOptions, Resource};
 use clap::Args;
 
+use belay_cli::outln;
 use stage::Stage;
 
 #[derive(Args, Debug)]
@@ -49,7 +50,7 @@ pub async fn demo(args: DemoArgs) -> Result<ExitCode> {
     introduce(&stage);
     tokio::select! {
         () = follow_events(&stage) => {}
-        _ = tokio::signal::ctrl_c() => println!(),
+        _ = tokio::signal::ctrl_c() => outln!(),
     }
     stage.strike().await;
     Ok(ExitCode::SUCCESS)
@@ -57,7 +58,7 @@ pub async fn demo(args: DemoArgs) -> Result<ExitCode> {
 
 fn introduce(stage: &Stage) {
     let work = stage.work.display();
-    println!(
+    outln!(
         "
 Belay runs, with a Kubernetes API server of its own. Nothing outside of this process is touched.
 
@@ -96,8 +97,8 @@ async fn follow_events(stage: &Stage) {
             let about = format!("{}/{}", text(&["involvedObject", "kind"]), text(&["involvedObject", "name"]));
             for (i, line) in belay_cli::output::clean(&text(&["message"])).lines().enumerate() {
                 match i {
-                    0 => println!("{} {about}: {line}", clock()),
-                    _ => println!("         {line}"),
+                    0 => outln!("{} {about}: {line}", clock()),
+                    _ => outln!("         {line}"),
                 }
             }
         }

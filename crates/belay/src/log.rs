@@ -15,7 +15,7 @@ pub fn start(level: &str, json: bool) {
     let filter = EnvFilter::try_from_env("BELAY_LOG").unwrap_or_else(|_| {
         EnvFilter::new(format!(
             "warn,{}",
-            ["apiserver", "cluster", "controller", "engine", "flux", "source", ""]
+            ["apiserver", "argo", "cluster", "controller", "engine", "flux", "source", ""]
                 .map(|c| if c.is_empty() { format!("belay={level}") } else { format!("belay_{c}={level}") })
                 .join(",")
         ))

@@ -3,6 +3,7 @@
 mod apiserver;
 mod demo;
 mod log;
+mod rivals;
 mod run;
 mod serve;
 
@@ -79,12 +80,9 @@ fn main() -> ExitCode {
         Command::Helm(command) => return render_chart(command),
         Command::Kustomize(command) => return build_kustomization(command),
         Command::Cluster(ClusterCommand::Completion { shell }) => {
-            clap_complete::generate(
-                shell,
-                &mut belay_cli::args::with_go_flags(Cli::command()),
-                "belay",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut belay_cli::args::with_go_flags(Cli::command()), "belay", &mut script);
+            belay_cli::output::wrote(std::io::Write::write_all(&mut std::io::stdout(), &script));
             return ExitCode::SUCCESS;
         }
         command => command,

@@ -1,24 +1,38 @@
 //! `belay run`: the controllers against a cluster.
+//!
+//! Flux's controllers and Argo CD's run beside one another in one process. Each system starts by
+//! itself: where its definitions are not installed that is said once, and it starts when they come;
+//! where another process leads it waits for that one. What one system keeps the other leaves alone
+//! (`rivals`). The process ends as one: a Lease that is lost, or a failure of one system, ends both.
 
-use std::net::SocketAddr;
+mod argocd;
+mod definitions;
+mod flux;
+mod lead;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use belay_cli::{Global, args::duration, connect};
+use belay_cli::args::{System, duration};
+use belay_cli::{Global, connect};
 use belay_cluster::Cluster;
-use belay_controller::{Candidate, ElectionOptions, Leadership, Obstacle};
-use belay_flux::{Controllers, Options, Settings, names};
 use belay_render::Memo;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
+pub use argocd::ArgocdArgs;
+
+use crate::rivals::Rivals;
 use crate::serve::{Face, serve};
 
-/// Flags that Flux's controllers have keep their names and defaults.
+/// How long what is under way may take when all ends.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Flags that Flux's controllers and Argo CD's have keep their names and defaults.
 #[derive(Args, Debug)]
 pub struct RunArgs {
     /// Where mirrors of repositories and archives are kept; a directory of its own, removed at the end, where not given
@@ -69,6 +83,11 @@ pub struct RunArgs {
     /// Let kubeconfigs in Secrets skip TLS verification
     #[arg(long)]
     insecure_kubeconfig_tls: bool,
+    /// Whose resources to follow: Flux's, Argo CD's, or both
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [System::Flux, System::Argocd])]
+    systems: Vec<System>,
+    #[command(flatten)]
+    argocd: ArgocdArgs,
     /// Take the controllers' Leases before anything is written
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     enable_leader_election: bool,
@@ -89,7 +108,26 @@ pub struct RunArgs {
     log_encoding: String,
 }
 
-/// Runs until ctrl-C or until the Lease is lost.
+/// What both systems are started with.
+pub(crate) struct Ground<'a> {
+    pub cluster: Cluster,
+    pub global: &'a Global,
+    pub args: &'a RunArgs,
+    pub storage: PathBuf,
+    pub face: Arc<Face>,
+    /// The memo of Flux's renders, for the metrics.
+    pub memo: Arc<OnceLock<Memo>>,
+}
+
+/// How a system ended.
+pub(crate) enum End {
+    /// It was asked to.
+    Asked,
+    /// It lost this Lease, for this reason.
+    Lost(&'static str, String),
+}
+
+/// Runs until ctrl-C or until a Lease is lost.
 pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     crate::log::start(&args.log_level, args.log_encoding != "text");
     let cluster = match global.kubeconfig.is_none() && Cluster::in_cluster().is_ok() {
@@ -113,38 +151,68 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     if let Err(error) = cluster.without_retries().version().await {
         tracing::error!(%error, "the cluster does not answer; waiting for it");
     }
-    let terms = lead(&cluster, global, &args).await?;
-    let leadership = terms.last().map_or_else(Leadership::unopposed, |term| term.leadership.clone());
-    let controllers = Controllers::start(Options {
-        cluster: cluster.clone(),
-        settings: settings(global, &args),
-        leadership: leadership.clone(),
-        storage: storage.clone(),
-        artifacts: listen(&args.storage_addr).parse::<SocketAddr>().context("--storage-addr is no address")?,
-        advertised: args.storage_adv_addr.clone(),
-        egress: belay_net::Egress::default(),
-    })
-    .await?;
-    let _ = memo.set(controllers.memo().clone());
-    face.ready.store(true, Ordering::Relaxed);
-    tracing::info!(artifacts = %controllers.artifacts, "the controllers run");
-    let lost = tokio::select! {
-        lease = lost(&terms) => Some(lease),
-        () = stopped() => None,
-    };
-    face.ready.store(false, Ordering::Relaxed);
-    controllers.stop(Duration::from_secs(5)).await;
-    for term in terms {
-        term.candidate.resign().await;
-    }
+    let ground = Ground { cluster, global, args: &args, storage: storage.clone(), face: face.clone(), memo };
+    let ends = both(&ground).await;
+    face.end();
     if own_storage {
         let _ = std::fs::remove_dir_all(&storage);
     }
-    if let Some((lease, why)) = lost {
-        tracing::error!(lease, why, "the Lease is lost; this process ends, so that never two work at once");
-        return Ok(ExitCode::FAILURE);
+    let mut code = ExitCode::SUCCESS;
+    for end in ends {
+        if let End::Lost(lease, why) = end? {
+            tracing::error!(lease, why, "the Lease is lost; this process ends, so that never two work at once");
+            code = ExitCode::FAILURE;
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
+}
+
+/// Runs the systems until all have ended; the first that ends has the other end.
+async fn both(ground: &Ground<'_>) -> [Result<End>; 2] {
+    let (halt, halted) = watch::channel(false);
+    let wanted = |system: System| ground.args.systems.contains(&system);
+    let rivals = Rivals::default();
+    let flux = async {
+        let ended = match wanted(System::Flux) {
+            true => flux::run(ground, &rivals, halted.clone()).await,
+            false => {
+                ground.face.flux.idle();
+                asked(halted.clone()).await
+            }
+        };
+        halt.send_replace(true);
+        ended
+    };
+    let argocd = async {
+        let ended = match wanted(System::Argocd) {
+            true => argocd::run(ground, &rivals, halted.clone()).await,
+            false => {
+                ground.face.argocd.idle();
+                asked(halted.clone()).await
+            }
+        };
+        halt.send_replace(true);
+        ended
+    };
+    let signals = async {
+        tokio::select! {
+            () = stopped() => drop(halt.send_replace(true)),
+            () = halt_of(halted.clone()) => {}
+        }
+    };
+    let (flux, argocd, ()) = tokio::join!(flux, argocd, signals);
+    [flux, argocd]
+}
+
+/// Waits until everything is to end.
+pub(crate) async fn halt_of(mut halted: watch::Receiver<bool>) {
+    // A sender that is gone wants an end too.
+    let _ = halted.wait_for(|halt| *halt).await;
+}
+
+async fn asked(halted: watch::Receiver<bool>) -> Result<End> {
+    halt_of(halted).await;
+    Ok(End::Asked)
 }
 
 /// `:9090` listens on all addresses.
@@ -161,81 +229,6 @@ async fn stopped() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
-    }
-}
-
-/// A Lease that this process holds.
-struct Held {
-    lease: &'static str,
-    candidate: Candidate,
-    leadership: Leadership,
-}
-
-/// Takes the Leases of Flux's controllers, so that a Flux that still runs and this process never work
-/// at the same time.
-async fn lead(cluster: &Cluster, global: &Global, args: &RunArgs) -> Result<Vec<Held>> {
-    let mut terms = Vec::new();
-    if !args.enable_leader_election {
-        return Ok(terms);
-    }
-    let namespace = std::env::var("RUNTIME_NAMESPACE").unwrap_or_else(|_| global.namespace.clone());
-    let identity = format!("{}_{}", std::env::var("HOSTNAME").unwrap_or_else(|_| "belay".into()), std::process::id());
-    for lease in [names::SOURCE_LEASE, names::KUSTOMIZE_LEASE, names::HELM_LEASE] {
-        let mut options = ElectionOptions::new(&namespace, lease, &identity);
-        options.lease_duration = args.leader_election_lease_duration;
-        options.renew_deadline = args.leader_election_renew_deadline;
-        options.retry_period = args.leader_election_retry_period;
-        options.check().map_err(anyhow::Error::msg).context("leader election")?;
-        let mut candidate = Candidate::start(cluster.clone(), options);
-        tracing::info!(lease, namespace, "waiting to lead");
-        let leadership = elected(&mut candidate, lease).await;
-        terms.push(Held { lease, candidate, leadership });
-    }
-    Ok(terms)
-}
-
-/// Waits for a Lease, and says every ten seconds why it is still waited for.
-async fn elected(candidate: &mut Candidate, lease: &str) -> Leadership {
-    let mut patience = Duration::from_secs(1);
-    loop {
-        if let Ok(leadership) = tokio::time::timeout(patience, candidate.elected()).await {
-            return leadership;
-        }
-        patience = Duration::from_secs(10);
-        match candidate.obstacle() {
-            Obstacle::None => {}
-            Obstacle::HeldBy(holder) => {
-                tracing::info!(lease, holder, "another process holds the Lease; waiting for it to end")
-            }
-            Obstacle::Failed(error) => tracing::error!(lease, error, "the Lease cannot be taken; trying on"),
-        }
-    }
-}
-
-/// Waits until one of the Leases is lost; which, and why.
-async fn lost(terms: &[Held]) -> (&'static str, String) {
-    if terms.is_empty() {
-        return std::future::pending().await;
-    }
-    let ends = terms.iter().map(|term| Box::pin(term.leadership.lost()));
-    let (_, at, _) = futures::future::select_all(ends).await;
-    (terms[at].lease, terms[at].candidate.obstacle().to_string())
-}
-
-fn settings(global: &Global, args: &RunArgs) -> Settings {
-    Settings {
-        concurrent: args.concurrent,
-        requeue_dependency: args.requeue_dependency,
-        no_cross_namespace_refs: args.no_cross_namespace_refs,
-        default_service_account: args.default_service_account.clone(),
-        override_managers: args.override_manager.clone(),
-        interval_jitter_percent: args.interval_jitter_percentage,
-        kubeconfig_exec: args.insecure_kubeconfig_exec,
-        kubeconfig_insecure_tls: args.insecure_kubeconfig_tls,
-        namespace: if args.watch_all_namespaces { String::new() } else { global.namespace.clone() },
-        label_selector: args.watch_label_selector.clone(),
-        configs_label_selector: args.watch_configs_label_selector.clone(),
-        ..Settings::default()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::args::{
     TagArtifactArgs,
 };
 use crate::output::{Table, action, success};
+use crate::{out, outln};
 
 /// Largest artifact that is pulled, as it comes and unpacked.
 const MOST_BYTES: u64 = 512 << 20;
@@ -122,7 +123,7 @@ pub async fn diff(args: DiffArtifactArgs) -> Result<u8> {
             (_, None) => "deleted",
         };
         differs = true;
-        println!("► {} {what}", crate::output::clean(name));
+        outln!("► {} {what}", crate::output::clean(name));
     }
     if !differs {
         success("no changes detected");
@@ -247,7 +248,7 @@ pub async fn list(args: ListArtifactArgs) -> Result<u8> {
         }
     }
     match args.output {
-        None => print!("{}", table.render(true)),
+        None => out!("{}", table.render(true)),
         Some(format) => print(Value::from(all), format),
     }
     Ok(0)
@@ -267,8 +268,8 @@ fn chosen(tags: Vec<String>, args: &ListArtifactArgs) -> Result<Vec<String>> {
 
 fn print(value: Value, format: Format) {
     match format {
-        Format::Json => println!("{}", value.to_json_pretty()),
-        Format::Yaml => print!("{}", belay_yaml::to_yaml(&value)),
+        Format::Json => outln!("{}", value.to_json_pretty()),
+        Format::Yaml => out!("{}", belay_yaml::to_yaml(&value)),
     }
 }
 

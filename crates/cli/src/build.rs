@@ -12,6 +12,7 @@ use crate::args::{BuildCommand, BuildFlags, BuildReleaseFlags, Global};
 use crate::artifact;
 use crate::connect::{Session, connect};
 use crate::kinds::{HELM_RELEASE, KUSTOMIZATION, Kind};
+use crate::out;
 
 pub async fn build(global: &Global, command: BuildCommand) -> Result<u8> {
     match command {
@@ -47,7 +48,7 @@ async fn build_release(global: &Global, flags: &BuildReleaseFlags, dry_run: bool
 
 fn print<'a>(objects: impl Iterator<Item = &'a Object>) {
     for (i, object) in objects.enumerate() {
-        print!("{}{}", if i > 0 { "---\n" } else { "" }, belay_yaml::to_yaml(masked(object).value()));
+        out!("{}{}", if i > 0 { "---\n" } else { "" }, belay_yaml::to_yaml(masked(object).value()));
     }
 }
 

@@ -20,6 +20,7 @@ use crate::kinds::{
     BUCKET, GIT_REPOSITORY, HELM_CHART, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, Kind, OCI_REPOSITORY, finished,
     source_kind, suspended,
 };
+use crate::out;
 use crate::output::{action, generate, success, waiting, warning};
 use crate::reconcile::request;
 use crate::wait;
@@ -75,7 +76,7 @@ pub async fn create(global: &Global, command: CreateCommand) -> Result<u8> {
 }
 
 fn print(objects: &[Option<Object>]) -> Result<u8> {
-    objects.iter().flatten().for_each(|object| print!("{}", exported(object)));
+    objects.iter().flatten().for_each(|object| out!("{}", exported(object)));
     Ok(0)
 }
 

@@ -10,6 +10,7 @@ use crate::args::{BuildFlags, BuildReleaseFlags, DiffCommand, Global};
 use crate::build::{masked, previewed, previewed_release};
 use crate::connect::{Session, connect};
 use crate::output::clean;
+use crate::{out, outln};
 
 pub async fn diff(global: &Global, command: DiffCommand) -> Result<u8> {
     match command {
@@ -31,7 +32,7 @@ async fn diff_release(global: &Global, flags: &BuildReleaseFlags) -> Result<u8> 
         })?
         else {
             differs = true;
-            println!("► {} created", object.key());
+            outln!("► {} created", object.key());
             continue;
         };
         let mut object = object.clone();
@@ -41,14 +42,14 @@ async fn diff_release(global: &Global, flags: &BuildReleaseFlags) -> Result<u8> 
         let live = session.cluster.find(&resource, object.namespace(), object.name()).await?;
         let Some(live) = live else {
             differs = true;
-            println!("► {} created", object.key());
+            outln!("► {} created", object.key());
             continue;
         };
         let options = dry_run(belay_flux::names::HELM_CONTROLLER);
         let would_be = session.cluster.apply(&resource, &object, &options).await?;
         if shown(&live) != shown(&would_be) {
             differs = true;
-            print!("► {} changed\n{}", object.key(), changes(&live, &would_be));
+            out!("► {} changed\n{}", object.key(), changes(&live, &would_be));
         }
     }
     for object in &preview.change.delete {
@@ -57,7 +58,7 @@ async fn diff_release(global: &Global, flags: &BuildReleaseFlags) -> Result<u8> 
         if key.namespace.is_empty() && session.cluster.resource_of(object).await.is_ok_and(|r| r.namespaced) {
             key.namespace = namespace.into();
         }
-        println!("► {key} deleted");
+        outln!("► {key} deleted");
     }
     Ok(u8::from(differs))
 }
@@ -80,7 +81,7 @@ async fn diff_kustomization(global: &Global, flags: &BuildFlags) -> Result<u8> {
     for step in preview.plan.steps() {
         if let Some(text) = one(&session, step).await? {
             differs = true;
-            print!("{text}");
+            out!("{text}");
         }
     }
     if preview.plan.policy().prune
@@ -88,7 +89,7 @@ async fn diff_kustomization(global: &Global, flags: &BuildFlags) -> Result<u8> {
     {
         for entry in Inventory::read(inventory)?.minus(&preview.plan.inventory()) {
             differs = true;
-            println!("► {} deleted", entry.key);
+            outln!("► {} deleted", entry.key);
         }
     }
     // Compat(flux 2.9): exit status 1 where there are differences.

@@ -9,6 +9,7 @@ use crate::args::{EventsArgs, Global};
 use crate::connect::{Session, connect};
 use crate::kinds::{self, GIT_REPOSITORY, HELM_RELEASE, KUSTOMIZATION};
 use crate::output::{Table, failure};
+use crate::{out, outln};
 
 /// Whom events are about: kind, namespace, name.
 type Subject = (String, String, String);
@@ -40,14 +41,14 @@ pub async fn events(global: &Global, args: &EventsArgs) -> Result<u8> {
     all.sort_by(|a, b| last_seen(a).cmp(last_seen(b)));
     if all.is_empty() {
         match args.all_namespaces {
-            true => println!("No events found."),
-            false => println!("No events found in {} namespace.", session.namespace),
+            true => outln!("No events found."),
+            false => outln!("No events found in {} namespace.", session.namespace),
         }
         return Ok(0);
     }
     let mut table = table(args);
     all.iter().for_each(|e| table.row(row(e, args)));
-    print!("{}", table.render(!args.no_header));
+    out!("{}", table.render(!args.no_header));
     Ok(0)
 }
 
@@ -61,7 +62,7 @@ async fn watch(session: &Session, args: &EventsArgs, wanted: impl Fn(&Object) ->
             FollowEvent::Applied(event) if wanted(&event) => {
                 let mut table = table(args);
                 table.row(row(&event, args));
-                print!("{}", table.render(std::mem::take(&mut header)));
+                out!("{}", table.render(std::mem::take(&mut header)));
             }
             FollowEvent::Trouble(e) => failure(&e.to_string()),
             _ => {}

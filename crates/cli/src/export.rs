@@ -7,6 +7,7 @@ use belay_object::{Object, Value};
 use crate::args::{ExportCommand, ExportSourceFlags, Global};
 use crate::connect::connect;
 use crate::kinds::{HELM_RELEASE, KUSTOMIZATION, of_source};
+use crate::out;
 use crate::output::failure;
 use crate::suspend::chosen;
 
@@ -25,11 +26,11 @@ pub async fn export(global: &Global, command: ExportCommand) -> Result<u8> {
         failure(&format!("no objects found in {} namespace", session.namespace));
     }
     for object in objects {
-        print!("{}", exported(&object));
+        out!("{}", exported(&object));
         if credentials && let Some(name) = object.str_at(&["spec", "secretRef", "name"]) {
             let secrets = Resource::known("", "v1", "Secret", "secrets", true);
             let secret = session.cluster.get(&secrets, &session.namespace, name).await?;
-            print!("{}", exported(&secret));
+            out!("{}", exported(&secret));
         }
     }
     Ok(0)

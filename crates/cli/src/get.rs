@@ -9,6 +9,7 @@ use crate::connect::{Session, connect};
 use crate::kinds::{self, EXTERNAL_ARTIFACT, HELM_RELEASE, KUSTOMIZATION, Kind, Shown, of_source};
 use crate::output::{Table, failure};
 use crate::wait::matches_status;
+use crate::{out, outln};
 
 pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
     let session = connect(global).await?;
@@ -50,9 +51,9 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
                 for object in &objects {
                     table.row(kinds::row(kind, object, shown));
                 }
-                print!("{}", table.render(!flags.no_header));
+                out!("{}", table.render(!flags.no_header));
                 if several {
-                    println!();
+                    outln!();
                 }
             }
         }
@@ -61,7 +62,7 @@ pub async fn get(global: &Global, command: GetCommand) -> Result<u8> {
         if all.is_empty() && flags.name.is_some() {
             return nothing(&session, &kinds, &flags);
         }
-        print!("{}", formatted(all, format, flags.name.is_some()));
+        out!("{}", formatted(all, format, flags.name.is_some()));
         return Ok(0);
     }
     if !found {
@@ -125,7 +126,7 @@ async fn watch(session: &Session, kind: &Kind, flags: &GetFlags, source: bool) -
             FollowEvent::Applied(object) => {
                 let mut table = Table::new(&shown.header());
                 table.row(kinds::row(kind, &object, shown));
-                print!("{}", table.render(std::mem::take(&mut header)));
+                out!("{}", table.render(std::mem::take(&mut header)));
             }
             FollowEvent::Trouble(e) => failure(&e.to_string()),
             _ => {}

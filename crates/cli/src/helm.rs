@@ -148,8 +148,7 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
             write_files(&dir, &rendered, &printed)?
         }
     };
-    // A reader that went away (head) is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    crate::output::wrote(std::io::stdout().write_all(text.as_bytes()));
     Ok(())
 }
 
@@ -161,7 +160,7 @@ fn generated_name(chart: &str, unix_s: i64) -> String {
 }
 
 /// Time and randomness for the templates.
-pub(crate) fn outside() -> Outside {
+pub fn outside() -> Outside {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let start = Instant::now();
     Outside {

@@ -9,36 +9,56 @@ use belay_flux::names::{CLI_MANAGER, FINALIZER, GIT_REPOSITORY};
 use belay_object::{Object, object};
 use belay_plan::{ChangeKind, apply_order, is_custom_resource_definition};
 
-use crate::args::{Global, InstallArgs, UninstallArgs};
+use crate::args::{Global, InstallArgs, System, UninstallArgs};
 use crate::check::{deployed, part_of_flux};
 use crate::connect::{Session, connect};
 use crate::delete::confirmed;
 use crate::export::exported;
 use crate::output::{action, failure, generate, success, waiting};
+use crate::{out, outln};
 
 pub async fn install(global: &Global, args: &InstallArgs) -> Result<u8> {
     let mut options = Options::new(env!("CARGO_PKG_VERSION"));
     options.namespace = global.namespace.clone();
     options.image = args.image.clone();
+    let wants = |system: System| args.systems.contains(&system);
     let mut objects = manifests(&options);
     if args.crds_only {
         objects.retain(|o| is_custom_resource_definition(o) || o.kind() == "Namespace");
     }
+    if !wants(System::Flux) {
+        // The process itself stands in Flux's namespace, whatever it follows.
+        objects.retain(|o| !args.crds_only && !is_custom_resource_definition(o));
+    }
+    if wants(System::Argocd) {
+        objects.push(Object::of("v1", "Namespace", "", &args.argocd_namespace));
+        objects.extend(belay_argo::install::objects(&args.argocd_namespace));
+    }
     if args.export {
-        objects.iter().for_each(|o| print!("{}", exported(o)));
+        objects.iter().for_each(|o| out!("{}", exported(o)));
         return Ok(0);
     }
     let session = connect(global).await?;
     generate("generating manifests");
-    refuse_managed(&session, args).await?;
+    if wants(System::Flux) {
+        refuse_managed(&session, args).await?;
+    }
     success("manifests build completed");
     action(&format!("installing components in {} namespace", options.namespace));
-    objects.sort_by_key(|o| !(is_custom_resource_definition(o) || o.kind() == "Namespace"));
-    for object in &objects {
+    let (first, then): (Vec<Object>, Vec<Object>) =
+        objects.iter().cloned().partition(|o| is_custom_resource_definition(o) || o.kind() == "Namespace");
+    for object in &first {
         let change = apply(&session, object).await?;
-        println!("{} {change}", object.key());
+        outln!("{} {change}", object.key());
     }
-    established(&session, &objects, global.timeout).await?;
+    established(&session, &first, global.timeout).await?;
+    for object in &then {
+        let change = match is_setting(object, args) {
+            true => make(&session, object).await?,
+            false => apply(&session, object).await?,
+        };
+        outln!("{} {change}", object.key());
+    }
     if !args.crds_only {
         waiting("verifying installation");
         for deployment in objects.iter().filter(|o| o.kind() == "Deployment") {
@@ -82,6 +102,22 @@ async fn apply(session: &Session, object: &Object) -> Result<ChangeKind> {
     })
 }
 
+/// Whether an object is Argo CD's settings or projects: people write those, so what is there stays.
+fn is_setting(object: &Object, args: &InstallArgs) -> bool {
+    matches!(object.kind(), "ConfigMap" | "AppProject") && object.namespace() == args.argocd_namespace
+}
+
+/// Creates an object that is not there.
+async fn make(session: &Session, object: &Object) -> Result<ChangeKind> {
+    let resource = session.cluster.resource_of(object).await?;
+    let options = WriteOptions { field_manager: CLI_MANAGER.into(), ..WriteOptions::default() };
+    match session.cluster.create(&resource, object, &options).await {
+        Ok(_) => Ok(ChangeKind::Created),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(ChangeKind::Unchanged),
+        Err(e) => Err(e.into()),
+    }
+}
+
 async fn established(session: &Session, objects: &[Object], timeout: Duration) -> Result<()> {
     let deadline = std::time::Instant::now() + timeout;
     for definition in objects.iter().filter(|o| is_custom_resource_definition(o)) {
@@ -108,6 +144,24 @@ pub async fn uninstall(global: &Global, args: &UninstallArgs) -> Result<u8> {
     }
     action(&format!("deleting components in {} namespace", session.namespace));
     let mut failed = 0;
+    if args.systems.contains(&System::Flux) {
+        failed |= uninstall_flux(&session, args).await?;
+    }
+    if args.systems.contains(&System::Argocd) {
+        action("deleting argoproj.io finalizers in all namespaces");
+        failed |= remove_finalizers(&session, args, |r| r.group == "argoproj.io", is_argocd_finalizer).await?;
+        action("deleting argoproj.io custom resource definitions");
+        let defined = ListOptions { labels: "app.kubernetes.io/part-of=argocd".into(), ..ListOptions::default() };
+        failed |= delete_all(&session, &definitions(), &defined, args).await?;
+    }
+    if failed == 0 {
+        success("uninstall finished");
+    }
+    Ok(failed)
+}
+
+async fn uninstall_flux(session: &Session, args: &UninstallArgs) -> Result<u8> {
+    let mut failed = 0;
     for (group, version, kind, plural, namespaced) in [
         ("apps", "v1", "Deployment", "deployments", true),
         ("", "v1", "Service", "services", true),
@@ -116,25 +170,28 @@ pub async fn uninstall(global: &Global, args: &UninstallArgs) -> Result<u8> {
         ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
         ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
     ] {
-        failed |= delete_all(&session, &Resource::known(group, version, kind, plural, namespaced), args).await?;
+        let resource = Resource::known(group, version, kind, plural, namespaced);
+        failed |= delete_all(session, &resource, &part_of_flux(), args).await?;
     }
     action("deleting toolkit.fluxcd.io finalizers in all namespaces");
-    failed |= remove_finalizers(&session, args).await?;
+    let is_ours = |r: &Resource| r.group.ends_with(".toolkit.fluxcd.io");
+    failed |= remove_finalizers(session, args, is_ours, |finalizer| finalizer == FINALIZER).await?;
     action("deleting toolkit.fluxcd.io custom resource definitions");
-    failed |= delete_all(&session, &definitions(), args).await?;
+    failed |= delete_all(session, &definitions(), &part_of_flux(), args).await?;
     if !args.keep_namespace {
         let namespaces = Resource::known("", "v1", "Namespace", "namespaces", false);
-        failed |= delete_one(&session, &namespaces, "", &session.namespace.clone(), args).await;
-    }
-    if failed == 0 {
-        success("uninstall finished");
+        failed |= delete_one(session, &namespaces, "", &session.namespace.clone(), args).await;
     }
     Ok(failed)
 }
 
-async fn delete_all(session: &Session, resource: &Resource, args: &UninstallArgs) -> Result<u8> {
+fn is_argocd_finalizer(finalizer: &str) -> bool {
+    finalizer.contains("finalizer.argocd.argoproj.io")
+}
+
+async fn delete_all(session: &Session, resource: &Resource, which: &ListOptions, args: &UninstallArgs) -> Result<u8> {
     let namespace = if resource.namespaced { session.namespace.as_str() } else { "" };
-    let mut found = session.cluster.list(resource, namespace, &part_of_flux()).await?.items;
+    let mut found = session.cluster.list(resource, namespace, which).await?.items;
     found.sort_by(|a, b| apply_order(&b.key(), &a.key()));
     let mut failed = 0;
     for object in found {
@@ -158,20 +215,22 @@ async fn delete_one(session: &Session, resource: &Resource, namespace: &str, nam
 }
 
 /// What was deployed stays: without its finalizer a resource goes without deleting anything.
-async fn remove_finalizers(session: &Session, args: &UninstallArgs) -> Result<u8> {
+async fn remove_finalizers(
+    session: &Session,
+    args: &UninstallArgs,
+    is_ours: impl Fn(&Resource) -> bool,
+    is_finalizer: impl Fn(&str) -> bool,
+) -> Result<u8> {
     let mut failed = 0;
     let catalog = session.cluster.catalog().await?;
-    let ours = catalog
-        .resources()
-        .iter()
-        .filter(|r| r.group.ends_with(".toolkit.fluxcd.io") && r.supports("list") && !r.plural.contains('/'));
+    let ours = catalog.resources().iter().filter(|r| is_ours(r) && r.supports("list") && !r.plural.contains('/'));
     for resource in ours {
         let found = match session.cluster.list_metadata(resource, "", &ListOptions::default()).await {
             Ok(found) => found.items,
             Err(e) if e.kind() == ErrorKind::NotFound => continue,
             Err(e) => return Err(e.into()),
         };
-        for object in found.iter().filter(|o| o.finalizers().any(|f| f == FINALIZER)) {
+        for object in found.iter().filter(|o| o.finalizers().any(&is_finalizer)) {
             let patch = Patch::Merge(object! { "metadata" => object! { "finalizers" => belay_object::Value::Null } });
             let options =
                 WriteOptions { field_manager: CLI_MANAGER.into(), dry_run: args.dry_run, ..WriteOptions::default() };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::outln;
 use belay_kustomize::{BuildOptions, Built, Compatibility, HelmRenderer, LoadRestrictor, Reorder, build};
 use belay_object::Object;
 use belay_render::Charts;
@@ -118,16 +119,14 @@ fn fix(dir: &Path) -> Result<(), String> {
     let fixed = belay_kustomize::fix(&tree, &path).map_err(|e| e.to_string())?;
     let file = Path::new("/").join(fixed.file.as_str());
     std::fs::write(&file, &fixed.text).map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
-    println!(
-        "Fixed fields:\n  patchesJson6902 -> patches\n  patchesStrategicMerge -> patches\n  commonLabels -> labels"
-    );
+    outln!("Fixed fields:\n  patchesJson6902 -> patches\n  patchesStrategicMerge -> patches\n  commonLabels -> labels");
     if fixed.has_vars {
-        println!("'vars' are left as they are: replacements are to be written by hand.");
+        outln!("'vars' are left as they are: replacements are to be written by hand.");
     }
     match (before, build(&tree, &path, &options)) {
-        (_, Err(e)) => println!("Warning: the kustomization does not build: {e}"),
+        (_, Err(e)) => outln!("Warning: the kustomization does not build: {e}"),
         (Ok(before), Ok(after)) if before.objects != after.objects => {
-            println!("Warning: the kustomization builds to something else than before.");
+            outln!("Warning: the kustomization builds to something else than before.");
         }
         _ => {}
     }
@@ -178,8 +177,7 @@ fn write(args: &BuildArgs, built: &Built) -> Result<(), String> {
     let told = |path: &Path, e: std::io::Error| format!("{} cannot be written: {e}", path.display());
     match &args.output {
         None => {
-            // A reader that went away (head) is no failure.
-            let _ = print(built, &mut std::io::stdout().lock());
+            crate::output::wrote(print(built, &mut std::io::stdout().lock()));
             Ok(())
         }
         Some(dir) if dir.is_dir() => {

@@ -7,6 +7,7 @@ use belay_object::{Object, Value, from_json_str};
 
 use crate::args::{Global, LogsArgs};
 use crate::connect::{Session, connect};
+use crate::outln;
 use crate::output::clean;
 
 pub async fn logs(global: &Global, args: &LogsArgs) -> Result<u8> {
@@ -47,7 +48,7 @@ pub async fn logs(global: &Global, args: &LogsArgs) -> Result<u8> {
     drop(sender);
     while let Some(line) = lines.recv().await {
         if let Some(line) = shown(&line, args, &session.namespace) {
-            println!("{line}");
+            outln!("{line}");
         }
     }
     while let Some(ended) = tasks.join_next().await {

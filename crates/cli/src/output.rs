@@ -9,6 +9,43 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use owo_colors::OwoColorize;
 
+/// Exit status of a program whose reader went away: 128 and the number of SIGPIPE, as a shell tells it of kubectl.
+const READER_GONE: i32 = 141;
+
+/// Writes an answer to standard output. A reader that went away (`| head`) ends the process quietly.
+pub fn answer(text: std::fmt::Arguments<'_>) {
+    wrote(std::io::stdout().lock().write_fmt(text));
+}
+
+/// The same with the end of a line.
+pub fn answer_line(text: std::fmt::Arguments<'_>) {
+    let mut to = std::io::stdout().lock();
+    wrote(to.write_fmt(text).and_then(|()| to.write_all(b"\n")));
+}
+
+/// Ends the process where standard output cannot be written.
+pub fn wrote(result: std::io::Result<()>) {
+    let Err(e) = result else { return };
+    if e.kind() != std::io::ErrorKind::BrokenPipe {
+        failure(&format!("the answer cannot be written: {e}"));
+        std::process::exit(1);
+    }
+    std::process::exit(READER_GONE);
+}
+
+/// `print!` for answers; see [`answer`].
+#[macro_export]
+macro_rules! out {
+    ($($text:tt)*) => { $crate::output::answer(format_args!($($text)*)) };
+}
+
+/// `println!` for answers; see [`answer`].
+#[macro_export]
+macro_rules! outln {
+    () => { $crate::output::answer(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::output::answer_line(format_args!($($text)*)) };
+}
+
 fn coloured() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }

@@ -7,6 +7,7 @@ use belay_object::{Condition, ConditionStatus, Value};
 use crate::args::{Global, StatsArgs};
 use crate::connect::connect;
 use crate::kinds::{self, suspended};
+use crate::out;
 use crate::output::Table;
 
 pub async fn stats(global: &Global, args: &StatsArgs) -> Result<u8> {
@@ -34,7 +35,7 @@ pub async fn stats(global: &Global, args: &StatsArgs) -> Result<u8> {
         let storage = if kind.source { size(bytes) } else { "-".to_owned() };
         table.row(vec![kind.kind.to_owned(), running.to_string(), failing.to_string(), paused.to_string(), storage]);
     }
-    print!("{}", table.render(true));
+    out!("{}", table.render(true));
     Ok(0)
 }
 

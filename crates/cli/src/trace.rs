@@ -6,6 +6,7 @@ use belay_object::{Condition, GroupVersionKind, Object, Value};
 use crate::args::{Global, TraceArgs};
 use crate::connect::{Session, connect};
 use crate::kinds::{GIT_REPOSITORY, KUSTOMIZATION};
+use crate::outln;
 
 /// Owner references are followed this far up: a Pod to its ReplicaSet to its Deployment.
 const MAX_OWNERS: usize = 8;
@@ -107,12 +108,12 @@ fn status(object: &Object) -> String {
 /// Compat(flux 2.9): a block of `Title: value` lines, values in one column, `---` between blocks.
 fn print_block(lines: &[(&str, String)]) {
     if lines[0].0 != "Object" {
-        println!("---");
+        outln!("---");
     }
     for (title, value) in lines.iter().filter(|(_, v)| !v.is_empty()) {
         for (i, part) in value.lines().enumerate() {
             let head = if i == 0 { format!("{title}:") } else { String::new() };
-            println!("{head:<15}{}", crate::output::clean(part));
+            outln!("{head:<15}{}", crate::output::clean(part));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::connect::{Session, connect};
 use crate::get::formatted;
 use crate::kinds::{HELM_RELEASE, KUSTOMIZATION};
 use crate::output::clean;
+use crate::{out, outln};
 
 /// Kustomizations that manage Kustomizations are followed this deep.
 const MAX_DEPTH: usize = 16;
@@ -30,9 +31,9 @@ pub async fn tree(global: &Global, command: TreeCommand) -> Result<u8> {
     let mut visited = Vec::new();
     let root = Box::pin(node(&session, key, compact, 0, &mut visited)).await?;
     match output {
-        Some(format) => print!("{}", formatted(vec![value(&root)], format, true)),
+        Some(format) => out!("{}", formatted(vec![value(&root)], format, true)),
         None => {
-            println!("{}", line(&root.key));
+            outln!("{}", line(&root.key));
             draw(&root.children, "");
         }
     }
@@ -71,7 +72,7 @@ fn line(key: &ObjectKey) -> String {
 fn draw(nodes: &[Node], indent: &str) {
     for (i, node) in nodes.iter().enumerate() {
         let last = i + 1 == nodes.len();
-        println!("{indent}{} {}", if last { "└──" } else { "├──" }, line(&node.key));
+        outln!("{indent}{} {}", if last { "└──" } else { "├──" }, line(&node.key));
         draw(&node.children, &format!("{indent}{}", if last { "    " } else { "│   " }));
     }
 }

@@ -7,6 +7,7 @@ use belay_object::{Map, Value};
 
 use crate::args::{Format, Global, VersionArgs};
 use crate::connect::connect;
+use crate::{out, outln};
 
 pub async fn version(global: &Global, args: &VersionArgs) -> Result<u8> {
     let mut all = Map::new();
@@ -39,9 +40,9 @@ pub async fn version(global: &Global, args: &VersionArgs) -> Result<u8> {
         }
     }
     match args.output {
-        Some(Format::Json) => println!("{}", Value::Object(all).to_json_pretty()),
-        Some(Format::Yaml) => print!("{}", belay_yaml::to_yaml(&Value::Object(all))),
-        None => all.iter().for_each(|(name, version)| println!("{name}: {}", version.as_str().unwrap_or_default())),
+        Some(Format::Json) => outln!("{}", Value::Object(all).to_json_pretty()),
+        Some(Format::Yaml) => out!("{}", belay_yaml::to_yaml(&Value::Object(all))),
+        None => all.iter().for_each(|(name, version)| outln!("{name}: {}", version.as_str().unwrap_or_default())),
     }
     Ok(0)
 }

@@ -6,15 +6,23 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use belay_apiserver::{Options as ServerOptions, Server, Serving, Tls, controllers};
 use belay_cli::{ClusterCommand, Global};
-use belay_cluster::Cluster;
+use belay_cluster::{Cluster, Patch, Resource, WriteOptions};
 use belay_controller::Leadership;
 use belay_flux::{Controllers, Options, Settings};
+use belay_object::object;
 use belay_source::git_http::{GitServer, GitServerOptions};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use super::DemoArgs;
 use super::git::{commit_and_push, copy_folder, git};
+use crate::rivals::Rivals;
+use belay_cli::outln;
+
+/// Argo CD's namespace.
+pub const ARGOCD: &str = "argocd";
+/// Installs the definitions of both systems: the controllers run in this process.
+pub const INSTALL: &str = "install --crds-only --systems=flux,argocd";
 
 /// The sample shop: file and content.
 const SHOP: &[(&str, &str)] = &[
@@ -26,6 +34,15 @@ const SHOP: &[(&str, &str)] = &[
     ("payments.yaml", include_str!("shop/payments.yaml")),
 ];
 
+/// The controllers of both systems.
+struct Running {
+    flux: Controllers,
+    argocd: belay_argo::controller::Controllers,
+}
+
+/// How often repositories of Applications are looked at.
+const LOOK_EVERY: &str = "2s";
+
 /// The stage.
 pub struct Stage {
     pub cluster: Cluster,
@@ -35,7 +52,7 @@ pub struct Stage {
     pub work: PathBuf,
     /// The namespace and name of what is applied.
     pub name: String,
-    controllers: Mutex<Option<Controllers>>,
+    controllers: Mutex<Option<Running>>,
     storage: PathBuf,
     _serving: Serving,
     _git: GitServer,
@@ -90,9 +107,11 @@ impl Stage {
 
     /// Starts the controllers; the definitions must be there.
     pub async fn start_controllers(&self) -> Result<()> {
-        let controllers = Controllers::start(Options {
+        self.hurry().await?;
+        let rivals = Rivals::default();
+        let flux = Controllers::start(Options {
             cluster: self.cluster.clone(),
-            settings: Settings::default(),
+            settings: Settings { claimed_elsewhere: rivals.seen_by_flux(), ..Settings::default() },
             leadership: Leadership::unopposed(),
             storage: self.storage.clone(),
             artifacts: ([127, 0, 0, 1], 0).into(),
@@ -100,13 +119,37 @@ impl Stage {
             egress: belay_net::Egress::default(),
         })
         .await?;
-        *self.controllers.lock().await = Some(controllers);
+        rivals.flux_keeps(flux.keeper());
+        let argocd = belay_argo::controller::Controllers::start(belay_argo::controller::Options {
+            cluster: self.cluster.clone(),
+            settings: belay_argo::controller::Settings {
+                claimed_elsewhere: rivals.seen_by_argocd(),
+                ..belay_argo::controller::Settings::new(ARGOCD)
+            },
+            leadership: Leadership::unopposed(),
+            storage: self.storage.join("argocd"),
+            egress: belay_net::Egress::default(),
+            outside: belay_cli::helm::outside,
+        })
+        .await?;
+        rivals.argocd_keeps(argocd.keeper());
+        *self.controllers.lock().await = Some(Running { flux, argocd });
+        Ok(())
+    }
+
+    /// Has repositories of Applications looked at often: a commit shows while one waits for it.
+    async fn hurry(&self) -> Result<()> {
+        let maps = Resource::known("", "v1", "ConfigMap", "configmaps", true);
+        let data = object! { "timeout.reconciliation" => LOOK_EVERY, "timeout.reconciliation.jitter" => "0s" };
+        let patch = Patch::Merge(object! { "data" => data });
+        let options = WriteOptions { field_manager: "belay-demo".into(), ..WriteOptions::default() };
+        self.cluster.patch(&maps, ARGOCD, belay_argo::names::CONFIG, &patch, &options).await?;
         Ok(())
     }
 
     /// Runs a command of the command line as a person would: `belay WORDS...`.
     pub async fn belay(&self, words: &str) -> Result<()> {
-        println!("  $ belay {words}");
+        outln!("  $ belay {words}");
         let words = words.split_whitespace();
         let kubeconfig = self.kubeconfig.display().to_string();
         let line = ["belay", "--kubeconfig", &kubeconfig].into_iter().chain(words);
@@ -125,7 +168,7 @@ impl Stage {
 
     /// Installs the definitions, starts the controllers, and has the sample applied.
     pub async fn apply_sample(&self, args: &DemoArgs) -> Result<()> {
-        self.belay("install --crds-only").await?;
+        self.belay(INSTALL).await?;
         self.start_controllers().await?;
         let (name, url) = (&self.name, &self.git_url);
         self.belay(&format!("create source git {name} --url={url} --branch=master --interval=2s")).await?;
@@ -139,7 +182,8 @@ impl Stage {
     /// Ends the controllers; the servers end with the stage.
     pub async fn strike(self) {
         if let Some(controllers) = self.controllers.lock().await.take() {
-            controllers.stop(Duration::from_secs(2)).await;
+            let patience = Duration::from_secs(2);
+            tokio::join!(controllers.flux.stop(patience), controllers.argocd.stop(patience));
         }
     }
 }

@@ -15,7 +15,8 @@ use belay_plan::Inventory;
 
 use super::DemoArgs;
 use super::git::{commit_and_push, git};
-use super::stage::Stage;
+use super::stage::{INSTALL, Stage};
+use belay_cli::outln;
 
 /// How long a step may take before it counts as not held.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,7 +41,7 @@ pub async fn tour(stage: &Stage, args: &DemoArgs) -> Result<bool> {
     tour.suspend_and_resume().await;
     tour.delete().await;
     tour.chart().await;
-    println!(
+    outln!(
         "\n{} steps, {} held, {} did not, in {:.1} s",
         tour.steps,
         tour.steps - tour.failed,
@@ -56,17 +57,17 @@ impl Tour<'_> {
         self.steps += 1;
         let took = began.elapsed().as_millis();
         match result {
-            Ok(seen) => println!("✔ {what} ({took} ms): {seen}"),
+            Ok(seen) => outln!("✔ {what} ({took} ms): {seen}"),
             Err(e) => {
                 self.failed += 1;
-                println!("✗ {what} ({took} ms): {e:#}");
+                outln!("✗ {what} ({took} ms): {e:#}");
             }
         }
     }
 
     async fn install(&mut self) -> Result<()> {
         let (stage, name, path) = (self.stage, self.stage.name.clone(), self.path.clone());
-        for words in ["check --pre", "install --crds-only"] {
+        for words in ["check --pre", INSTALL] {
             let began = Instant::now();
             let result = stage.belay(words).await.map(|()| "done".to_owned());
             self.held(words, began, result);

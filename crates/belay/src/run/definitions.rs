@@ -1,0 +1,51 @@
+//! Waiting for the definitions of a system's kinds.
+
+use std::time::Duration;
+
+use belay_cluster::{Cluster, FollowEvent, FollowOptions, Resource};
+use belay_object::{Condition, ConditionStatus, GroupKind};
+
+/// A kind whose definition must be there: group, kind, plural.
+pub(crate) type Needed = (&'static str, &'static str, &'static str);
+
+/// How soon a server that does not answer, or lets nobody watch definitions, is asked again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Waits until all these kinds are served. `tell` is called once, with the first that is not.
+pub(crate) async fn served(cluster: &Cluster, kinds: &[Needed], mut tell: impl FnMut(&str)) {
+    let mut told = false;
+    for (group, kind, plural) in kinds {
+        loop {
+            match cluster.resolve(&GroupKind::new(group, kind)).await {
+                Ok(_) => break,
+                Err(e) if e.kind() == belay_cluster::ErrorKind::UnknownKind => {
+                    let definition = format!("{plural}.{group}");
+                    if !std::mem::replace(&mut told, true) {
+                        tell(&definition);
+                    }
+                    let _ = tokio::time::timeout(AGAIN, established(cluster, &definition)).await;
+                    cluster.invalidate_discovery();
+                }
+                Err(error) => {
+                    tracing::debug!(%error, kind, "asking for a definition failed");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+/// Watches for one definition until it is established.
+async fn established(cluster: &Cluster, name: &str) {
+    let definitions =
+        Resource::known("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false);
+    let options = FollowOptions { fields: format!("metadata.name={name}"), ..FollowOptions::default() };
+    let mut follow = cluster.follow(&definitions, "", options);
+    loop {
+        if let FollowEvent::Applied(definition) = follow.next().await
+            && Condition::find(&definition, "Established").is_some_and(|c| c.status == ConditionStatus::True)
+        {
+            return;
+        }
+    }
+}
