@@ -15,7 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["render", "controller"],
     &["engine"],
     &["flux", "argo"],
-    &["cli"],
+    &["server", "cli"],
     &["belay"],
 ];
 
@@ -41,6 +41,9 @@ const NEVER: &[(&str, &str, &str)] = &[
     ("engine", "argo", "the engine knows no dialect"),
     ("flux", "apiserver", "a dialect takes any cluster"),
     ("argo", "apiserver", "a dialect takes any cluster"),
+    ("server", "apiserver", "the API takes any cluster"),
+    ("server", "engine", "the API knows no controller's insides"),
+    ("server", "flux", "the API is Argo CD's"),
     ("cli", "apiserver", "commands take any cluster"),
 ];
 
@@ -60,6 +63,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("mlua", &["expr"]),
     ("rsjsonnet-lang", &["jsonnet"]),
     ("rcgen", &["apiserver"]),
+    ("axum", &["server"]),
     ("bcrypt", &["gotemplate", "argo"]),
     ("scrypt", &["gotemplate"]),
     ("num-bigint", &["gotemplate"]),

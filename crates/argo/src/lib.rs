@@ -5,6 +5,7 @@
 //!   an object is.
 //! - [`manifests`]: sources to objects.
 //! - [`compare`], [`differ`], [`ignore`]: desired against live; [`live`]: what is kept of live objects.
+//! - [`resource_tree`]: what an Application consists of, for people.
 //! - [`auto_sync`]: whether to sync without being asked.
 //! - [`crds`], [`install`]: the definitions, and what an installation starts with.
 //! - [`settings`], [`repositories`], [`clusters`]: the control plane's config maps and secrets, read.
@@ -26,6 +27,7 @@ pub mod manifests;
 pub mod marks;
 pub mod names;
 pub mod repositories;
+pub mod resource_tree;
 pub mod settings;
 pub mod spec;
 pub mod tracking;

@@ -62,12 +62,12 @@ impl Describe for Describer {
     }
 }
 
-fn images(object: &Object) -> Box<[Box<str>]> {
+pub(crate) fn images(object: &Object) -> Box<[Box<str>]> {
     belay_plan::sync::task::images(object).into_iter().map(String::into_boxed_str).collect()
 }
 
 /// What a tree shows of an object: of a pod why it is as it is, of what has revisions which one it is.
-fn info(object: &Object) -> Box<[(Box<str>, Box<str>)]> {
+pub(crate) fn info(object: &Object) -> Box<[(Box<str>, Box<str>)]> {
     let mut found: Vec<(Box<str>, Box<str>)> = Vec::new();
     let kind = object.group_kind();
     match (kind.group.as_str(), kind.kind.as_str()) {

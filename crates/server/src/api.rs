@@ -1,0 +1,65 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use belay_argo::settings::logins::Attempts;
+use belay_cluster::{Views, WriteOptions};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::Options;
+use crate::nodes::Nodes;
+use crate::places::Places;
+use crate::snapshot::Watches;
+
+/// Sign-ins that are worked on at once: each is fifty milliseconds of work. Compat(argo 3.5)
+const MAX_LOGINS: usize = 50;
+/// Webhooks that are worked on at once; more are told to come back.
+const MAX_WEBHOOKS: usize = 50;
+/// How long watches go on without anybody's interest.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// What all requests share.
+pub(crate) struct Api {
+    /// What it was made with.
+    pub options: Options,
+    /// The control plane's objects.
+    pub watches: Watches,
+    /// Failed sign-ins.
+    pub attempts: Mutex<Attempts>,
+    /// Room for sign-ins.
+    pub logins: Semaphore,
+    /// Room for webhooks.
+    pub webhooks: Semaphore,
+    /// Destination clusters.
+    pub places: Places,
+    /// Objects of destination clusters, for trees.
+    pub nodes: Nodes,
+    /// Sign-ins that went well, and those that did not.
+    pub login_counts: [AtomicU64; 2],
+}
+
+impl Api {
+    /// Begins to watch. Must be called inside a tokio runtime.
+    pub fn new(options: Options) -> Arc<Api> {
+        let views = options.views.clone();
+        let views = views.unwrap_or_else(|| Views::of_whole_objects(options.cluster.clone(), LINGER));
+        Arc::new(Api {
+            watches: Watches::start(&views, &options.namespace),
+            attempts: Mutex::default(),
+            logins: Semaphore::new(MAX_LOGINS),
+            webhooks: Semaphore::new(MAX_WEBHOOKS),
+            places: Places::default(),
+            nodes: Nodes::default(),
+            login_counts: Default::default(),
+            options,
+        })
+    }
+
+    /// How objects are written: as Argo CD's server.
+    pub fn writing(&self) -> WriteOptions {
+        WriteOptions { field_manager: "argocd-server".to_owned(), ..WriteOptions::default() }
+    }
+}

@@ -1,0 +1,219 @@
+//! Who asks: the token of a request, whether it counts, and tokens that were taken back.
+//!
+//! Tokens are the dialect's own ([`belay_argo::settings::tokens`]). Those of identity providers are
+//! not known here.
+
+use belay_access::Subject;
+use belay_argo::settings::tokens::{Authority, Claims, ISSUER, authenticate, issue, verify};
+use belay_net::Secret;
+use belay_object::{Object, Value};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, COOKIE};
+use jiff::Timestamp;
+
+use crate::api::Api;
+use crate::snapshot::{Snapshot, config_maps, shown};
+use crate::{Code, Error};
+
+/// The config map that keeps which tokens were taken back, until they would have ended: name of the
+/// token, and when it ends. Names of tokens give nobody anything.
+pub(crate) const REVOKED: &str = "belay-revoked-tokens";
+/// 10,000 names of 36 bytes with their times are half of what a config map holds.
+const MAX_REVOKED: usize = 10_000;
+/// The cookie. Compat(argo 3.5)
+pub(crate) const COOKIE_NAME: &str = "argocd.token";
+/// Parts of a cookie that are joined. Compat(argo 3.5)
+const MAX_PARTS: usize = 20;
+
+/// Who asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// As the policy knows them; empty for nobody.
+    pub subject: Subject,
+    /// Whether they showed a token that counts.
+    pub signed_in: bool,
+    /// Whether nothing is asked of anybody here.
+    pub unrestricted: bool,
+    /// When the token was issued.
+    pub issued_at: Option<i64>,
+    /// The token's name.
+    pub token_id: String,
+    /// When the token ends.
+    pub expires_at: Option<i64>,
+    /// The token, with which open streams ask again.
+    token: Secret<String>,
+    /// How long a new token is to live where this one ends soon.
+    pub renew_for_s: Option<i64>,
+}
+
+impl Caller {
+    /// Name for people.
+    pub fn name(&self) -> &str {
+        &self.subject.name
+    }
+}
+
+impl Api {
+    /// Who asks. Without a token, or with one that does not count, it is nobody: where that may be,
+    /// nothing of what the token said is believed (AUTHN-1).
+    pub fn identify(&self, at: &Snapshot, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Error> {
+        let settings = &at.config.settings;
+        if self.options.disable_auth || settings.parameters.disable_auth {
+            return Ok(Caller { unrestricted: true, ..Caller::default() });
+        }
+        let token = token_of(headers);
+        let found = match &token {
+            None => Err("no session information".to_owned()),
+            Some(token) => self.recognize(at, token, now).map_err(|why| format!("invalid session: {why}")),
+        };
+        match found {
+            Ok(caller) => Ok(caller),
+            Err(_) if settings.auth.anonymous => Ok(Caller::default()),
+            Err(why) => Err(Error::new(Code::Unauthenticated, why)),
+        }
+    }
+
+    fn recognize(&self, at: &Snapshot, token: &str, now: Timestamp) -> Result<Caller, String> {
+        let settings = &at.config.settings;
+        let key = settings.server_key.as_ref().ok_or("server.secretkey is missing")?;
+        let claims = verify(token, key, now)?;
+        let authority = Authority {
+            accounts: &settings.accounts,
+            project: |name: &str| at.projects.get(name).map(|entry| &entry.project),
+            is_revoked: |id: &str| at.revoked.contains(id),
+        };
+        let found = authenticate(&claims, &authority, now)?;
+        Ok(Caller {
+            subject: Subject::named(&found.subject),
+            signed_in: true,
+            unrestricted: false,
+            issued_at: Some(found.issued_at),
+            token_id: found.id,
+            expires_at: found.expires_at,
+            token: Secret::new(token.to_owned()),
+            renew_for_s: found.renew_for_s,
+        })
+    }
+
+    /// Whether who opened a stream still may: their token counts and means the same person (AUTHN-3).
+    pub fn still_counts(&self, at: &Snapshot, caller: &Caller, now: Timestamp) -> bool {
+        let settings = &at.config.settings;
+        if caller.unrestricted {
+            return self.options.disable_auth || settings.parameters.disable_auth;
+        }
+        if !caller.signed_in {
+            return settings.auth.anonymous;
+        }
+        self.recognize(at, caller.token.expose(), now).is_ok_and(|found| found.subject == caller.subject)
+    }
+
+    /// A token in place of one that ends soon.
+    pub fn renewed(&self, at: &Snapshot, caller: &Caller, now: Timestamp) -> Option<Secret<String>> {
+        let lives_s = caller.renew_for_s?;
+        let key = at.config.settings.server_key.as_ref()?;
+        let subject = format!("{}:login", caller.subject.name);
+        Some(issue(&Claims::new(&subject, &fresh_id()?, now, Some(lives_s)), key))
+    }
+
+    /// Takes a token back.
+    pub async fn revoke(&self, id: &str, expires_at: Option<i64>, now: Timestamp) -> Result<(), Error> {
+        if id.is_empty() {
+            return Ok(());
+        }
+        let (cluster, namespace) = (&self.options.cluster, self.options.namespace.as_str());
+        let resource = config_maps();
+        let now_s = now.as_second();
+        // A login of a day is forgotten after a day; what never ends is kept.
+        let until = expires_at.unwrap_or(i64::MAX);
+        for _ in 0..5 {
+            let found = cluster.find(&resource, namespace, REVOKED).await?;
+            let mut map = found.clone().unwrap_or_else(|| {
+                let mut map = Object::of("v1", "ConfigMap", namespace, REVOKED);
+                map.set_label(belay_argo::names::PART_OF.0, belay_argo::names::PART_OF.1);
+                map
+            });
+            let mut known = map.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
+            known.retain(|_, end| end.as_str().and_then(|end| end.parse::<i64>().ok()).is_none_or(|end| end > now_s));
+            if known.len() >= MAX_REVOKED {
+                return Err(Error::new(
+                    Code::ResourceExhausted,
+                    "too many tokens were taken back: wait until some end",
+                ));
+            }
+            known.insert(id, until.to_string());
+            map.set(&["data"], known);
+            let written = match found {
+                Some(_) => cluster.replace(&resource, &map, &self.writing()).await,
+                None => cluster.create(&resource, &map, &self.writing()).await,
+            };
+            match written {
+                Ok(written) => {
+                    shown(&self.watches.maps, &written).await;
+                    return Ok(());
+                }
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        belay_cluster::ErrorKind::Conflict | belay_cluster::ErrorKind::AlreadyExists
+                    ) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(Error::new(Code::Aborted, "the list of tokens that were taken back changes all the time: try again"))
+    }
+}
+
+/// A name for a new token.
+pub(crate) fn fresh_id() -> Option<String> {
+    Some(belay_argo::settings::tokens::token_id(random()?))
+}
+
+/// Random bytes of the system.
+pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+/// The token of a request: a header for it, a bearer, a cookie. Compat(argo 3.5): in this order.
+pub(crate) fn token_of(headers: &HeaderMap) -> Option<String> {
+    let is_token = |text: &&str| text.split('.').count() == 3;
+    let header = headers.get("token").and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    if let Some(token) = header {
+        return Some(token.to_owned());
+    }
+    let bearers = headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+    let mut bearers = bearers.filter_map(|text| text.strip_prefix("Bearer ")).filter(is_token);
+    bearers.next().map(str::to_owned).or_else(|| cookie(headers).filter(|text| is_token(&text.as_str())))
+}
+
+/// The cookie's value, its parts joined: `2:first` and `argocd.token-1=second`.
+fn cookie(headers: &HeaderMap) -> Option<String> {
+    let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs: Vec<(&str, &str)> =
+        texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
+    let named = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    let first = named(COOKIE_NAME)?;
+    let Some((count, first)) = first.split_once(':') else { return Some(first.to_owned()) };
+    let count: usize = count.parse().ok().filter(|n| (1..=MAX_PARTS).contains(n))?;
+    let mut whole = first.to_owned();
+    for i in 1..count {
+        whole.push_str(named(&format!("{COOKIE_NAME}-{i}"))?);
+    }
+    Some(whole)
+}
+
+/// The `Set-Cookie` that gives a token, or with none takes it away.
+pub(crate) fn set_cookie(token: Option<&str>, path: &str, secure: bool) -> String {
+    let path = if path.is_empty() { "/" } else { path };
+    let secure = if secure { "; Secure" } else { "" };
+    // Ours are a few hundred bytes, so one part is enough; what others set in parts is read.
+    match token {
+        Some(token) => format!("{COOKIE_NAME}={token}; path={path}; SameSite=lax; httpOnly{secure}"),
+        None => format!("{COOKIE_NAME}=; path={path}; SameSite=lax; httpOnly{secure}; Max-Age=0"),
+    }
+}
+
+/// Who issued a caller's token, for people.
+pub(crate) fn issuer_of(caller: &Caller) -> &'static str {
+    if caller.signed_in { ISSUER } else { "" }
+}

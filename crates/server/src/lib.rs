@@ -1,0 +1,40 @@
+//! Argo CD's HTTP API, straight over the Kubernetes API.
+//!
+//! [`router`] makes a tower service of [`Options`]; [`prepare`] makes what the first sign-in needs;
+//! [`serve`] puts the service on a listener. What is answered is read from views of the control
+//! plane's own kinds ([`snapshot`]), from the destination clusters ([`places`], [`nodes`]), and where
+//! files of a source are needed from a [`Sources`] that the binary gives.
+//!
+//! One request is one [`call::Call`]: who asks ([`identity`]), what they may ([`rights`]), what they
+//! said. The operations stand in [`routes`], a file per service beside it.
+//!
+//! What this crate deliberately does not know: controllers' insides, rendering, the embedded server.
+#![warn(missing_docs)]
+
+mod answer;
+mod api;
+mod call;
+mod error;
+mod fields;
+mod identity;
+mod listen;
+mod mask;
+mod nodes;
+mod options;
+mod places;
+mod prepare;
+mod rights;
+mod routes;
+mod services;
+mod snapshot;
+mod sources;
+
+pub use error::{Code, Error};
+pub use listen::serve;
+pub use options::{Build, Options};
+pub use prepare::{Prepared, prepare};
+pub use routes::{Access, listing, router};
+pub use sources::{ManifestsOf, Rendered, SourceDetails, Sources};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! What is taken out of objects before anybody reads them.

@@ -1,0 +1,166 @@
+//! What every request goes through: size and kind of its body, who asks, how long it may take, how the
+//! answer is written.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+
+use super::{Access, Route};
+use crate::answer::{Answer, Manner, plain, refused, respond};
+use crate::api::Api;
+use crate::call::{Call, parse_query};
+use crate::fields::Fields;
+use crate::identity::{Caller, set_cookie};
+use crate::snapshot::Snapshot;
+use crate::{Code, Error};
+
+/// Bodies of requests: an API server takes objects of 1.5 MiB (RES-10).
+const MAX_BODY: usize = 3 << 20;
+/// How long a body may take to come.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer may take to begin.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Answers that are worth compressing.
+const COMPRESS_FROM: usize = 1400;
+
+/// Takes one request through.
+pub(super) async fn through(
+    api: Arc<Api>,
+    route: Arc<Route>,
+    parameters: Vec<(String, String)>,
+    request: Request,
+) -> Response<Body> {
+    let snapshot = match api.watches.snapshot().await {
+        Ok(snapshot) => snapshot,
+        Err(error) => return refused(&error),
+    };
+    let packs = snapshot.config.settings.parameters.gzip && accepts(request.headers(), ACCEPT_ENCODING, "gzip");
+    let mut response = match is_of_known_type(&route, &snapshot, request.headers()) {
+        true => answered(api, route, snapshot.clone(), parameters, request).await,
+        // Compat(argo 3.5): as Go's http.Error writes it. What a form of another site can send is not
+        // taken (AUTHN-7).
+        false => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain; charset=utf-8", "Invalid content type\n"),
+    };
+    let frames = &snapshot.config.settings.parameters.frame_options;
+    for (name, value) in [
+        ("x-frame-options", frames.as_str()),
+        ("content-security-policy", "frame-ancestors 'self';"),
+        ("x-xss-protection", "1"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value)
+            && !value.is_empty()
+        {
+            response.headers_mut().entry(HeaderName::from_static(name)).or_insert(value);
+        }
+    }
+    if packs { packed(response).await } else { response }
+}
+
+async fn answered(
+    api: Arc<Api>,
+    route: Arc<Route>,
+    at: Arc<Snapshot>,
+    parameters: Vec<(String, String)>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let query = parse_query(parts.uri.query().unwrap_or_default());
+    let field = |name: &str| query.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
+    let manner =
+        Manner { fields: Fields::parse(field("fields")), events: accepts(&parts.headers, ACCEPT, "text/event-stream") };
+    let now = Timestamp::now();
+    let caller = match (route.access, api.identify(&at, &parts.headers, now)) {
+        (Access::Public, _) | (Access::Either, Err(_)) => Caller::default(),
+        (_, Ok(caller)) => caller,
+        (Access::SignedIn, Err(error)) => return refused(&error),
+    };
+    let most = match route.path {
+        "/api/webhook" => usize::try_from(at.config.settings.webhooks.max_payload_bytes).unwrap_or(MAX_BODY),
+        _ => MAX_BODY,
+    };
+    let body = match read(body, most, parts.headers.get(CONTENT_LENGTH)).await {
+        Ok(body) => body,
+        Err(error) => return refused(&error),
+    };
+    let renewed = api.renewed(&at, &caller, now);
+    let (secure, path) = (api.options.secure, api.options.root_path.clone());
+    let call = Call { api, at, caller, parameters, query, headers: parts.headers, body };
+    // One request that panics is one request that fails (RES-7).
+    let run = AssertUnwindSafe((route.run)(call)).catch_unwind();
+    let outcome: Result<Answer, Error> = match tokio::time::timeout(PATIENCE, run).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Error::internal("the request failed in a way that is a bug: see the log")),
+        Err(_) => Err(Error::new(Code::DeadlineExceeded, "the request took too long")),
+    };
+    let mut response = respond(outcome, &manner);
+    if let Some(token) = renewed
+        && let Ok(value) = HeaderValue::from_str(&set_cookie(Some(token.expose()), &path, secure))
+    {
+        response.headers_mut().entry(SET_COOKIE).or_insert(value);
+    }
+    response
+}
+
+/// Whether a request that may change something bears a content type that the settings allow.
+fn is_of_known_type(route: &Route, at: &Snapshot, headers: &HeaderMap) -> bool {
+    let types = &at.config.settings.parameters.content_types;
+    if route.method == Method::GET || !route.path.starts_with("/api/v1/") || types.is_empty() {
+        return true;
+    }
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = given.split(';').next().unwrap_or_default().trim();
+    types.iter().any(|allowed| allowed.eq_ignore_ascii_case(given))
+}
+
+fn accepts(headers: &HeaderMap, name: HeaderName, what: &str) -> bool {
+    let texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|one| one.split(';').next().is_some_and(|one| one.trim() == what))
+}
+
+async fn read(body: Body, most: usize, length: Option<&HeaderValue>) -> Result<Bytes, Error> {
+    // Compat(argo 3.5): one that is too large is a bad request.
+    let large = || Error::invalid(format!("request body too large: at most {most} bytes are taken"));
+    let told = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if told.is_some_and(|told| told > most) {
+        return Err(large());
+    }
+    match tokio::time::timeout(BODY_PATIENCE, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(large()),
+        Ok(Err(_)) => Err(Error::new(Code::Canceled, "the body did not come whole")),
+        Err(_) => Err(Error::new(Code::DeadlineExceeded, "the body took too long to come")),
+    }
+}
+
+/// Compresses a message that is there as a whole.
+async fn packed(response: Response<Body>) -> Response<Body> {
+    use std::io::Write as _;
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let size = http_body::Body::size_hint(response.body()).exact();
+    let worth = size.is_some_and(|size| size >= COMPRESS_FROM as u64);
+    if kind != Some("application/json") || !worth || response.headers().contains_key(CONTENT_ENCODING) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(text) = body.collect().await.map(|body| body.to_bytes()) else {
+        return refused(&Error::internal("the answer could not be written"));
+    };
+    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(text.len() / 4), flate2::Compression::fast());
+    let written = encoder.write_all(&text).and_then(|()| encoder.finish());
+    let Ok(small) = written else { return Response::from_parts(parts, Body::from(text)) };
+    parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    parts.headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(small))
+}

@@ -1,0 +1,40 @@
+//! Not built yet.
+
+use crate::Error;
+use crate::answer::Answer;
+use crate::call::Call;
+
+/// Not built yet.
+pub(crate) async fn list(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn create(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn get(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn update(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn delete(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn invalidate(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn rotate(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}

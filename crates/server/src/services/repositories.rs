@@ -1,0 +1,65 @@
+//! Not built yet.
+
+use crate::Error;
+use crate::answer::Answer;
+use crate::call::Call;
+
+/// Not built yet.
+pub(crate) async fn list(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn create(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn get(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn update(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn delete(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn validate(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn list_writable(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn create_writable(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn get_writable(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn update_writable(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn delete_writable(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}
+
+/// Not built yet.
+pub(crate) async fn validate_writable(_: Call) -> Result<Answer, Error> {
+    Err(Error::unimplemented("not built yet"))
+}

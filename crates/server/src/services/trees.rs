@@ -1,0 +1,85 @@
+//! The tree of an Application's objects.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use belay_access::Project;
+use belay_argo::resource_tree::{Managed, Node, Tree, tree};
+use belay_object::{Object, ObjectKey, Value};
+
+use crate::Error;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::nodes::Watched;
+use crate::places::{self, Place};
+use crate::rights::Target;
+use crate::services::applications::named;
+
+/// The tree.
+pub(crate) async fn get(call: Call) -> Result<Answer, Error> {
+    let target = named(&call, "get").await?;
+    let (_, tree) = of(&call, &target).await?;
+    Ok(narrowed(tree, &call).to_value().into())
+}
+
+/// The tree of an Application, and the cluster that it stands in.
+pub(crate) async fn of(call: &Call, target: &Target) -> Result<(Place, Tree), Error> {
+    let place = places::of(call, &target.app, &target.project).await?;
+    let watched = call.api.nodes.of(&call.at, &place).await?;
+    let tree = put_together(&target.object, &target.project, &watched);
+    Ok((place, tree))
+}
+
+/// The tree as the nodes stand now.
+pub(crate) fn put_together(object: &Object, project: &Project, watched: &Watched) -> Tree {
+    let managed = managed(object);
+    let namespace = object.str_at(&["spec", "destination", "namespace"]).unwrap_or_default().to_owned();
+    let own: HashSet<&ObjectKey> = managed.iter().map(|one| &one.key).collect();
+    let orphans = project.orphaned_resources();
+    let is_orphan = |node: &Node| {
+        let (group, kind) = (node.key.kind.group.as_str(), node.key.kind.kind.as_str());
+        orphans.is_some_and(|rules| {
+            !namespace.is_empty()
+                && *node.key.namespace == *namespace
+                && !own.contains(&node.key)
+                && project.permits_kind(group, kind, true, &node.key.name)
+                && !rules.ignores(group, kind, &node.key.namespace, &node.key.name)
+        })
+    };
+    let mut tree = tree(&managed, &watched.all(), &is_orphan);
+    // What the project does not permit is not shown, whoever owns it (AUTHZ-5).
+    tree.nodes.retain(|node| {
+        let namespaced = !node.key.namespace.is_empty();
+        own.contains(&node.key)
+            || project.permits_kind(&node.key.kind.group, &node.key.kind.kind, namespaced, &node.key.name)
+    });
+    tree
+}
+
+/// What the status says that an Application manages. Hooks that are there are part of it.
+pub(crate) fn managed(object: &Object) -> Vec<Managed> {
+    let items = object.at(&["status", "resources"]).map_or(&[][..], Value::items);
+    let one = |item: &Value| {
+        let text = |field: &str| item.str_at(&[field]).unwrap_or_default();
+        (!text("kind").is_empty()).then(|| Managed {
+            key: ObjectKey::new(text("group"), text("kind"), text("namespace"), text("name")),
+            version: text("version").into(),
+        })
+    };
+    items.iter().filter_map(one).collect()
+}
+
+/// Only the nodes that the query names.
+fn narrowed(mut tree: Tree, call: &Call) -> Tree {
+    let fits = |node: &Arc<Node>| {
+        let same = |field: &str, text: &str| call.query(field).is_empty() || call.query(field) == text;
+        same("namespace", &node.key.namespace)
+            && same("name", &node.key.name)
+            && same("version", &node.version)
+            && same("group", &node.key.kind.group)
+            && same("kind", &node.key.kind.kind)
+    };
+    tree.nodes.retain(fits);
+    tree.orphaned.retain(fits);
+    tree
+}

@@ -1,0 +1,213 @@
+//! The control plane as it stood at one moment: settings, policy, projects, repositories, clusters.
+//!
+//! A [`Snapshot`] is a value, made anew when one of its objects has changed. [`Watches`] are the views
+//! that it is made from, and those of Applications.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use belay_access::{Policy, Project, ProjectPolicy};
+use belay_argo::controller::Config;
+use belay_argo::names::{PART_OF, SECRET_TYPE};
+use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
+use belay_object::{Map, Object, Value};
+use parking_lot::Mutex;
+
+use crate::Error;
+use crate::identity::REVOKED;
+
+/// How long a request waits for the views to begin.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a request waits until what it wrote is seen by those that follow it.
+const SHOWN_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A project, read.
+pub(crate) struct ProjectEntry {
+    /// As it stands in the cluster.
+    pub object: Arc<Object>,
+    /// Read.
+    pub project: Project,
+    /// What its roles may do.
+    pub policy: ProjectPolicy,
+}
+
+/// The control plane at one moment.
+pub(crate) struct Snapshot {
+    /// Settings, repositories, clusters, trust.
+    pub config: Config,
+    /// Who may do what.
+    pub policy: Policy,
+    /// The projects by name.
+    pub projects: BTreeMap<String, ProjectEntry>,
+    /// The names of tokens that were revoked.
+    pub revoked: HashSet<String>,
+    /// The config maps, as they are.
+    pub maps: Vec<Arc<Object>>,
+    /// The secrets that belong to the installation.
+    pub secrets: Vec<Arc<Object>>,
+}
+
+impl Snapshot {
+    /// A config map by its name.
+    pub fn map(&self, name: &str) -> Option<&Arc<Object>> {
+        self.maps.iter().find(|map| map.name() == name)
+    }
+    /// A project with what global projects add to it.
+    pub fn project(&self, name: &str) -> Option<Project> {
+        let own = &self.projects.get(name)?.project;
+        let globals = &self.config.settings.global_projects;
+        let adds = |global: &&belay_argo::settings::GlobalProject| global.adds_to(name, own.labels());
+        let found: Vec<&Project> =
+            globals.iter().filter(adds).filter_map(|g| Some(&self.projects.get(&g.project)?.project)).collect();
+        Some(own.merge_globals(found))
+    }
+}
+
+/// The views that everything is read from.
+pub(crate) struct Watches {
+    /// Applications of all namespaces.
+    pub applications: CrView,
+    /// Projects of the control plane.
+    pub projects: CrView,
+    /// Config maps of the installation.
+    pub maps: CrView,
+    /// Secrets of the installation.
+    pub settings: CrView,
+    /// Secrets that describe repositories and clusters.
+    pub described: CrView,
+    changes: Arc<AtomicU64>,
+    known: Mutex<Option<(u64, Arc<Snapshot>)>>,
+}
+
+/// The resource of Applications.
+pub(crate) fn applications() -> Arc<Resource> {
+    Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true)
+}
+/// The resource of projects.
+pub(crate) fn projects() -> Arc<Resource> {
+    Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
+}
+/// The resource of secrets.
+pub(crate) fn secrets() -> Arc<Resource> {
+    Resource::known("", "v1", "Secret", "secrets", true)
+}
+/// The resource of config maps.
+pub(crate) fn config_maps() -> Arc<Resource> {
+    Resource::known("", "v1", "ConfigMap", "configmaps", true)
+}
+
+impl Watches {
+    /// Begins to watch. Must be called inside a tokio runtime.
+    pub fn start(views: &Views<CrSummary>, namespace: &str) -> Watches {
+        let home = ViewScope::in_namespace(namespace);
+        let labelled = |labels: &str| ViewScope { labels: labels.to_owned(), ..home.clone() };
+        let part_of = format!("{}={}", PART_OF.0, PART_OF.1);
+        let changes = Arc::new(AtomicU64::new(1));
+        let counted = changes.clone();
+        views.on_change(move |change| {
+            if matches!(change.key.kind.kind.as_str(), "ConfigMap" | "Secret" | "AppProject") {
+                counted.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        Watches {
+            applications: views.view(&applications(), &ViewScope::default()),
+            projects: views.view(&projects(), &home),
+            maps: views.view(&config_maps(), &labelled(&part_of)),
+            settings: views.view(&secrets(), &labelled(&part_of)),
+            described: views.view(&secrets(), &labelled(SECRET_TYPE)),
+            changes,
+            known: Mutex::default(),
+        }
+    }
+
+    /// How things stand.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+        for view in [&self.maps, &self.settings, &self.described, &self.projects] {
+            view.synced(PATIENCE).await.map_err(unready)?;
+        }
+        // The number is read before the views: what changes meanwhile is read again.
+        let now = self.changes.load(Ordering::Acquire);
+        let mut known = self.known.lock();
+        if let Some((at, snapshot)) = &*known
+            && *at == now
+        {
+            return Ok(snapshot.clone());
+        }
+        let made = Arc::new(self.read(known.as_ref().map(|(_, snapshot)| &**snapshot)));
+        *known = Some((now, made.clone()));
+        Ok(made)
+    }
+
+    /// The Applications, once they are known.
+    pub async fn applications(&self) -> Result<&CrView, Error> {
+        self.applications.synced(PATIENCE).await.map_err(unready)?;
+        Ok(&self.applications)
+    }
+
+    fn read(&self, before: Option<&Snapshot>) -> Snapshot {
+        let mut secrets = self.settings.objects();
+        for secret in self.described.objects() {
+            if !secrets.iter().any(|known| known.name() == secret.name()) {
+                secrets.push(secret);
+            }
+        }
+        let maps = self.maps.objects();
+        let (config, mut warnings) = Config::read(&maps, &secrets, before.map(|b| &b.config));
+        // A policy that cannot be read leaves the one before in force, never none (AUTHZ-9).
+        let policy = match Policy::compile(&config.settings.policy) {
+            Ok((policy, told)) => {
+                warnings.extend(told);
+                policy
+            }
+            Err(e) => {
+                warnings.push(e.to_string());
+                before.map_or_else(Policy::builtin, |b| b.policy.clone())
+            }
+        };
+        let mut projects = BTreeMap::new();
+        for object in self.projects.objects() {
+            match Project::read(&object) {
+                Ok(project) => {
+                    let (own, told) = project.policy(policy.mode());
+                    warnings.extend(told);
+                    projects.insert(object.name().to_owned(), ProjectEntry { object, project, policy: own });
+                }
+                Err(e) => warnings.push(format!("project {}: {e}", object.name())),
+            }
+        }
+        for warning in warnings {
+            tracing::warn!("configuration: {warning}");
+        }
+        let revoked = maps.iter().find(|map| map.name() == REVOKED);
+        let revoked = revoked.and_then(|map| map.get("data")).and_then(Value::as_object);
+        let revoked = revoked.into_iter().flat_map(Map::keys).map(ToString::to_string).collect();
+        Snapshot { config, policy, projects, revoked, maps, secrets }
+    }
+}
+
+fn unready(error: belay_cluster::Error) -> Error {
+    tracing::warn!(%error, "the API is not ready");
+    Error::unavailable("the control plane's objects are not known yet: try again")
+}
+
+/// Waits until a view shows an object at least as new as this one: the requests that follow a write see it.
+pub(crate) async fn shown(view: &CrView, written: &Object) {
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    let version = number(written.resource_version());
+    let is_there = |view: &CrView| {
+        let entry = view.get(written.namespace(), written.name())?;
+        (number(&entry.resource_version) >= version).then_some(())
+    };
+    view.wait_for(SHOWN_PATIENCE, is_there).await;
+}
+
+/// Waits until a view shows an object no more, or another one under its name.
+pub(crate) async fn gone(view: &CrView, namespace: &str, name: &str, uid: &str) {
+    let is_gone = |view: &CrView| match view.get(namespace, name) {
+        Some(entry) if entry.uid.to_string() == uid => None,
+        _ => Some(()),
+    };
+    view.wait_for(SHOWN_PATIENCE, is_gone).await;
+}
