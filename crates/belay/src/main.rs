@@ -68,6 +68,9 @@ pub enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(command) = kustomize::KustomizeCommand::plain(std::env::args_os().skip(1)) {
+        return kustomize::run(&command);
+    }
     // What is told by its first argument is parsed by its own part of the grammar.
     match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
         Some("kustomize") => return build_kustomization(belay_cli::args::parse::<Only<_>>().command),

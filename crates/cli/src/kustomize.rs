@@ -1,5 +1,6 @@
 //! `belay kustomize build`: kustomize's command line on our builder.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,13 @@ pub enum EditCommand {
     },
 }
 
+/// Names the version that objects are labelled with.
+const VERSION_VARIABLE: &str = "KUSTOMIZE_VERSION";
+/// The version that is followed.
+const VERSION: &str = "v5.8.1";
+/// The program that kustomize would run; here it is only taken.
+const HELM: &str = "helm";
+
 /// Flags are kustomize's.
 #[derive(Args, Debug)]
 pub struct BuildArgs {
@@ -55,13 +63,13 @@ pub struct BuildArgs {
     #[arg(long)]
     enable_managedby_label: bool,
     /// The version in that label
-    #[arg(long, env = "KUSTOMIZE_VERSION", default_value = "v5.8.1", hide = true)]
+    #[arg(long, env = VERSION_VARIABLE, default_value = VERSION, hide = true)]
     kustomize_version: String,
     /// Render the Helm charts that kustomizations name; they stand in the chart home, none is fetched
     #[arg(long)]
     enable_helm: bool,
     /// Taken for compatibility
-    #[arg(long, default_value = "helm", hide = true)]
+    #[arg(long, default_value = HELM, hide = true)]
     helm_command: String,
     /// Plugins run programs; they are refused
     #[arg(long, hide = true)]
@@ -93,6 +101,35 @@ enum Restrictor {
     RootOnly,
     #[value(name = "LoadRestrictionsNone")]
     None,
+}
+
+impl KustomizeCommand {
+    /// What most lines say, `kustomize build [DIR]` and no more, read without the grammar of flags: making
+    /// that costs as much as a small build does. `None` for any other line.
+    pub fn plain(mut words: impl Iterator<Item = OsString>) -> Option<KustomizeCommand> {
+        if words.next()? != "kustomize" || words.next()? != "build" || std::env::var_os(VERSION_VARIABLE).is_some() {
+            return None;
+        }
+        let dir = words.next().unwrap_or_else(|| ".".into());
+        let is_flag = dir.is_empty() || dir.as_encoded_bytes().starts_with(b"-");
+        if is_flag || words.next().is_some() {
+            return None;
+        }
+        Some(KustomizeCommand::Build(BuildArgs {
+            dir: dir.into(),
+            output: None,
+            reorder: None,
+            load_restrictor: Restrictor::RootOnly,
+            compatibility: Follow::V5_8_1,
+            enable_managedby_label: false,
+            kustomize_version: VERSION.into(),
+            enable_helm: false,
+            helm_command: HELM.into(),
+            enable_alpha_plugins: false,
+            enable_exec: false,
+            network: false,
+        }))
+    }
 }
 
 /// Carries out a command; exit status 1 where it failed, as kustomize's.
@@ -217,3 +254,6 @@ fn file_name(object: &Object) -> String {
     let name: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).map(str::to_lowercase).collect();
     format!("{}.yaml", name.join("_").replace(['/', ':'], "-"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,15 +122,44 @@ impl DirTree {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Error::new(ErrorKind::Unsupported, path));
         }
-        let mut content = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(1 << 20));
         let limit = self.limits.file_bytes;
-        std::fs::File::from(fd).take(limit + 1).read_to_end(&mut content).map_err(io)?;
+        let content = read_whole(std::fs::File::from(fd), stat.st_size, limit).map_err(io)?;
         if content.len() as u64 > limit {
             return Err(Error::because(ErrorKind::TooLarge, path, format!("the limit is {limit} bytes")));
         }
         let executable = stat.st_mode & 0o111 != 0;
         Ok(Entry::File(File { executable, ..File::new(content) }))
     }
+}
+
+/// How large a file may say it is to be believed before it is read.
+const BELIEVED_BYTES: usize = 1 << 20;
+
+/// A file's content, at most `limit` bytes and one. A file that is as long as it says is read to where it
+/// stays: its text is not held twice.
+fn read_whole(mut file: std::fs::File, said: i64, limit: u64) -> std::io::Result<Arc<[u8]>> {
+    let said = usize::try_from(said).unwrap_or(0).min(BELIEVED_BYTES);
+    let mut content: Arc<[u8]> = std::iter::repeat_n(0, said).collect();
+    let mut filled = 0;
+    if let Some(place) = Arc::get_mut(&mut content) {
+        while filled < said {
+            match file.read(&mut place[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    let mut rest = Vec::new();
+    let left = (limit + 1).saturating_sub(filled as u64);
+    if filled == said {
+        file.take(left).read_to_end(&mut rest)?;
+    }
+    if filled == said && rest.is_empty() {
+        return Ok(content);
+    }
+    Ok(content[..filled].iter().chain(&rest).copied().collect())
 }
 
 fn kind_of(errno: Errno) -> ErrorKind {
