@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
@@ -92,10 +93,21 @@ const MAX_TIME: Duration = Duration::from_secs(60);
 /// Carries out a command; exit status 1 where it failed, as Helm's.
 pub fn run(command: &HelmCommand) -> ExitCode {
     let HelmCommand::Template(args) = command;
-    match templated(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("Error: {message}");
+    let ended = belay_helm::on_large_stack(|| -> ExitCode {
+        let code = match templated(args) {
+            Ok(()) => 0,
+            Err(message) => {
+                eprintln!("Error: {message}");
+                1
+            }
+        };
+        // From here, so that memory is not given back piece by piece.
+        std::process::exit(code)
+    });
+    match ended {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("Error: {}", told(e));
             ExitCode::FAILURE
         }
     }
@@ -116,7 +128,8 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
     };
     release::check_name(&name).map_err(|e| format!("release name check failed: release name {name:?}: {e}"))?;
     let limits = Limits::default();
-    let chart = load_chart(chart, &limits)?;
+    // Neither is given back piece by piece: the process ends behind this.
+    let chart = ManuallyDrop::new(load_chart(chart, &limits)?);
     let values = user_values(args)?;
     chart.check_installable(&values).map_err(told)?;
     let mut capabilities = Capabilities::offline().with_api_versions(args.api_versions.iter().cloned());
@@ -134,7 +147,7 @@ fn templated(args: &TemplateArgs) -> Result<(), String> {
         skip_schema: args.skip_schema_validation,
         sub_notes: false,
     };
-    let rendered = render(&chart, &values, &options, outside()).map_err(told)?;
+    let rendered = ManuallyDrop::new(render(&chart, &values, &options, outside()).map_err(told)?);
     let printed = Printed {
         include_crds: args.include_crds && !args.skip_crds,
         no_hooks: args.no_hooks,

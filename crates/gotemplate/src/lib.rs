@@ -26,7 +26,7 @@ mod value;
 pub use context::{Context, Environment, Limits, MissingKey};
 pub use error::{Error, ErrorKind, Place};
 pub use function::{Function, Functions, Param, Signature};
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, parse, parse_shared};
 pub use set::{Set, Template};
 pub use stack::with_stack;
 pub use value::{Elem, Kind, List, Map, MapMethod, Object, Str, Type, Value};

@@ -40,7 +40,11 @@ impl Parsed {
 ///
 /// Errors are of [`ErrorKind::Parse`]: `template: NAME:LINE: ...`.
 pub fn parse(name: &str, text: impl AsRef<[u8]>, functions: &Functions) -> Result<Parsed, Error> {
-    let text = text.as_ref();
+    parse_shared(name, &text.as_ref().into(), functions)
+}
+
+/// The same for a text that is held anyway: the templates share it.
+pub fn parse_shared(name: &str, text: &Arc<[u8]>, functions: &Functions) -> Result<Parsed, Error> {
     if text.len() > MAX_BYTES {
         let message = format!("template: {name}:1: text is longer than {MAX_BYTES} bytes");
         return Err(Error::of(ErrorKind::Parse, message));

@@ -48,10 +48,17 @@ impl Stack {
 
 /// Runs `f` on a thread with a stack of `bytes` and gives its result. 4 MiB are kept back for
 /// functions that walk values; Helm's 1,000 nested includes, each within a range and a with, take
-/// 10 MiB more where nothing is optimised. The system gives the memory as it is used.
+/// 10 MiB more where nothing is optimised. The system gives the memory as it is used. Within another such
+/// call of as many bytes it runs where it is.
 pub fn with_stack<T: Send>(bytes: usize, f: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    let usable = bytes.saturating_sub(RESERVE_BYTES);
+    // What the outer call has used of it by now is within what is kept back.
+    let is_there = |stack: Stack| stack.bytes >= usable && stack.base.abs_diff(address()) < RESERVE_BYTES / 4;
+    if MADE.get().is_some_and(is_there) {
+        return Ok(f());
+    }
     let run = move || {
-        MADE.set(Some(Stack { base: address(), bytes: bytes.saturating_sub(RESERVE_BYTES) }));
+        MADE.set(Some(Stack { base: address(), bytes: usable }));
         f()
     };
     std::thread::scope(|scope| {

@@ -34,5 +34,5 @@ pub use limits::Limits;
 pub use load::{archive_files, dir_files, load, load_archive, load_dir, load_files};
 #[doc(hidden)]
 pub use render::render_files;
-pub use render::{Lookup, Outside, ReleaseInfo, RenderOptions, Rendered, TemplateCache, render};
+pub use render::{Lookup, Outside, ReleaseInfo, RenderOptions, Rendered, TemplateCache, on_large_stack, render};
 pub use template::{Document, Printed, manifest as release_manifest, printed_hooks, template};

@@ -108,6 +108,11 @@ pub struct Rendered {
 /// from the system only as it is used.
 const STACK_BYTES: usize = 512 << 20;
 
+/// Runs `f` on such a stack, on which renders then are: for programs that load, render and end.
+pub fn on_large_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T> {
+    gt::with_stack(STACK_BYTES, f).map_err(|e| Error::limit(e.to_string()))
+}
+
 /// Renders a chart with the user's values.
 pub fn render(chart: &Chart, values: &object::Map, options: &RenderOptions<'_>, outside: Outside) -> Result<Rendered> {
     options.capabilities.check(&chart.metadata.kube_version)?;
@@ -199,7 +204,7 @@ fn take_notes(files: &mut BTreeMap<String, String>, name: &str, of_all: bool) ->
 
 fn parsed(template: &builtin::Template, cache: Option<&TemplateCache>) -> Result<Arc<Parsed>> {
     let parse = || {
-        let parsed = gt::parse(&template.path, &*template.text, functions::all());
+        let parsed = gt::parse_shared(&template.path, &template.text, functions::all());
         parsed.map(Arc::new).map_err(|e| errors::of_parsing(&template.path, &e))
     };
     match cache {

@@ -4,6 +4,7 @@ mod expression;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::lex::{Keyword, Kind, Lexer, Token};
 use super::quote::unquote;
@@ -25,7 +26,8 @@ pub(super) struct Root {
 }
 
 /// Parses a text; its own template comes last.
-pub(super) fn parse(name: &str, text: &[u8], functions: &Functions) -> Result<(Tree, Vec<Root>), Error> {
+pub(super) fn parse(name: &str, shared: &Arc<[u8]>, functions: &Functions) -> Result<(Tree, Vec<Root>), Error> {
+    let text = &**shared;
     let mut lexer = Lexer::new(text);
     lexer.break_is_keyword = functions.get("break").is_none();
     lexer.continue_is_keyword = functions.get("continue").is_none();
@@ -36,7 +38,7 @@ pub(super) fn parse(name: &str, text: &[u8], functions: &Functions) -> Result<(T
         ahead: Vec::new(),
         last_line: 0,
         action_line: 0,
-        tree: Tree::new(name, text),
+        tree: Tree::new(name, Arc::clone(shared)),
         symbols: HashMap::from([(Cow::Borrowed("$"), Symbol::ROOT)]),
         scope: Scope::default(),
         parens: 0,

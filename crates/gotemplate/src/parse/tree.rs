@@ -3,6 +3,8 @@
 //! Nodes refer to each other by number, so that a tree is a few allocations, is shared by threads,
 //! and "the node that is executed" is a number that the executor can note down for error messages.
 
+use std::sync::Arc;
+
 use crate::builtin::Builtin;
 use crate::function::Function;
 use crate::value::Str;
@@ -26,11 +28,11 @@ pub(crate) struct Names {
 }
 
 /// All nodes of one text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tree {
     /// The name that the text was parsed as; errors begin with it.
     pub(crate) name: Box<str>,
-    pub(crate) text: Box<[u8]>,
+    pub(crate) text: Arc<[u8]>,
     nodes: Vec<Node>,
     positions: Vec<u32>,
     children: Vec<NodeId>,
@@ -130,12 +132,12 @@ pub(crate) struct Number {
 }
 
 impl Tree {
-    pub(super) fn new(name: &str, text: &[u8]) -> Tree {
+    pub(super) fn new(name: &str, text: Arc<[u8]>) -> Tree {
         // About a node in eight bytes, in what people write.
         let guess = text.len() / 8 + 8;
         Tree {
             name: name.into(),
-            text: text.into(),
+            text,
             nodes: Vec::with_capacity(guess),
             positions: Vec::with_capacity(guess),
             children: Vec::with_capacity(guess),
