@@ -271,7 +271,7 @@ impl Asked {
         key.part(&app.name).part(&app.instance_name).part(&app.project).part(&app.destination_namespace);
         key.digest(&app.cluster.digest).part(format!("{:?}", app.settings));
         for (url, file) in &*app.remote_files {
-            key.part(url).digest(&file.digest);
+            key.part(url).digest(&file.digest());
         }
         let mut trees = vec![files.tree.clone()];
         for (name, files) in references {

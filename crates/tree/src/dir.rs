@@ -128,7 +128,7 @@ impl DirTree {
             return Err(Error::because(ErrorKind::TooLarge, path, format!("the limit is {limit} bytes")));
         }
         let executable = stat.st_mode & 0o111 != 0;
-        Ok(Entry::File(File { executable, ..File::new(content) }))
+        Ok(Entry::File(File::new(content).with_executable(executable)))
     }
 }
 
@@ -189,7 +189,7 @@ impl Tree for DirTree {
             Entry::Dir => Stat::Dir,
             Entry::Symlink(target) => Stat::Symlink(target),
             Entry::File(file) => {
-                Stat::File { digest: file.digest, size: Some(file.content.len() as u64), executable: file.executable }
+                Stat::File { digest: file.digest(), size: Some(file.content.len() as u64), executable: file.executable }
             }
         })
     }

@@ -102,7 +102,7 @@ impl Tree for MemoryTree {
             None => Stat::Absent,
             Some(Node::Dir(_)) => Stat::Dir,
             Some(Node::File(file)) => {
-                Stat::File { digest: file.digest, size: Some(file.content.len() as u64), executable: file.executable }
+                Stat::File { digest: file.digest(), size: Some(file.content.len() as u64), executable: file.executable }
             }
             Some(Node::Symlink(target)) => Stat::Symlink(target.clone()),
         })
@@ -192,7 +192,7 @@ fn freeze(drafts: BTreeMap<Box<str>, Draft>) -> Dir {
         digest.part(&*name);
         match &node {
             Node::Dir(dir) => digest.part("d").digest(&dir.digest),
-            Node::File(file) => digest.part(if file.executable { "x" } else { "f" }).digest(&file.digest),
+            Node::File(file) => digest.part(if file.executable { "x" } else { "f" }).digest(&file.digest()),
             Node::Symlink(target) => digest.part("l").part(&**target),
         };
         entries.insert(name, node);

@@ -143,7 +143,7 @@ impl From<&Entry> for Found {
         match entry {
             Entry::Absent => Found::Absent,
             Entry::Dir => Found::Dir,
-            Entry::File(file) => Found::File(file.digest, file.executable),
+            Entry::File(file) => Found::File(file.digest(), file.executable),
             Entry::Symlink(target) => Found::Symlink(Box::from(&**target)),
         }
     }

@@ -5,7 +5,7 @@
 //! [`Recorded`](crate::Recorded) tree logs every symlink that a read went through.
 
 use crate::{Digest, DigestBuilder, Error, ErrorKind, Limits, TreePath};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What is at a path, content included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,21 +41,41 @@ pub enum Stat {
 }
 
 /// A regular file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct File {
     /// The content.
     pub content: Arc<[u8]>,
-    /// Identity of the content.
-    pub digest: Digest,
     /// Whether the executable bit is set.
     pub executable: bool,
+    digest: OnceLock<Digest>,
 }
 
+impl PartialEq for File {
+    fn eq(&self, other: &File) -> bool {
+        (&self.content, self.executable) == (&other.content, other.executable)
+    }
+}
+impl Eq for File {}
+
 impl File {
-    /// A file that is not executable, its digest computed.
+    /// A file that is not executable.
     pub fn new(content: impl Into<Arc<[u8]>>) -> File {
-        let content = content.into();
-        File { digest: Digest::of(&content), content, executable: false }
+        File { content: content.into(), executable: false, digest: OnceLock::new() }
+    }
+
+    /// A file whose content is known by an identity that tells it from all others of its tree.
+    pub fn identified(content: impl Into<Arc<[u8]>>, digest: Digest, executable: bool) -> File {
+        File { content: content.into(), executable, digest: OnceLock::from(digest) }
+    }
+
+    /// The same file with its executable bit set or not.
+    pub fn with_executable(self, executable: bool) -> File {
+        File { executable, ..self }
+    }
+
+    /// Identity of the content, computed when it is first asked for.
+    pub fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| Digest::of(&self.content))
     }
 
     /// The content as text; `None` if it is not UTF-8.
@@ -102,8 +122,8 @@ pub trait Tree: Send + Sync {
             Entry::Absent => Stat::Absent,
             Entry::Dir => Stat::Dir,
             Entry::Symlink(target) => Stat::Symlink(target),
-            Entry::File(File { content, digest, executable }) => {
-                Stat::File { digest, size: Some(content.len() as u64), executable }
+            Entry::File(file) => {
+                Stat::File { digest: file.digest(), size: Some(file.content.len() as u64), executable: file.executable }
             }
         })
     }

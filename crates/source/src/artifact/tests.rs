@@ -13,7 +13,7 @@ fn tree() -> MemoryTree {
     let mut builder = MemoryTree::builder();
     builder.text(&path("b/c.yaml"), "kind: X\n").unwrap();
     builder.text(&path("a.yaml"), "").unwrap();
-    builder.file(&path("run.sh"), File { executable: true, ..File::new(*b"#!/bin/sh\n") }).unwrap();
+    builder.file(&path("run.sh"), File::new(*b"#!/bin/sh\n").with_executable(true)).unwrap();
     builder.symlink(&path("link"), "a.yaml").unwrap();
     builder.text(&path(&format!("long/{}/{}", "x".repeat(120), "y".repeat(120))), "long").unwrap();
     builder.build()

@@ -75,7 +75,7 @@ pub fn unpack(archive: impl Read, limits: &UnpackLimits) -> Result<MemoryTree, E
                     return Err(refused(&path, "is shorter than its header says"));
                 }
                 let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
-                builder.file(&path, File { executable, ..File::new(content) })?;
+                builder.file(&path, File::new(content).with_executable(executable))?;
             }
             _ => return Err(refused(&path, "is neither a file nor a directory")),
         }

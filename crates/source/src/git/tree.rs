@@ -65,7 +65,7 @@ impl GitTree {
             Mode::Symlink => Ok(Entry::Symlink(self.symlink(&id, path)?)),
             Mode::File | Mode::Executable => {
                 let content = self.store.objects().blob(&id, limit).map_err(|error| told(error, path))?;
-                Ok(Entry::File(File { content, digest: digest(&id), executable: mode == Mode::Executable }))
+                Ok(Entry::File(File::identified(content, digest(&id), mode == Mode::Executable)))
             }
         }
     }
