@@ -10,10 +10,10 @@ mod write;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use belay_health::argo::Health;
 use belay_object::{GroupVersionKind, Key, Object, ObjectKey, Value};
 
-use crate::live::{Health, images, info};
-use crate::spec::HealthCode;
+use crate::live::{images, info};
 
 pub use network::Network;
 
@@ -173,7 +173,7 @@ fn missing(managed: &Managed) -> Node {
         parents: Box::default(),
         implied: None,
         tracked_by: Box::default(),
-        health: Some(Box::new(Health { status: HealthCode::Missing, message: String::new() })),
+        health: Some(Box::new(Health::missing())),
         info: Box::default(),
         images: Box::default(),
         network: None,
