@@ -8,7 +8,7 @@
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
 //! - `draft`: what a turn changes of an Application, written at once.
-//! - [`run`]: starting and stopping.
+//! - [`run`]: starting and stopping; [`preview`]: the same comparison once, for who runs no controller.
 
 mod application;
 mod around;
@@ -19,6 +19,7 @@ mod destinations;
 mod draft;
 mod operate;
 mod permission;
+pub mod preview;
 mod refresh;
 pub mod run;
 mod sources;

@@ -132,7 +132,8 @@ impl Turn<'_> {
                 match self.operate().await? {
                     Operated::Gone => return Ok(Next::Done),
                     Operated::Running(pause) => again = Some(pause),
-                    Operated::Ended => level = Some(Level::Recent.max(level.unwrap_or(Level::Recent))),
+                    // Compat(argo-cd 3.5): `reconciledAt` moves behind the end of an operation; clients wait for that.
+                    Operated::Ended => level = Some(Level::Latest.max(level.unwrap_or(Level::Latest))),
                 }
             }
             let Some(wanted) = level.take() else { break };

@@ -216,7 +216,7 @@ pub(crate) fn takeover(app: &Application) -> Takeover {
 }
 
 /// Whether the metadata of the namespace is not what was written with the last sync.
-fn namespace_differs(app: &Application) -> bool {
+pub(crate) fn namespace_differs(app: &Application) -> bool {
     let wanted = app.spec.sync_policy.as_ref().and_then(|p| p.managed_namespace_metadata.as_ref());
     let result = app.status.operation_state.as_ref().and_then(|s| s.sync_result.as_ref());
     result.is_some_and(|result| result.managed_namespace_metadata.as_ref() != wanted)

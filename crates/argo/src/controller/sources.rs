@@ -8,6 +8,7 @@ use std::time::Duration;
 use belay_source::{Commit, GitSpec, Reference};
 use parking_lot::Mutex;
 
+use super::config::Config;
 use super::refresh::Level;
 use super::world::{Name, World};
 use crate::manifests::SourceFiles;
@@ -46,7 +47,7 @@ pub(crate) async fn fetch(
                 source.repo_url
             ));
         }
-        let spec = git_spec(world, &source.repo_url, project, revision)?;
+        let spec = git_spec(&world.config(), &source.repo_url, project, revision)?;
         let fetched = world.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?;
         for other in world.polls.found(&source.repo_url, revision, project, &fetched.revision) {
             world.ask(&other, Level::Latest);
@@ -61,8 +62,8 @@ pub(crate) async fn fetch(
     Ok(all)
 }
 
-fn git_spec(world: &World, repo_url: &str, project: &str, revision: &str) -> Result<GitSpec, String> {
-    let config = world.config();
+/// How a revision of a repository is fetched.
+pub(crate) fn git_spec(config: &Config, repo_url: &str, project: &str, revision: &str) -> Result<GitSpec, String> {
     let repository = config.repositories.get(repo_url, project);
     let url = crate::repositories::remote_url(repo_url)?;
     let reference = if is_commit(revision) {
@@ -166,7 +167,7 @@ pub(crate) async fn poll(world: std::sync::Arc<World>) {
 /// Looks once.
 pub(crate) async fn look(world: &World) {
     for key in world.polls.keys() {
-        let Ok(spec) = git_spec(world, &key.0, &key.2, &key.1) else { continue };
+        let Ok(spec) = git_spec(&world.config(), &key.0, &key.2, &key.1) else { continue };
         match world.repositories.resolve(&spec, Duration::ZERO).await {
             Ok(revision) => {
                 for name in world.polls.seen(&key, revision) {

@@ -96,7 +96,12 @@ impl Turn<'_> {
             match (&task.target, &task.live) {
                 (Some(target), Some(live)) if done => {
                     self.memory.known.applied(target, live, &manner);
-                    self.memory.ours.made(live.clone());
+                    // What does not bear our tracking (the namespace that was made) is no object of ours: noted,
+                    // it would be pruned.
+                    let owner = self.config.tracking.owner_of(live);
+                    if owner.is_some_and(|owner| owner.app == self.instance) {
+                        self.memory.ours.made(live.clone());
+                    }
                 }
                 (None, _) if task.outcome == Some(plan::Outcome::Pruned) => {
                     self.memory.ours.deleted(&task.key());

@@ -1,0 +1,267 @@
+//! One comparison of one Application, for who runs no controller: what its sources give, what is live, and in
+//! which fields the two differ. Nothing is written, nothing watched.
+//!
+//! What belongs to the Application is known from its status and from what is rendered: a live object that no
+//! status lists, and no source renders, is not seen.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use belay_access::project::Project;
+use belay_cluster::{Cluster, ListOptions, Resource};
+use belay_object::{GroupKind, Object, ObjectKey};
+use belay_render::Memo;
+use belay_source::{Repositories, RepositoriesOptions};
+use futures::stream::{self, StreamExt};
+
+use super::comparing::{namespace_differs, takeover};
+use super::config::Config;
+use super::sources::git_spec;
+use super::world::{MANAGER, World};
+use crate::clusters::Opening;
+use crate::compare::{self, Comparison, Rules};
+use crate::differ::{self, Known, Manner};
+use crate::ignore::IgnoreRules;
+use crate::manifests::{self, AppContext, ClusterFacts, Renderer, SourceFiles};
+use crate::names::{PART_OF, SECRET_TYPE};
+use crate::spec::{AppCondition, Application, Source};
+
+/// Objects that are asked for at once.
+const CONCURRENCY: usize = 16;
+
+/// What is needed to look.
+pub struct Preview {
+    home: Cluster,
+    namespace: String,
+    config: Arc<Config>,
+    repositories: Repositories,
+    renderer: Renderer,
+}
+
+/// The cluster of an Application.
+pub struct Destination {
+    /// Its address.
+    pub server: String,
+    /// To reach it.
+    pub cluster: Cluster,
+    scopes: HashMap<GroupKind, bool>,
+    facts: Arc<ClusterFacts>,
+}
+
+/// What sources gave.
+pub struct Desired {
+    /// The objects, with namespaces and tracking.
+    pub objects: Vec<Object>,
+    /// The commit of each source.
+    pub revisions: Vec<String>,
+    /// What is to be known of them.
+    pub conditions: Vec<AppCondition>,
+}
+
+/// Reads the configuration of an installation once.
+pub async fn configuration(cluster: &Cluster, namespace: &str) -> belay_cluster::Result<Config> {
+    let part_of = format!("{}={}", PART_OF.0, PART_OF.1);
+    let list = async |kind: &str, plural: &str, labels: &str| {
+        let options = ListOptions { labels: labels.to_owned(), ..ListOptions::default() };
+        let found = cluster.list(&Resource::known("", "v1", kind, plural, true), namespace, &options).await?;
+        Ok::<Vec<Arc<Object>>, belay_cluster::Error>(found.items.into_iter().map(Arc::new).collect())
+    };
+    let maps = list("ConfigMap", "configmaps", &part_of).await?;
+    let mut secrets = list("Secret", "secrets", &part_of).await?;
+    for secret in list("Secret", "secrets", SECRET_TYPE).await? {
+        if !secrets.iter().any(|known| known.name() == secret.name()) {
+            secrets.push(secret);
+        }
+    }
+    Ok(Config::read(&maps, &secrets, None).0)
+}
+
+impl Preview {
+    /// Reads the configuration; mirrors of repositories are kept below `storage`.
+    pub async fn open(
+        cluster: Cluster,
+        namespace: &str,
+        storage: &Path,
+        outside: fn() -> belay_helm::Outside,
+    ) -> Result<Preview, String> {
+        let config = configuration(&cluster, namespace).await.map_err(|e| e.to_string())?;
+        let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
+        let options = RepositoriesOptions { proxy, ..RepositoriesOptions::new(storage) };
+        let repositories = Repositories::new(options).map_err(|e| e.to_string())?;
+        Ok(Preview {
+            home: cluster,
+            namespace: namespace.to_owned(),
+            config: Arc::new(config),
+            repositories,
+            renderer: Renderer::new(Memo::default(), outside),
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The cluster that an Application goes to.
+    pub async fn destination(&self, app: &Application) -> Result<Destination, String> {
+        let wanted = &app.spec.destination;
+        let entry = self.config.clusters.resolve(&wanted.server, &wanted.name)?;
+        let cluster = match entry.connection.opening(false, &belay_net::Egress::default())? {
+            Opening::InCluster => self.home.clone(),
+            Opening::Kubeconfig(text, allow) => {
+                let opened = Cluster::from_kubeconfig_bytes(text.expose(), &allow).await;
+                opened.map_err(|e| format!("cluster {:?}: {e}", entry.server))?
+            }
+        };
+        let catalog = cluster.catalog().await.map_err(|e| e.to_string())?;
+        let version = cluster.version().await.map_err(|e| e.to_string())?;
+        let served: BTreeSet<String> = catalog
+            .resources()
+            .iter()
+            .flat_map(|r| {
+                let version = r.api_version();
+                [format!("{version}/{}", r.kind), version]
+            })
+            .collect();
+        Ok(Destination {
+            server: entry.server.clone(),
+            scopes: catalog.resources().iter().map(|r| (r.group_kind(), r.namespaced)).collect(),
+            facts: Arc::new(ClusterFacts::new(version, served)),
+            cluster,
+        })
+    }
+
+    /// Renders sources of an Application, each at the revision of `revisions`; where that is empty, at what it
+    /// names itself.
+    pub async fn render(
+        &self,
+        app: &Application,
+        at: &Destination,
+        sources: &[Source],
+        revisions: &[String],
+    ) -> Result<Desired, String> {
+        let mut named = Vec::new();
+        for (i, source) in sources.iter().enumerate() {
+            let revision = revisions.get(i).filter(|r| !r.is_empty()).unwrap_or(&source.target_revision);
+            named.push((source.clone(), self.fetch(app, source, revision).await?));
+        }
+        self.make(app, at, named).await
+    }
+
+    /// Renders files in the place of a source's.
+    pub async fn make(
+        &self,
+        app: &Application,
+        at: &Destination,
+        named: Vec<(Source, SourceFiles)>,
+    ) -> Result<Desired, String> {
+        let instance = app.instance_name(&self.namespace);
+        let context = AppContext {
+            name: app.name.clone(),
+            instance_name: instance.clone(),
+            project: app.spec.project().to_owned(),
+            destination_namespace: app.spec.destination.namespace.clone(),
+            cluster: at.facts.clone(),
+            settings: self.config.tools.clone(),
+            remote_files: Arc::default(),
+        };
+        let revisions = named.iter().map(|(_, files)| files.revision.clone()).collect();
+        let renderer = self.renderer.clone();
+        let made = tokio::task::spawn_blocking(move || renderer.render_all(&named, &context)).await;
+        let made = made.map_err(|e| format!("the renderer stopped: {e}"))?.map_err(|e| e.to_string())?;
+        let objects = made.iter().flat_map(|m| m.objects()).map(|r| r.object.clone()).collect();
+        let namespace = app.spec.destination.namespace.as_str();
+        let scope = |kind: &GroupKind| at.scopes.get(kind).copied();
+        let excludes = |group: &str, kind: &str| self.config.excludes(group, kind, &at.server);
+        let mut targets = manifests::targets(objects, namespace, &scope, &excludes);
+        for object in &mut targets.objects {
+            self.config.tracking.stamp(object, &instance, namespace);
+        }
+        Ok(Desired { objects: targets.objects, revisions, conditions: targets.conditions })
+    }
+
+    async fn fetch(&self, app: &Application, source: &Source, revision: &str) -> Result<SourceFiles, String> {
+        if source.is_chart() || source.is_oci() {
+            return Err(format!(
+                "source {}: charts of Helm repositories and OCI artifacts are not fetched by this command",
+                source.repo_url
+            ));
+        }
+        let spec = git_spec(&self.config, &source.repo_url, app.spec.project(), revision)?;
+        let fetched = self.repositories.fetch(&spec, Duration::ZERO).await.map_err(|e| e.to_string())?;
+        let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
+        Ok(SourceFiles { tree: fetched.tree, revision, repo_url: source.repo_url.clone() })
+    }
+
+    /// The live objects of an Application: those of its status, and those that are desired.
+    pub async fn live(
+        &self,
+        app: &Application,
+        at: &Destination,
+        desired: &[Object],
+    ) -> Result<BTreeMap<ObjectKey, Arc<Object>>, String> {
+        let of_status = app.status.resources.iter().filter(|r| !r.hook);
+        let of_status = of_status.map(|r| ObjectKey::new(&r.group, &r.kind, &r.namespace, &r.name));
+        let keys: BTreeSet<ObjectKey> = of_status.chain(desired.iter().map(Object::key)).collect();
+        let found: Vec<Result<Option<Object>, String>> = stream::iter(keys)
+            .map(|key| async move {
+                let Ok(resource) = at.cluster.resolve(&key.kind).await else { return Ok(None) };
+                let found = at.cluster.find(&resource, &key.namespace, &key.name).await;
+                found.map_err(|e| format!("Failed to load live state: {key}: {e}"))
+            })
+            .buffered(CONCURRENCY)
+            .collect()
+            .await;
+        let mut live = BTreeMap::new();
+        for object in found {
+            if let Some(object) = object? {
+                live.insert(object.key(), Arc::new(object));
+            }
+        }
+        Ok(live)
+    }
+
+    /// Compares what is desired with what is live.
+    pub async fn compare(&self, app: &Application, at: &Destination, desired: Desired) -> Result<Comparison, String> {
+        let project = self.project(app).await?;
+        let instance = app.instance_name(&self.namespace);
+        let mut live = self.live(app, at, &desired.objects).await?;
+        let wanted: BTreeSet<ObjectKey> = desired.objects.iter().map(Object::key).collect();
+        // What only the status lists counts where it is still this Application's.
+        live.retain(|key, object| {
+            wanted.contains(key) || self.config.tracking.owner_of(object).is_some_and(|owner| owner.app == instance)
+        });
+        let pairs = compare::pair(desired.objects, live);
+        let ignore = IgnoreRules::compile(&app.spec.ignore_differences)?;
+        let manner = Manner {
+            manager: MANAGER.to_owned(),
+            takeover: takeover(app),
+            ignore: self.config.ignore.and(&ignore),
+            digest: 0,
+        };
+        let differences = differ::differences(&pairs.managed, &Known::default(), &at.cluster, &manner).await?;
+        let rules = Rules {
+            app,
+            instance: &instance,
+            tracking: &self.config.tracking,
+            permits: &|group, kind, namespaced, name| project.permits_kind(group, kind, namespaced, name),
+            scope: &|kind| at.scopes.get(kind).copied(),
+            health: &|object| self.config.health(object),
+            failed: false,
+            namespace_differs: namespace_differs(app),
+        };
+        let mut comparison = compare::judge(pairs, differences, &rules);
+        comparison.conditions.extend(desired.conditions);
+        Ok(comparison)
+    }
+
+    async fn project(&self, app: &Application) -> Result<Project, String> {
+        let name = app.spec.project();
+        let found = self.home.find(&World::project_resource(), &self.namespace, name).await;
+        let object = found.map_err(|e| e.to_string())?;
+        let object = object.ok_or_else(|| format!("Application referencing project {name} which does not exist"))?;
+        Project::read(&object).map_err(|e| e.to_string())
+    }
+}
