@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use belay_argo::controller::{Controllers, Options, Settings};
-use belay_cluster::{Cluster, ListOptions, Resource};
+use belay_cluster::{Cluster, ErrorKind, ListOptions, Resource};
 use belay_object::Value;
 use clap::Args;
 use tokio::sync::watch;
@@ -96,37 +96,41 @@ async fn begin(ground: &Ground<'_>, terms: &mut Vec<Held>) -> Result<()> {
 /// Waits until Argo CD's own controller does not run: it takes no Lease, so it is found by its workload.
 async fn alone(cluster: &Cluster, namespace: &str) {
     let mut told = false;
-    while let Some(workload) = running(cluster, namespace).await {
-        if !std::mem::replace(&mut told, true) {
-            tracing::warn!(
+    loop {
+        match running(cluster, namespace).await {
+            Ok(None) => return,
+            Ok(Some(workload)) if !std::mem::replace(&mut told, true) => tracing::warn!(
                 workload,
                 namespace,
                 "Argo CD's own controller runs here; waiting for it to be scaled to 0, so that never two work at once"
-            );
+            ),
+            Ok(Some(_)) => {}
+            // Who may not look is not kept out for ever.
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
+                tracing::warn!(%error, namespace, "cannot look whether Argo CD's own controller runs; taken as that it does not");
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, namespace, "cannot look whether Argo CD's own controller runs; trying again")
+            }
         }
         tokio::time::sleep(AGAIN).await;
     }
 }
 
 /// The workload of Argo CD's own controller that has pods, if any.
-async fn running(cluster: &Cluster, namespace: &str) -> Option<String> {
+async fn running(cluster: &Cluster, namespace: &str) -> belay_cluster::Result<Option<String>> {
     for (kind, plural) in [("StatefulSet", "statefulsets"), ("Deployment", "deployments")] {
         let resource = Resource::known("apps", "v1", kind, plural, true);
         let options = ListOptions { labels: CONTROLLER.to_owned(), ..ListOptions::default() };
-        let found = match cluster.list(&resource, namespace, &options).await {
-            Ok(found) => found.items,
-            Err(error) => {
-                tracing::warn!(%error, kind, "cannot look whether Argo CD's own controller runs; taken as that it does not");
-                continue;
-            }
-        };
+        let found = cluster.list(&resource, namespace, &options).await?.items;
         let has_pods = |o: &&belay_object::Object| {
             let count = |path: &[&str]| o.at(path).and_then(Value::as_i64);
             count(&["status", "replicas"]).unwrap_or_default() > 0 || count(&["spec", "replicas"]).unwrap_or(1) > 0
         };
         if let Some(workload) = found.iter().find(has_pods) {
-            return Some(format!("{kind}/{}", workload.name()));
+            return Ok(Some(format!("{kind}/{}", workload.name())));
         }
     }
-    None
+    Ok(None)
 }
