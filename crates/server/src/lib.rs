@@ -16,6 +16,7 @@ mod api;
 mod call;
 mod error;
 mod fields;
+mod guard;
 mod identity;
 mod listen;
 mod mask;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_argo::controller::Config;
-use belay_argo::live::{Assess, is_application};
+use belay_argo::live::is_application;
 use belay_argo::resource_tree::Node;
 use belay_argo::tracking::Tracking;
 use belay_cluster::{Catalog, Cluster, Resource, Summarize, View, ViewScope, Views};
 use belay_health::argo::Customizations;
 use belay_object::Object;
 use futures::future::join_all;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -47,7 +48,7 @@ impl Summarize for Nodal {
     fn summarize(&self, _: &Resource, object: Object) -> Option<Arc<Node>> {
         let owner = self.tracking.owner_of(&object).map(|owner| owner.app).unwrap_or_default();
         // An Application's own health is what its status says.
-        let health = Assess::health(&*self.assess, &object);
+        let health = self.assess.health(&object, Timestamp::now().as_second());
         let mut node = Node::of(&object, &owner, health, &self.labels);
         if is_application(&node.key.kind)
             && let Some(url) = object.annotation("argocd.argoproj.io/managed-by-url")

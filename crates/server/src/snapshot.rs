@@ -14,6 +14,7 @@ use belay_argo::names::{PART_OF, SECRET_TYPE};
 use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
 use belay_object::{Map, Object, Value};
 use parking_lot::Mutex;
+use tokio::sync::broadcast;
 
 use crate::Error;
 use crate::identity::REVOKED;
@@ -78,8 +79,16 @@ pub(crate) struct Watches {
     /// Secrets that describe repositories and clusters.
     pub described: CrView,
     changes: Arc<AtomicU64>,
+    application_changes: broadcast::Sender<ApplicationChange>,
     known: Mutex<Option<(u64, Arc<Snapshot>)>>,
 }
+
+/// How an Application was and is; `None` where it was not or is no more.
+pub(crate) type ApplicationChange = Arc<(Option<Arc<Object>>, Option<Arc<Object>>)>;
+/// Tells of them.
+pub(crate) type ApplicationChanges = broadcast::Receiver<ApplicationChange>;
+/// Changes that a slow reader may be behind; then it is told how things are.
+const MAX_BEHIND: usize = 2048;
 
 /// The resource of Applications.
 pub(crate) fn applications() -> Arc<Resource> {
@@ -106,10 +115,17 @@ impl Watches {
         let part_of = format!("{}={}", PART_OF.0, PART_OF.1);
         let changes = Arc::new(AtomicU64::new(1));
         let counted = changes.clone();
-        views.on_change(move |change| {
-            if matches!(change.key.kind.kind.as_str(), "ConfigMap" | "Secret" | "AppProject") {
-                counted.fetch_add(1, Ordering::AcqRel);
+        let application_changes = broadcast::Sender::new(MAX_BEHIND);
+        let told = application_changes.clone();
+        views.on_change(move |change| match change.key.kind.kind.as_str() {
+            "ConfigMap" | "Secret" | "AppProject" => drop(counted.fetch_add(1, Ordering::AcqRel)),
+            "Application" => {
+                let state =
+                    |entry: &Option<belay_cluster::Entry<Arc<Object>>>| entry.as_ref().map(|e| e.summary.clone());
+                // Nobody listening is no failure.
+                let _ = told.send(Arc::new((state(&change.before), state(&change.after))));
             }
+            _ => {}
         });
         Watches {
             applications: views.view(&applications(), &ViewScope::default()),
@@ -118,6 +134,7 @@ impl Watches {
             settings: views.view(&secrets(), &labelled(&part_of)),
             described: views.view(&secrets(), &labelled(SECRET_TYPE)),
             changes,
+            application_changes,
             known: Mutex::default(),
         }
     }
@@ -144,6 +161,18 @@ impl Watches {
     pub async fn applications(&self) -> Result<&CrView, Error> {
         self.applications.synced(PATIENCE).await.map_err(unready)?;
         Ok(&self.applications)
+    }
+
+    /// Changes of Applications from here on.
+    pub fn application_changes(&self) -> ApplicationChanges {
+        self.application_changes.subscribe()
+    }
+
+    /// Whether a snapshot is not the newest.
+    pub fn is_old(&self, snapshot: &Arc<Snapshot>) -> bool {
+        let known = self.known.lock();
+        let newest = known.as_ref().is_some_and(|(_, known)| Arc::ptr_eq(known, snapshot));
+        !newest || known.as_ref().is_some_and(|(at, _)| *at != self.changes.load(Ordering::Acquire))
     }
 
     fn read(&self, before: Option<&Snapshot>) -> Snapshot {
