@@ -9,7 +9,6 @@ mod controller;
 mod credentials;
 mod dependencies;
 mod helm_chart;
-mod helm_index;
 mod helm_repository;
 mod oci_repository;
 mod package;

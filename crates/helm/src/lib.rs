@@ -16,6 +16,7 @@ mod dependencies;
 mod error;
 mod glob;
 mod go;
+pub mod index;
 mod limits;
 mod load;
 pub mod manifest;

@@ -2,7 +2,7 @@
 //! controllers between them. Each test has a world of its own and shares nothing.
 
 mod buckets;
-mod charts;
+pub mod charts;
 mod docker_registry;
 mod handover;
 mod helm_inputs;
@@ -14,7 +14,7 @@ mod inputs;
 mod oci;
 mod releases;
 mod rules;
-mod shelf;
+pub mod shelf;
 mod status;
 mod story;
 mod sweep;

@@ -6,14 +6,14 @@
 
 use std::io::BufReader;
 
+use belay_helm::index::{self, ChartVersion, choose, highest};
 use belay_helm::{Chart, Dependency, File, Limits, dir_files, load_archive, load_dir};
 use belay_net::RemoteUrl;
 use belay_oci::{Client, Keychain, Repository, Tag, Target};
 use belay_semver::{Constraints, Version};
 use belay_tree::{Entry, Tree, TreePath};
 
-use super::helm_chart::{choose, download, highest, pull, registry_client};
-use super::helm_index::{self, ChartVersion};
+use super::helm_chart::{download, pull, registry_client};
 use super::helm_repository::{Remote, remote};
 use crate::names;
 use crate::report::SourceOutcome;
@@ -135,7 +135,7 @@ async fn from_repository(
     };
     from.get(shared, &url, MOST_INDEX_BYTES, &mut take).await?;
     let name = dependency.name.clone();
-    let reading = tokio::task::spawn_blocking(move || helm_index::versions(BufReader::new(&*index), &name));
+    let reading = tokio::task::spawn_blocking(move || index::versions(BufReader::new(&*index), &name));
     let versions = reading.await.map_err(|e| e.to_string())??;
     let version: ChartVersion = choose(versions, &dependency.name, &dependency.version).map_err(|e| {
         let Dependency { name, version, repository, .. } = dependency;

@@ -6,17 +6,17 @@ use std::fs::File as DiskFile;
 use std::io::BufReader;
 use std::sync::{Arc, LazyLock};
 
+use belay_helm::index::{self, ChartVersion, choose, highest};
 use belay_helm::{Chart, File, Limits, archive_files, dir_files, load_archive, load_files};
 use belay_object::{Map, Object, Value};
 use belay_oci::{Client, Repository, Tag, Target, media};
-use belay_semver::{Constraints, Version};
+use belay_semver::Version;
 use belay_tree::{Entry, Tree, TreePath};
 use bytes::Bytes;
 use regex::Regex;
 use sha2::Digest as _;
 
 use super::controller::{Content, Got, New, Sources, fail, fetch_failed};
-use super::helm_index::{self, ChartVersion};
 use super::helm_repository::{Remote, remote};
 use super::oci_repository::{refuse_clouds, signing_keys};
 use super::{SourceName, credentials, dependencies, package};
@@ -200,7 +200,7 @@ impl Sources {
         let (chart, range) = (spec.chart.clone(), spec.version.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let Ok(file) = DiskFile::open(&path) else { return Ok(None) };
-            let versions = helm_index::versions(BufReader::new(file), &chart)?;
+            let versions = index::versions(BufReader::new(file), &chart)?;
             choose(versions, &chart, &range).map(Some)
         });
         reading.await.map_err(|e| e.to_string())?
@@ -386,32 +386,6 @@ fn with_metadata(version: &str, metadata: &Option<String>) -> Result<String, Str
     let set =
         parsed.with_metadata(metadata).map_err(|e| format!("failed to set SemVer metadata on chart version: {e}"))?;
     Ok(set.to_string())
-}
-
-/// The version of an index that a range asks for: itself, if it is one, or the highest.
-pub(super) fn choose(versions: Option<Vec<ChartVersion>>, chart: &str, range: &str) -> Result<ChartVersion, String> {
-    let all = versions.ok_or("no chart name found")?;
-    if all.is_empty() {
-        return Err("no chart version found".to_owned());
-    }
-    if let Some(exact) = all.iter().find(|v| v.version == range) {
-        return Ok(exact.clone());
-    }
-    let constraints = Constraints::parse(if range.is_empty() { "*" } else { range }).map_err(|e| e.to_string())?;
-    let parsed = all.iter().filter_map(|v| Some((Version::tag(&v.version).ok()?, v)));
-    let best = parsed
-        .filter(|(version, _)| constraints.check(version))
-        .max_by(|(a, left), (b, right)| a.compare(b).then_with(|| left.created.cmp(&right.created)));
-    best.map(|(_, v)| v.clone()).ok_or_else(|| format!("no '{chart}' chart with version matching '{range}' found"))
-}
-
-/// The highest of a registry's versions in a range.
-pub(super) fn highest(versions: &[String], range: &str) -> Result<String, String> {
-    let constraints = Constraints::parse(if range.is_empty() { "*" } else { range }).map_err(|e| e.to_string())?;
-    let parsed = versions.iter().filter_map(|v| Version::tag(v).ok());
-    let best = constraints.highest(parsed, |version| version.original().to_owned());
-    best.map(|version| version.original().to_owned())
-        .ok_or_else(|| format!("could not locate a version matching provided version string {range}"))
 }
 
 /// A client for a chart of a registry that a HelmRepository names.

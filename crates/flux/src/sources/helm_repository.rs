@@ -10,7 +10,6 @@ use http::{HeaderValue, header};
 
 use super::controller::{Content, Got, New, Sources, fail, fetch_failed};
 use super::credentials::user;
-use super::helm_index;
 use crate::git_spec::{identity, value};
 use crate::names::{HELM_REPOSITORY, reason};
 use crate::report::{FailureClass, FailureOf, SourceOutcome, SourceReport, Told};
@@ -60,7 +59,7 @@ impl Sources {
             fetch_failed(reason::INDEXATION_FAILED, message)
         };
         let file = draft.reopen().map_err(|e| unreadable(e.to_string()))?;
-        let checking = tokio::task::spawn_blocking(move || helm_index::check(BufReader::new(file)));
+        let checking = tokio::task::spawn_blocking(move || belay_helm::index::check(BufReader::new(file)));
         checking.await.map_err(|e| unreadable(e.to_string()))?.map_err(unreadable)?;
         report.fetched();
         report.building(reason::NEW_REVISION, &format!("new index revision '{revision}'"));

@@ -1,5 +1,5 @@
-use super::helm_chart::choose;
-use super::helm_index::{self, ChartVersion, versions};
+use belay_helm::index::{self as helm_index, ChartVersion, choose, versions};
+
 use super::helm_repository::human_size;
 use super::oci_repository::highest;
 use super::package;

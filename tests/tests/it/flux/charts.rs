@@ -19,7 +19,7 @@ const REPO: Kind = ("source.toolkit.fluxcd.io/v1", "HelmRepository");
 const CHART: Kind = ("source.toolkit.fluxcd.io/v1", "HelmChart");
 
 /// Files over HTTP, to those who know the password if there is one.
-pub(super) struct Files {
+pub struct Files {
     pub url: String,
     files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
     task: tokio::task::JoinHandle<()>,
@@ -82,7 +82,7 @@ fn packed(name: &str, version: &str) -> Vec<u8> {
     archive(&files)
 }
 
-pub(super) fn index(entries: &[(&str, &str, &str)]) -> String {
+pub fn index(entries: &[(&str, &str, &str)]) -> String {
     let mut text = "apiVersion: v1\nentries:\n".to_owned();
     let mut last = "";
     for (name, version, digest) in entries {

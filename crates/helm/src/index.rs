@@ -4,10 +4,13 @@
 //! What Helm writes is a block mapping: `entries:` at the margin, charts below it, their versions below
 //! them. The text is cut at the charts by indentation alone, and each piece is parsed by itself. JSON,
 //! and YAML in another layout, is parsed as a whole up to a limit.
+//!
+//! [`choose`] and [`highest`] are what a version or range means among what an index, or a registry, has.
 
 use std::io::{BufRead, Read};
 
 use belay_object::{Value, from_json_str};
+use belay_semver::{Constraints, Version};
 use belay_yaml::{Options, parse_value};
 
 /// Longest line: a chart's icon may stand in one.
@@ -21,8 +24,10 @@ const MOST_CHARTS: usize = 100_000;
 
 /// One version of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ChartVersion {
+pub struct ChartVersion {
+    /// The chart's name.
     pub name: String,
+    /// The version, as it is written.
     pub version: String,
     /// Where its archive is, relative to the repository's URL or in full.
     pub urls: Vec<String>,
@@ -33,7 +38,7 @@ pub(crate) struct ChartVersion {
 }
 
 /// The versions of one chart; `None` where the index has no such chart.
-pub(crate) fn versions(index: impl BufRead, chart: &str) -> Result<Option<Vec<ChartVersion>>, String> {
+pub fn versions(index: impl BufRead, chart: &str) -> Result<Option<Vec<ChartVersion>>, String> {
     let mut found = None;
     each(index, Some(chart), &mut |name, entry| {
         if name == chart {
@@ -45,7 +50,7 @@ pub(crate) fn versions(index: impl BufRead, chart: &str) -> Result<Option<Vec<Ch
 }
 
 /// Reads all of an index; gives how many charts it has.
-pub(crate) fn check(index: impl BufRead) -> Result<usize, String> {
+pub fn check(index: impl BufRead) -> Result<usize, String> {
     let mut count = 0;
     each(index, None, &mut |_, _| {
         count += 1;
@@ -55,6 +60,32 @@ pub(crate) fn check(index: impl BufRead) -> Result<usize, String> {
         }
     })?;
     Ok(count)
+}
+
+/// The version of an index that a range asks for: itself, if it is one, or the highest.
+pub fn choose(versions: Option<Vec<ChartVersion>>, chart: &str, range: &str) -> Result<ChartVersion, String> {
+    let all = versions.ok_or("no chart name found")?;
+    if all.is_empty() {
+        return Err("no chart version found".to_owned());
+    }
+    if let Some(exact) = all.iter().find(|v| v.version == range) {
+        return Ok(exact.clone());
+    }
+    let constraints = Constraints::parse(if range.is_empty() { "*" } else { range }).map_err(|e| e.to_string())?;
+    let parsed = all.iter().filter_map(|v| Some((Version::tag(&v.version).ok()?, v)));
+    let best = parsed
+        .filter(|(version, _)| constraints.check(version))
+        .max_by(|(a, left), (b, right)| a.compare(b).then_with(|| left.created.cmp(&right.created)));
+    best.map(|(_, v)| v.clone()).ok_or_else(|| format!("no '{chart}' chart with version matching '{range}' found"))
+}
+
+/// The highest of a registry's versions in a range.
+pub fn highest(versions: &[String], range: &str) -> Result<String, String> {
+    let constraints = Constraints::parse(if range.is_empty() { "*" } else { range }).map_err(|e| e.to_string())?;
+    let parsed = versions.iter().filter_map(|v| Version::tag(v).ok());
+    let best = constraints.highest(parsed, |version| version.original().to_owned());
+    best.map(|version| version.original().to_owned())
+        .ok_or_else(|| format!("could not locate a version matching provided version string {range}"))
 }
 
 /// Versions without a name or a version are passed over, as Helm does.
