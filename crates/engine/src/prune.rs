@@ -130,7 +130,8 @@ async fn judge(target: &Target, set: &PruneSet, entry: &InventoryEntry, rules: R
     let live = target.acting.find(&resource, &key.namespace, &key.name).await.map_err(failed)?;
     let mut foreign = Vec::new();
     if let Some(live) = live.as_ref().filter(|l| is_namespace(key) && !l.is_deleting()) {
-        foreign = foreign_objects(&target.cluster, live, rules.inventory).await.map_err(failed)?;
+        let is_ours = |key: &ObjectKey, _: &Object| rules.inventory.contains(key);
+        foreign = foreign_objects(&target.cluster, live, &is_ours).await.map_err(failed)?;
     }
     Ok(match set.judge(entry, live.as_ref(), &foreign, rules.policy) {
         Fate::Gone => Judged::End(End::Gone),
@@ -158,13 +159,17 @@ async fn delete(target: &Target, resource: &Resource, certificate: &DeletionCert
     }
 }
 
-fn is_namespace(key: &ObjectKey) -> bool {
+pub(crate) fn is_namespace(key: &ObjectKey) -> bool {
     key.kind.group.is_empty() && key.kind.kind == "Namespace"
 }
 
-/// What lives in a namespace that neither the inventory names nor a controller made: it would be
-/// deleted with the namespace (ACT-3).
-async fn foreign_objects(cluster: &Cluster, namespace: &Object, inventory: &Inventory) -> Result<Vec<String>, Error> {
+/// What lives in a namespace, does not go with it by `goes` and was not made by a controller: it would be
+/// deleted with the namespace (ACT-3). Of each object its metadata is looked at.
+pub(crate) async fn foreign_objects(
+    cluster: &Cluster,
+    namespace: &Object,
+    goes: &(dyn Fn(&ObjectKey, &Object) -> bool + Sync),
+) -> Result<Vec<String>, Error> {
     let catalog = cluster.catalog().await?;
     let mut seen = std::collections::HashSet::new();
     let kinds = catalog.resources().iter().filter(|r| {
@@ -178,11 +183,14 @@ async fn foreign_objects(cluster: &Cluster, namespace: &Object, inventory: &Inve
         at_once(kinds.cloned().map(|resource| list(cluster, resource, namespace.name()).boxed()).collect()).await;
     let mut foreign = Vec::new();
     for (resource, found) in lists {
-        for object in found?.items {
+        for mut object in found?.items {
             let kind = resource.group_kind();
+            // Lists of metadata are of a kind of their own.
+            object.set(&["apiVersion"], resource.api_version());
+            object.set(&["kind"], resource.kind.as_str());
             let key = ObjectKey { kind, namespace: namespace.name().into(), name: object.name().into() };
             let owned = object.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.items().is_empty());
-            if !owned && !inventory.contains(&key) && !is_in_every_namespace(&key) && !object.is_deleting() {
+            if !owned && !goes(&key, &object) && !is_in_every_namespace(&key) && !object.is_deleting() {
                 foreign.push(key.to_string());
                 if foreign.len() >= MAX_FOREIGN {
                     return Ok(foreign);

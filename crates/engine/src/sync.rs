@@ -9,6 +9,7 @@
 //! hook that carries this operation's mark is never made again; what is deleted was looked at just
 //! before, is ours by its own marks, and is named by its uid.
 
+mod deletion;
 mod write;
 
 use std::future::Future;
@@ -16,14 +17,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_cluster::{DeleteOptions, ErrorKind, Patch, Propagation, WriteOptions};
-use belay_object::{Object, ObjectKey, Value, object};
+use belay_cluster::Propagation;
+use belay_object::{Object, ObjectKey};
 use belay_plan::sync::{Batch, Ended, Next, OperationPhase, Outcome, Ran, Seen, Sync, SyncPhase, TaskResult};
-use belay_plan::{Fate, OwnerName, Protection, Takeover};
+use belay_plan::{OwnerName, Protection, Takeover};
 use futures::FutureExt;
 
 use crate::app::Target;
 use crate::apply::{at_once, refusal};
+use deletion::Deleted;
+use write::Answer;
 
 /// Where an operation works, and under which rules.
 pub struct Site {
@@ -57,6 +60,9 @@ pub trait Surroundings: Send + std::marker::Sync {
     fn live(&self, key: &ObjectKey) -> Option<Arc<Object>>;
     /// Whether a live object's own marks say that it is ours.
     fn is_ours(&self, live: &Object) -> bool;
+    /// Whether an object goes where its namespace does: it is ours, and nobody wants it to stay. Its metadata
+    /// alone is known.
+    fn goes_with_namespace(&self, live: &Object) -> bool;
     /// What is to be thought of an object's health.
     fn health(&self, live: &Object) -> Seen;
     /// Records how far things are, durably, before what follows is done.
@@ -122,7 +128,16 @@ impl Run<'_> {
                 Next::Check { namespace, tasks } => self.check(namespace, tasks).await,
                 Next::Run(batch) => {
                     let is_last = batch.is_last;
-                    let ran = self.run(batch).await;
+                    let ran = match self.look_at_hooks(&batch).await {
+                        Ok(()) => self.run(self.sync.again(&batch)).await,
+                        Err(Look::Later(why)) => {
+                            return Advanced::Waiting { message: why, again: Some(Duration::from_secs(1)) };
+                        }
+                        Err(Look::Refused) => {
+                            self.sync.ran(tasks_of(&batch), Ran::Failed);
+                            Ran::Failed
+                        }
+                    };
                     if let Err(why) = self.record("one or more tasks are running").await {
                         return Advanced::Waiting { message: why, again: Some(Duration::from_secs(1)) };
                     }
@@ -194,8 +209,33 @@ impl Run<'_> {
         self.sync.ran(tasks, ran);
     }
 
+    /// Reads the objects of hooks that are about to run. A watch may show what is gone, or not yet what an
+    /// earlier operation left: either would run a hook on a wrong footing, or not at all.
+    async fn look_at_hooks(&mut self, batch: &Batch) -> Result<(), Look> {
+        if batch.unconfirmed || self.site.dry_run {
+            return Ok(());
+        }
+        let hooks: Vec<usize> = tasks_of(batch).into_iter().filter(|&i| self.sync.tasks()[i].hook.is_some()).collect();
+        let keys: Vec<ObjectKey> = hooks.iter().map(|&i| self.sync.tasks()[i].key()).collect();
+        let looks = keys.iter().map(|key| self.read(key).boxed()).collect();
+        let found = at_once(looks).await;
+        let mut refused = false;
+        for ((i, key), found) in hooks.into_iter().zip(&keys).zip(found) {
+            match found {
+                Ok(live) => self.sync.set_live(i, live.map(Arc::new)),
+                Err(e) if e.is_transient() => return Err(Look::Later(refusal(&e).query_message(key))),
+                Err(e) => {
+                    refused = true;
+                    let told = refusal(&e).query_message(key);
+                    self.sync.record(i, Some(Outcome::SyncFailed), Some(OperationPhase::Failed), &told);
+                }
+            }
+        }
+        if refused { Err(Look::Refused) } else { Ok(()) }
+    }
+
     async fn run(&mut self, batch: Batch) -> Ran {
-        let all: Vec<usize> = batch.prune.iter().chain(batch.create.iter().flatten()).copied().collect();
+        let all = tasks_of(&batch);
         let ran = self.run_wave(batch).await;
         self.sync.ran(all, ran);
         ran
@@ -300,6 +340,11 @@ impl Run<'_> {
         let answers = at_once(writes).await;
         let mut ran = Ran::Done;
         for (i, answer) in applied.into_iter().zip(answers) {
+            let answer = match answer {
+                Ok(Answer::Written(written)) => Ok(written),
+                Ok(Answer::Recreate(wish)) => self.recreate(i, wish).await,
+                Err(why) => Err(why),
+            };
             match answer {
                 Ok(written) => {
                     // Where nothing is changed nothing is waited for either.
@@ -348,142 +393,21 @@ impl Run<'_> {
         }
     }
 
-    async fn release(&mut self, i: usize) -> Result<(), String> {
-        let Some(live) = self.sync.tasks()[i].live.clone() else { return Ok(()) };
-        let finalizer = self.site.hook_finalizer.as_str();
-        let Some(place) = live.finalizers().position(|f| f == finalizer && !f.is_empty()) else { return Ok(()) };
-        let path = format!("/metadata/finalizers/{place}");
-        let patch = Value::from(vec![
-            object! { "op" => "test", "path" => path.as_str(), "value" => finalizer },
-            object! { "op" => "remove", "path" => path.as_str() },
-        ]);
-        let key = live.key();
-        let options = WriteOptions { field_manager: self.site.manager.clone(), ..WriteOptions::default() };
-        let failed = |e: belay_cluster::Error| refusal(&e).query_message(&key);
-        let resource = self.site.target.cluster.resource_of(&live).await.map_err(failed)?;
-        let acting = &self.site.target.acting;
-        match acting.patch(&resource, &key.namespace, &key.name, &Patch::Json(patch), &options).await {
-            Ok(patched) => self.sync.set_live(i, Some(Arc::new(patched))),
-            Err(e) if e.is_not_found() => self.sync.set_live(i, None),
-            // Somebody else took it off meanwhile.
-            Err(e) if e.kind() == ErrorKind::Invalid => {
-                let found = self.find(&key).await?;
-                self.sync.set_live(i, found.map(Arc::new));
-            }
-            Err(e) => return Err(failed(e)),
-        }
-        Ok(())
-    }
-
-    /// Ends one running hook; whether that went well.
-    async fn end_hook(&mut self, i: usize) -> bool {
-        let key = self.sync.tasks()[i].key();
-        let found = match self.find(&key).await {
-            Ok(found) => found.map(Arc::new),
-            Err(why) => {
-                let told = format!("Failed to get live resource: {why}");
-                self.sync.record(i, None, Some(OperationPhase::Error), &told);
-                return false;
-            }
-        };
-        let Some(live) = found else {
-            self.sync.record(i, None, Some(OperationPhase::Succeeded), "Terminated");
-            return true;
-        };
-        let seen = self.around.health(&live);
-        self.sync.set_live(i, Some(live));
-        self.sync.observe(i, seen);
-        if let Err(why) = self.release(i).await {
-            let told = format!("Failed to remove hook finalizer: {why}");
-            self.sync.record(i, None, Some(OperationPhase::Error), &told);
-            return false;
-        }
-        let task = &self.sync.tasks()[i];
-        if !task.is_running() && !task.hook.is_some_and(|h| h.failed) {
-            return true;
-        }
-        let was_running = task.is_running();
-        match self.delete(i).await {
-            Ok(Deleted::Gone | Deleted::Leaving) => {}
-            Ok(Deleted::Kept(why)) | Err(why) => {
-                let told = format!("Failed to delete: {why}");
-                self.sync.record(i, None, Some(OperationPhase::Failed), &told);
-                return false;
-            }
-        }
-        if was_running {
-            self.sync.record(i, None, Some(OperationPhase::Failed), "Terminated");
-        }
-        true
-    }
-
-    /// Deletes the object of a task, with proof.
-    async fn delete(&mut self, i: usize) -> Result<Deleted, String> {
-        let key = self.sync.tasks()[i].key();
-        let live = self.find(&key).await?;
-        let task = &self.sync.tasks()[i];
-        // Objects of hooks bear no marks of the app's but those of the task that made them.
-        let same = |live: &Object| task.live.as_ref().is_some_and(|known| known.uid() == live.uid());
-        let is_ours =
-            live.as_ref().is_some_and(|live| self.around.is_ours(live) || (task.hook.is_some() && same(live)));
-        let certificate = match task.may_delete(live.as_ref(), is_ours, &self.site.owner, &self.site.protection) {
-            Fate::Gone => return Ok(Deleted::Gone),
-            Fate::Leaving => {
-                self.sync.set_live(i, live.map(Arc::new));
-                return Ok(Deleted::Leaving);
-            }
-            Fate::Kept(why) => return Ok(Deleted::Kept(why.to_string())),
-            Fate::Delete(certificate) => certificate,
-        };
-        // INV-ACT-1: what is about to be deleted is recorded before.
-        let (outcome, state) = (task.outcome, task.state);
-        self.sync.record(i, outcome, state, &format!("deleting the object with uid {}", certificate.uid()));
-        tracing::info!(object = %key, uid = certificate.uid(), reason = ?certificate.reason(), "deleting");
-        self.record("one or more tasks are running").await?;
-        let failed = |e: belay_cluster::Error| refusal(&e).delete_message(&key);
-        let resource = self.site.target.cluster.resolve(&key.kind).await.map_err(failed)?;
-        let options = DeleteOptions {
-            uid: certificate.uid().to_owned(),
-            propagation: Some(self.site.propagation),
-            ..DeleteOptions::default()
-        };
-        match self.site.target.acting.delete(&resource, &key.namespace, &key.name, &options).await {
-            // The answer is the object while it is still there.
-            Ok(_) => {
-                let found = self.find(&key).await?.filter(|found| found.uid() == certificate.uid());
-                let gone = found.is_none();
-                self.sync.set_live(i, found.map(Arc::new));
-                Ok(if gone { Deleted::Gone } else { Deleted::Leaving })
-            }
-            Err(e) if e.is_not_found() => Ok(Deleted::Gone),
-            Err(e) if e.kind() == ErrorKind::Conflict => {
-                Ok(Deleted::Kept("somebody made it anew since it was read".into()))
-            }
-            Err(e) => Err(failed(e)),
-        }
-    }
-
-    async fn find(&self, key: &ObjectKey) -> Result<Option<Object>, String> {
-        let resource = match self.site.target.cluster.resolve(&key.kind).await {
-            Ok(resource) => resource,
-            // The definition is gone, and its objects with it.
-            Err(e) if e.kind() == ErrorKind::UnknownKind => return Ok(None),
-            Err(e) => return Err(refusal(&e).query_message(key)),
-        };
-        let found = self.site.target.acting.find(&resource, &key.namespace, &key.name).await;
-        found.map_err(|e| refusal(&e).query_message(key))
-    }
-
     async fn record(&self, message: &str) -> Result<(), String> {
         self.around.record(self.sync.results(), message).await
     }
 }
 
-/// What came of deleting one object.
-enum Deleted {
-    Gone,
-    Leaving,
-    Kept(String),
+/// Why a wave is not run.
+enum Look {
+    /// The server does not answer at present.
+    Later(String),
+    /// The server refuses, which is recorded.
+    Refused,
+}
+
+fn tasks_of(batch: &Batch) -> Vec<usize> {
+    batch.prune.iter().chain(batch.create.iter().flatten()).copied().collect()
 }
 
 fn worse(a: Ran, b: Ran) -> Ran {

@@ -117,6 +117,8 @@ pub enum Kept {
     Protected,
     /// It holds things that are not ours; some of them.
     HoldsForeign(Vec<String>),
+    /// It was to be made anew, and holds more than its manifest says.
+    HoldsMore,
     /// The object that was read is another than the one asked for, or has no uid.
     NotTheObject,
 }
@@ -128,6 +130,9 @@ impl fmt::Display for Kept {
             Kept::ForeignOwner(None) => f.write_str("its labels name no owner"),
             Kept::Protected => f.write_str("it is protected"),
             Kept::HoldsForeign(some) => write!(f, "it holds objects of others: {}", some.join(", ")),
+            Kept::HoldsMore => {
+                f.write_str("what it holds would be gone, so such objects are never deleted to be made anew")
+            }
             Kept::NotTheObject => f.write_str("the object that was read is another"),
         }
     }

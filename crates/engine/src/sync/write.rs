@@ -1,20 +1,49 @@
 //! One object of an operation: tried, applied, replaced.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use belay_cluster::{
-    ApplyOptions, DeleteOptions, ErrorKind, FieldValidation, Patch, Propagation, Resource, WriteOptions,
-};
+use belay_cluster::{ApplyOptions, ErrorKind, FieldValidation, Patch, Resource, WriteOptions};
 use belay_object::{Object, ObjectKey};
 use belay_plan::sync::Task;
 use tokio::time::Instant;
 
 use super::Site;
+use crate::apply::refusal;
 
 /// How long a deleted object is waited for before it is made anew.
-const RECREATE_WAIT: Duration = Duration::from_secs(60);
+const RECREATE_WAIT: Duration = Duration::from_secs(20);
+/// Behind the name under which a manifest is tried.
+const TRIED: &str = "-belay-try";
+/// The shortest names that kinds allow are of 63 characters.
+const MAX_STEM: usize = 63 - TRIED.len();
 /// How long a definition may take until its kind is served.
 const DEFINITION_WAIT: Duration = Duration::from_secs(5);
+
+/// What applying came to.
+pub(super) enum Answer {
+    /// It is done.
+    Written(Written),
+    /// The object stands in the way of its manifest, and is asked to be deleted for it.
+    Recreate(Recreate),
+}
+
+/// An object that is asked to be deleted and made anew.
+pub(super) struct Recreate {
+    resource: Arc<Resource>,
+    object: Object,
+    verb: &'static str,
+    /// What is done where it may not be deleted.
+    pub instead: Instead,
+}
+
+/// What is done about an object that may not be deleted to be made anew.
+pub(super) enum Instead {
+    /// Its fields are replaced.
+    Update,
+    /// What the server said stands.
+    Told(String),
+}
 
 /// What applying left.
 pub(super) struct Written {
@@ -49,13 +78,14 @@ fn not_elsewhere(site: &Site, task: &Task) -> Result<(), String> {
 }
 
 /// Applies a manifest as its task asks.
-pub(super) async fn apply(site: &Site, task: &Task) -> Result<Written, String> {
+pub(super) async fn apply(site: &Site, task: &Task) -> Result<Answer, String> {
     let Some(target) = &task.target else { return Err("there is nothing to apply".into()) };
     not_elsewhere(site, task)?;
     let resource = match site.target.cluster.resource_of(target).await {
         Ok(resource) => resource,
         Err(_) if site.dry_run && task.flags.skip_check => {
-            return Ok(Written { live: (**target).clone(), message: "skipped: its kind is not known yet".into() });
+            let message = "skipped: its kind is not known yet".into();
+            return Ok(Answer::Written(Written { live: (**target).clone(), message }));
         }
         Err(e) => return Err(unknown_kind(target, &e)),
     };
@@ -81,7 +111,7 @@ pub(super) async fn apply(site: &Site, task: &Task) -> Result<Written, String> {
     Ok(written)
 }
 
-async fn merge(site: &Site, task: &Task, resource: &Resource, object: &Object) -> belay_cluster::Result<Written> {
+async fn merge(site: &Site, task: &Task, resource: &Arc<Resource>, object: &Object) -> belay_cluster::Result<Answer> {
     let acting = &site.target.acting;
     let (namespace, name) = (object.namespace(), object.name());
     if !site.dry_run
@@ -98,12 +128,17 @@ async fn merge(site: &Site, task: &Task, resource: &Resource, object: &Object) -
             Err(e) => return Err(e),
         }
     }
-    let options = options(site, task, site.dry_run);
     let before = task.live.as_ref().map(|live| live.resource_version().to_owned());
-    let applied = acting.apply(resource, object, &options).await;
-    let live = match applied {
-        Err(e) if task.flags.force && task.live.is_some() && may_be_immutable(&e) && !site.dry_run => {
-            recreate(site, resource, task, object).await?
+    let live = match acting.apply(resource, object, &options(site, task, site.dry_run)).await {
+        Err(e) if task.flags.force && !site.dry_run && refusal(&e).may_be_immutable() => {
+            let instead = Instead::Told(told(&e));
+            let verb = if site.tells_server_side { "serverside-applied" } else { "configured" };
+            return Ok(Answer::Recreate(Recreate {
+                resource: resource.clone(),
+                object: object.clone(),
+                verb,
+                instead,
+            }));
         }
         other => other?,
     };
@@ -114,64 +149,85 @@ async fn merge(site: &Site, task: &Task, resource: &Resource, object: &Object) -
         Some(_) => "configured",
     };
     let message = said(resource, name, verb, site);
-    Ok(Written { live, message })
+    Ok(Answer::Written(Written { live, message }))
 }
 
-/// Replaces the whole object. What holds others (definitions, namespaces) is never deleted for it.
-async fn replace(site: &Site, task: &Task, resource: &Resource, object: &Object) -> belay_cluster::Result<Written> {
+/// Replaces the whole object.
+async fn replace(site: &Site, task: &Task, resource: &Arc<Resource>, object: &Object) -> belay_cluster::Result<Answer> {
     let acting = &site.target.acting;
-    let options =
-        WriteOptions { field_manager: site.manager.clone(), dry_run: site.dry_run, field_validation: validation(task) };
-    let Some(live) = &task.live else {
-        let live = acting.create(resource, object, &options).await?;
+    // What a watch saw may be old.
+    let Some(live) = acting.find(resource, object.namespace(), object.name()).await? else {
+        let live = acting.create(resource, object, &write_options(site, task)).await?;
         let message = said(resource, object.name(), "created", site);
-        return Ok(Written { live, message });
+        return Ok(Answer::Written(Written { live, message }));
     };
-    let holds_others = object.kind() == "Namespace" || belay_plan::is_custom_resource_definition(object);
-    let live = if task.flags.force && !holds_others && !site.dry_run {
-        recreate(site, resource, task, object).await?
+    let wish =
+        Recreate { resource: resource.clone(), object: object.clone(), verb: "replaced", instead: Instead::Update };
+    if task.flags.force && !site.dry_run {
+        return Ok(Answer::Recreate(wish));
+    }
+    put(site, task, &wish, &live).await.map(Answer::Written)
+}
+
+async fn put(site: &Site, task: &Task, wish: &Recreate, live: &Object) -> belay_cluster::Result<Written> {
+    let mut update = wish.object.clone();
+    update.set(&["metadata", "resourceVersion"], live.resource_version());
+    let live = site.target.acting.replace(&wish.resource, &update, &write_options(site, task)).await?;
+    let (kind, name) = (wish.object.kind(), wish.object.name());
+    // Compat(argo-cd 3.5): of what holds others the update is told in other words.
+    let message = if kind == "Namespace" || belay_plan::is_custom_resource_definition(&wish.object) {
+        format!("{kind}/{name} updated")
     } else {
-        let mut update = object.clone();
-        update.set(&["metadata", "resourceVersion"], live.resource_version());
-        acting.replace(resource, &update, &options).await?
-    };
-    let message = if holds_others {
-        format!("{}/{} updated", object.kind(), object.name())
-    } else {
-        said(resource, object.name(), "replaced", site)
+        said(&wish.resource, name, "replaced", site)
     };
     Ok(Written { live, message })
 }
 
-/// Deletes the object that was looked at, waits until it is gone, and makes it anew.
-async fn recreate(site: &Site, resource: &Resource, task: &Task, object: &Object) -> belay_cluster::Result<Object> {
-    let acting = &site.target.acting;
-    let uid = task.live.as_ref().map(|live| live.uid().to_owned()).unwrap_or_default();
-    tracing::info!(object = %object.key(), uid, "deleting it to make it anew, as it asks");
-    let options =
-        DeleteOptions { uid: uid.clone(), propagation: Some(Propagation::Background), ..DeleteOptions::default() };
-    match acting.delete(resource, object.namespace(), object.name(), &options).await {
-        Ok(_) => {}
-        Err(e) if e.is_not_found() => {}
-        Err(e) => return Err(e),
+/// Replaces the fields of an object that may not be deleted for it.
+pub(super) async fn update(site: &Site, task: &Task, wish: &Recreate, live: Option<Object>) -> Result<Written, String> {
+    let Some(live) = live else { return Err(format!("{} is not there any more", wish.object.key())) };
+    put(site, task, wish, &live).await.map_err(|e| told(&e))
+}
+
+/// Tries a manifest as that of a new object, under another name: one that no server would take must not cost
+/// the object that is there. Only what a server says of the manifest itself counts.
+pub(super) async fn would_be_made(site: &Site, task: &Task, wish: &Recreate) -> Result<(), String> {
+    let mut object = wish.object.clone();
+    let stem: String = object.name().chars().take(MAX_STEM).collect();
+    object.set(&["metadata", "name"], format!("{stem}{TRIED}"));
+    let options = WriteOptions { dry_run: true, ..write_options(site, task) };
+    match site.target.acting.create(&wish.resource, &object, &options).await {
+        Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::BadRequest) => {
+            Err(format!("{} is not made anew, since it would be refused: {}", wish.object.key(), told(&e)))
+        }
+        _ => Ok(()),
     }
+}
+
+/// Waits until the object with a uid is gone, and makes it anew.
+pub(super) async fn make_anew(site: &Site, task: &Task, wish: &Recreate, uid: &str) -> Result<Written, String> {
+    let acting = &site.target.acting;
+    let (resource, object) = (&wish.resource, &wish.object);
     let deadline = Instant::now() + RECREATE_WAIT;
     let mut pause = Duration::from_millis(20);
-    while Instant::now() < deadline {
-        match acting.find(resource, object.namespace(), object.name()).await? {
+    loop {
+        match acting.find(resource, object.namespace(), object.name()).await.map_err(|e| told(&e))? {
             Some(found) if found.uid() == uid => {}
             _ => break,
+        }
+        if Instant::now() >= deadline {
+            return Err(format!(
+                "{} was deleted to be made anew, but is still terminating after {} s: look at its finalizers",
+                object.key(),
+                RECREATE_WAIT.as_secs()
+            ));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
     }
-    let options = ApplyOptions {
-        field_manager: site.manager.clone(),
-        force: true,
-        dry_run: false,
-        field_validation: validation(task),
-    };
-    acting.apply(resource, object, &options).await
+    let live = acting.apply(resource, object, &options(site, task, false)).await.map_err(|e| told(&e))?;
+    let message = said(resource, object.name(), wish.verb, site);
+    Ok(Written { live, message })
 }
 
 /// Waits until a definition's kind is served: what comes next may be of it.
@@ -206,12 +262,12 @@ fn options(site: &Site, task: &Task, dry_run: bool) -> ApplyOptions {
     ApplyOptions { field_manager: site.manager.clone(), force: true, dry_run, field_validation: validation(task) }
 }
 
-fn validation(task: &Task) -> FieldValidation {
-    if task.flags.validate { FieldValidation::Strict } else { FieldValidation::Ignore }
+fn write_options(site: &Site, task: &Task) -> WriteOptions {
+    WriteOptions { field_manager: site.manager.clone(), dry_run: site.dry_run, field_validation: validation(task) }
 }
 
-fn may_be_immutable(e: &belay_cluster::Error) -> bool {
-    matches!(e.kind(), ErrorKind::Invalid | ErrorKind::Conflict)
+fn validation(task: &Task) -> FieldValidation {
+    if task.flags.validate { FieldValidation::Strict } else { FieldValidation::Ignore }
 }
 
 /// `deployment.apps/web created`, as kubectl says it.

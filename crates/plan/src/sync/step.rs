@@ -1,6 +1,6 @@
 //! What an operation does next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use belay_object::{Object, ObjectKey};
@@ -126,9 +126,9 @@ impl Sync {
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
     }
-    /// What is to be kept: the results of everything that was touched.
+    /// What is to be kept: the results of everything that was touched, or is just about to be deleted.
     pub fn results(&self) -> Vec<TaskResult> {
-        let touched = |t: &&Task| t.outcome.is_some() || t.state.is_some();
+        let touched = |t: &&Task| t.outcome.is_some() || t.state.is_some() || !t.message.is_empty();
         self.tasks.iter().filter(touched).map(Task::result).collect()
     }
     /// Whether anything has been done already.
@@ -147,6 +147,12 @@ impl Sync {
     /// Notes how an object is now.
     pub fn set_live(&mut self, i: usize, live: Option<Arc<Object>>) {
         self.tasks[i].live = live;
+    }
+    /// A wave that is to be run, by what is live now.
+    pub fn again(&self, batch: &Batch) -> Batch {
+        let mut wave: Vec<usize> = batch.prune.iter().chain(batch.create.iter().flatten()).copied().collect();
+        wave.sort_unstable();
+        self.batch(&wave, batch.is_last)
     }
     /// Notes what came of the tasks that were to be run or checked.
     pub fn ran(&mut self, tasks: Vec<usize>, ran: Ran) {
@@ -235,18 +241,25 @@ impl Sync {
             Consent::Given | Consent::OnceConfirmed => None,
         }
     }
+    /// Whether a person said of this very deletion that it shall be.
+    pub fn is_approved(&self, i: usize) -> bool {
+        self.settings.confirmed && self.tasks[i].is_prune() && self.tasks[i].flags.prune == Consent::OnceConfirmed
+    }
     /// What a running operation is to be ended with: the hooks that still run.
     pub fn running_hooks(&self) -> Vec<usize> {
         self.find(|t| t.hook.is_some() && t.is_running())
     }
 
     fn check(&self) -> Next {
-        let namespace = self.tasks.iter().position(|t| {
-            let is_namespace = |o: &Arc<Object>| o.kind() == "Namespace" && o.api_version() == "v1";
-            t.live.is_none()
-                && t.target.as_ref().is_some_and(|o| is_namespace(o) && o.name() == self.settings.namespace)
-        });
-        let tasks = self.find(|t| self.concerns(t) && !t.is_prune() && !t.flags.skip_check);
+        let is_new = |t: &&Task| t.live.is_none() && t.target.as_ref().is_some_and(|o| is_namespace(o));
+        let new: HashSet<&str> = self.tasks.iter().filter(is_new).map(|t| t.object().name()).collect();
+        let namespace = self.tasks.iter().position(|t| is_new(&t) && t.object().name() == self.settings.namespace);
+        // No server answers for a namespace that a wave of this operation makes first.
+        let waits = |t: &Task| {
+            let namespace = t.object().namespace();
+            namespace != self.settings.namespace && new.contains(namespace)
+        };
+        let tasks = self.find(|t| self.concerns(t) && !t.is_prune() && !t.flags.skip_check && !waits(t));
         Next::Check { namespace, tasks: tasks.into_iter().filter(|i| Some(*i) != namespace).collect() }
     }
     fn pending(&self) -> Vec<usize> {
@@ -381,6 +394,10 @@ impl Sync {
         }
         message
     }
+}
+
+fn is_namespace(object: &Object) -> bool {
+    object.kind() == "Namespace" && object.api_version() == "v1"
 }
 
 fn failed(message: String, delete_hooks: Vec<usize>) -> Next {

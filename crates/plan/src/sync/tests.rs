@@ -3,6 +3,7 @@ use std::sync::Arc;
 use belay_object::{Object, Value, object};
 
 use super::*;
+use crate::OwnerName;
 
 fn thing(kind: &str, name: &str) -> Object {
     let api = match kind {
@@ -259,4 +260,70 @@ fn a_task_knows_what_it_was_about_when_nothing_is_left_of_it() {
     task.live = None;
     assert_eq!(task.key(), key);
     assert_eq!(task.told(), "/ConfigMap/old");
+}
+
+/// INV-ACT-1, INV-ACT-3
+#[test]
+fn an_object_is_deleted_to_be_made_anew_only_with_proof() {
+    let owner = OwnerName { namespace: "argocd".into(), name: "one".into() };
+    let protection = crate::Protection::default();
+    let check = |kind: &str, uid: &str, is_ours: bool, expected: &str| {
+        let mut live = thing(kind, "x");
+        live.set(&["metadata", "uid"], uid);
+        let live = Arc::new(live);
+        let task = Task::new(SyncPhase::Sync, 0, Some(Arc::new(thing(kind, "x"))), Some(live.clone()));
+        let told = match task.may_recreate(Some(&live), is_ours, &owner, &protection) {
+            crate::Fate::Delete(certificate) => format!("{:?} {}", certificate.reason(), certificate.uid()),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(told, expected, "{kind}");
+    };
+    check("Deployment", "u1", true, "Recreated u1");
+    check("Deployment", "u1", false, "Kept(ForeignOwner(None))");
+    check("Deployment", "", true, "Kept(NotTheObject)");
+    for kind in ["Namespace", "PersistentVolume", "PersistentVolumeClaim"] {
+        check(kind, "u1", true, "Kept(HoldsMore)");
+    }
+}
+
+/// INV-ACT-1
+#[test]
+fn what_is_about_to_be_deleted_is_among_what_is_recorded() {
+    let mut sync = Sync::new(vec![task("Sync:0:-ConfigMap/old")], &[], Settings { prune: true, ..Settings::default() });
+    assert_eq!(sync.results(), []);
+    sync.record(0, None, None, "deleting the object with uid u1");
+    let results = sync.results();
+    assert_eq!(results.len(), 1);
+    // Whoever goes on from there looks at the object anew.
+    let again = Sync::new(vec![task("Sync:0:-ConfigMap/old")], &results, Settings::default());
+    assert!(again.tasks()[0].is_pending());
+}
+
+#[test]
+fn a_namespace_with_things_of_others_stays_unless_somebody_approves() {
+    let settings = |confirmed| Settings { prune: true, confirmed, ..Settings::default() };
+    let mut doomed = task("Sync:0:-Namespace/extra");
+    assert!(!Sync::new(vec![doomed.clone()], &[], settings(true)).is_approved(0));
+    doomed.flags.prune = Consent::OnceConfirmed;
+    assert!(!Sync::new(vec![doomed.clone()], &[], settings(false)).is_approved(0));
+    assert!(Sync::new(vec![doomed.clone()], &[], settings(true)).is_approved(0));
+    let owner = OwnerName { namespace: "argocd".into(), name: "one".into() };
+    let live = doomed.live.clone().unwrap();
+    let foreign = ["ConfigMap/extra/theirs".to_owned()];
+    let fate = doomed.may_delete(Some(&live), true, &foreign, &owner, &crate::Protection::default());
+    assert!(matches!(fate, crate::Fate::Kept(crate::Kept::HoldsForeign(_))), "{fate:?}");
+}
+
+#[test]
+fn what_goes_into_a_namespace_that_is_made_first_is_not_checked_before() {
+    let mut namespace = thing("Namespace", "extra");
+    namespace.remove(&["metadata", "namespace"]);
+    let mut inside = thing("ConfigMap", "inside");
+    inside.set(&["metadata", "namespace"], "extra");
+    let tasks = [namespace, inside, thing("ConfigMap", "beside")];
+    let tasks = tasks.into_iter().map(|o| Task::new(SyncPhase::Sync, 0, Some(Arc::new(o)), None)).collect();
+    let mut sync = Sync::new(tasks, &[], Settings::default());
+    let Next::Check { tasks, namespace } = sync.decide() else { panic!("it begins with a check") };
+    let names: Vec<&str> = tasks.iter().map(|&i| sync.tasks()[i].object().name()).collect();
+    assert_eq!((names, namespace), (vec!["extra", "beside"], None));
 }
