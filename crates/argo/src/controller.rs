@@ -1,7 +1,7 @@
 //! The controller of Applications: what wakes one, what is done about it, what is written down.
 //!
 //! - `world`: what all Applications share; `destinations`: the clusters, observed; `sources`: what is
-//!   fetched, and who asks for it.
+//!   fetched, and who asks for it; `charts`: what does not come from Git.
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
 //!   `permission`: what its project allows; `comparing`: what is desired against what is there.
 //! - [`Config`]: the configuration of a moment.
@@ -12,6 +12,7 @@
 
 mod application;
 mod around;
+mod charts;
 mod comparing;
 mod config;
 mod deletion;

@@ -209,10 +209,14 @@ impl Repositories {
     /// The repository that was written down for an address: a project's own goes before that for
     /// all, and nobody gets another project's. An empty project is asked for that for all.
     pub fn find(&self, url: &str, project: &str) -> Option<&Repository> {
-        let url = normalize_git_url(url);
-        let of =
-            |project: &str| self.repositories.iter().find(|r| r.project == project && normalize_git_url(&r.url) == url);
-        if url.is_empty() { None } else { of(project).or_else(|| of("")) }
+        let normal = normalize_git_url(url);
+        // A registry may be named by its address and port alone, which Go does not take for a URL.
+        let same = |other: &str| match normal.as_str() {
+            "" => other.trim() == url.trim(),
+            normal => normalize_git_url(other) == normal,
+        };
+        let of = |project: &str| self.repositories.iter().find(|r| r.project == project && same(&r.url));
+        if url.trim().is_empty() { None } else { of(project).or_else(|| of("")) }
     }
 
     /// The repository of an address with its credentials; one that nobody wrote down is given as

@@ -80,6 +80,17 @@ pub struct Owner {
     pub name: Box<str>,
 }
 
+/// How far a cluster is known.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Readiness {
+    /// All that was there at the start is known.
+    Ready,
+    /// It is being read.
+    Loading,
+    /// It cannot be read at present, or does not answer any more; the sentence says why.
+    Trouble(String),
+}
+
 /// Called with who tracks an object that changed, or that one of its ancestors, and whether it is itself
 /// the tracked one. Returns at once.
 pub type OnTracked = Arc<dyn Fn(&str, bool) + Send + Sync>;
@@ -139,6 +150,8 @@ struct Inner<D: Describe> {
     on_tracked: OnTracked,
     definitions: Notify,
     begun: tokio::sync::watch::Sender<bool>,
+    /// Why the kinds are not known.
+    unknown: Mutex<Option<String>>,
 }
 
 /// *Invariant*: each object that a watch knows stands in `by_uid`; under each of its owners in `children`;
@@ -163,6 +176,7 @@ impl<D: Describe> Observed<D> {
             on_tracked,
             definitions: Notify::new(),
             begun: tokio::sync::watch::Sender::new(false),
+            unknown: Mutex::default(),
         });
         let weak = Arc::downgrade(&inner);
         inner.views.on_change(move |change| {
@@ -189,6 +203,27 @@ impl<D: Describe> Observed<D> {
         });
         let wrong: Vec<String> = join_all(waits).await.into_iter().filter_map(Result::err).collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    }
+    /// How far the cluster is known, without waiting. One kind that never could be read is a trouble; one whose
+    /// watch broke is none as long as others work.
+    pub fn readiness(&self) -> Readiness {
+        if !*self.inner.begun.borrow() {
+            return self.inner.unknown.lock().clone().map_or(Readiness::Loading, Readiness::Trouble);
+        }
+        let kinds = self.inner.kinds.read();
+        let views = || kinds.values().flatten();
+        let told = |view: &NodeView<D>| Some(format!("{}: {}", view.resource().qualified_plural(), view.trouble()?));
+        let never: Vec<String> = views().filter(|view| !view.is_synced()).filter_map(told).collect();
+        if !never.is_empty() {
+            return Readiness::Trouble(never.join("; "));
+        }
+        if views().any(|view| !view.is_synced()) {
+            return Readiness::Loading;
+        }
+        match views().next().and_then(told) {
+            Some(why) if views().all(|view| view.trouble().is_some()) => Readiness::Trouble(why),
+            _ => Readiness::Ready,
+        }
     }
     /// Kinds that cannot be read at present, and why.
     pub fn troubles(&self) -> Vec<String> {
@@ -369,6 +404,7 @@ async fn follow_kinds<D: Describe>(inner: Weak<Inner<D>>) {
                 tokio::time::sleep(SETTLE).await;
             }
             Err(error) => {
+                *strong.unknown.lock() = Some(error.to_string());
                 tracing::warn!(%error, "the kinds of a cluster cannot be read and are asked for again");
                 drop(strong);
                 tokio::time::sleep(pause).await;

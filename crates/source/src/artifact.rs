@@ -9,7 +9,7 @@ mod unpack;
 pub use archive::{ArchiveLimits, write_archive};
 pub use serve::{respond, serve};
 pub use store::{Artifact, ArtifactStore, Draft};
-pub use unpack::{UnpackLimits, unpack, verify_and_unpack};
+pub use unpack::{UnpackLimits, unpack, unpack_tar, verify_and_unpack};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Applications on the embedded API server, with a real Git server on loopback.
 
+mod charts;
+mod hooks;
 mod mends;
 mod story;
 mod world;

@@ -10,6 +10,7 @@ use belay_object::Object;
 use super::comparing::Compared;
 use super::config::Config;
 use super::deletion;
+use super::destinations::Absent;
 use super::draft::Draft;
 use super::operate::Operated;
 use super::permission::{permissions, project};
@@ -20,6 +21,8 @@ use crate::compare::Comparison;
 use crate::ignore::IgnoreRules;
 use crate::spec::{AppCondition, Application, HealthCode, HealthStatus, Source, SyncCode, SyncStatus, conditions};
 
+/// When it is looked again whether what could not be compared can be.
+const LATER: Duration = Duration::from_secs(30);
 /// What was made and not shown by a watch for so long is looked at again.
 const WATCH_LAG: Duration = Duration::from_secs(5);
 
@@ -171,17 +174,28 @@ impl Turn<'_> {
         let revisions = if level <= Level::Recent { known.clone() } else { Vec::new() };
         let compared = match self.compare(&sources, &revisions, level).await {
             Ok(compared) => compared,
-            Err(why) => {
+            // What is known stays until the cluster is there, and what was asked for is asked again then.
+            Err(Absent::Loading) => {
+                self.draft.drops_refresh = false;
+                self.world.note(&self.name, level);
+                return Ok(Some(LATER));
+            }
+            Err(Absent::Trouble(why)) => {
                 let condition = AppCondition::new(conditions::COMPARISON_ERROR, why);
                 self.draft.set_conditions(&[conditions::COMPARISON_ERROR], vec![condition]);
                 self.unknown();
-                return Ok(Some(Duration::from_secs(30)));
+                self.world.note(&self.name, level);
+                return Ok(Some(LATER));
             }
         };
         let pause = self.tell(&compared, &sources, &known);
         *self.memory.compared.lock() = Some(compared.comparison.clone());
         if self.draft.app.status.reconciled_at.is_empty() || level >= Level::Latest {
             self.draft.app.status.reconciled_at = now_text();
+        }
+        if pause.is_none() && compared.comparison.sync == SyncCode::Unknown {
+            // Nothing may change that would wake it when what failed is over.
+            return Ok(Some(LATER));
         }
         Ok(pause)
     }

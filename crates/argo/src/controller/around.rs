@@ -1,6 +1,7 @@
 //! What the engine asks while it works for an Application: what is live, whose it is and how it is; where what
 //! is done is noted; where it works, and what it never touches. Operations and deletions ask alike.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use belay_cluster::{Patch, Propagation, WriteOptions};
 use belay_engine::sync::{Site, Surroundings};
 use belay_health::argo::{Health, Status};
 use belay_object::{Object, ObjectKey, object};
-use belay_plan::sync::{Seen, TaskResult};
+use belay_plan::sync::{Consent, Seen, TaskResult};
 use belay_plan::{OwnerName, Protection, Takeover};
 
 use super::application::Turn;
@@ -19,7 +20,7 @@ use super::draft::Draft;
 use super::operate::told;
 use super::world::{MANAGER, Name, World};
 use crate::marks;
-use crate::spec::OperationState;
+use crate::spec::{OperationState, option_value};
 
 /// What the engine asks of its surroundings.
 pub(super) struct Around<'a> {
@@ -31,7 +32,12 @@ pub(super) struct Around<'a> {
 /// Where what is done is noted before what follows is done.
 pub(super) enum Journal<'a> {
     /// In the state of the operation, on the Application.
-    Operation(&'a OperationState),
+    Operation {
+        /// The state.
+        state: &'a OperationState,
+        /// Everything that the sources want: none of it goes with its namespace.
+        wanted: &'a HashSet<ObjectKey>,
+    },
     /// Nowhere else: the finalizer of a deletion stays until everything that bears the tracking is gone.
     Finalizer,
 }
@@ -111,6 +117,24 @@ impl Surroundings for Around<'_> {
         let owner = self.turn.config.tracking.owner_of(live);
         owner.is_some_and(|owner| owner.app == self.turn.instance && owner.matches_self)
     }
+    fn goes_with_namespace(&self, live: &Object) -> bool {
+        if !self.is_ours(live) {
+            return false;
+        }
+        let consent = match self.journal {
+            Journal::Operation { wanted, .. } if wanted.contains(&live.key()) => return false,
+            Journal::Operation { state, .. } => {
+                let options = state.operation.sync.as_ref().map_or(&[][..], |s| &s.sync_options);
+                marks::may_prune(live, option_value(options, "Prune"))
+            }
+            Journal::Finalizer => {
+                let policy = self.turn.draft.app.spec.sync_policy.as_ref();
+                let options = policy.map_or(&[][..], |p| &p.sync_options);
+                marks::may_delete(live, option_value(options, "Delete"))
+            }
+        };
+        consent != Consent::Refused
+    }
     fn health(&self, live: &Object) -> Seen {
         seen(self.turn.config.health(live))
     }
@@ -120,7 +144,7 @@ impl Surroundings for Around<'_> {
         message: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         match self.journal {
-            Journal::Operation(state) => Box::pin(self.turn.note(state, results, message)),
+            Journal::Operation { state, .. } => Box::pin(self.turn.note(state, results, message)),
             Journal::Finalizer => {
                 for result in results {
                     tracing::info!(application = self.turn.instance, object = %result.key, "{}", result.message);

@@ -10,7 +10,7 @@ use belay_plan::{Manager, Takeover};
 use futures::stream::{self, StreamExt};
 
 use super::application::Turn;
-use super::destinations::Place;
+use super::destinations::{Absent, Place};
 use super::refresh::Level;
 use super::sources;
 use super::world::MANAGER;
@@ -44,10 +44,10 @@ impl Turn<'_> {
         sources: &[Source],
         revisions: &[String],
         level: Level,
-    ) -> Result<Compared, String> {
+    ) -> Result<Compared, Absent> {
         let app = &self.draft.app;
         let place = self.world.destinations.of(&self.config, &app.spec.destination).await?;
-        let (catalog, facts) = place.facts().await?;
+        let (catalog, facts) = place.facts().await.map_err(Absent::Trouble)?;
         let max_age = match level {
             Level::Resolve => Duration::ZERO,
             _ if app.status.reconciled_at.is_empty() => YOUNG,
@@ -97,7 +97,7 @@ impl Turn<'_> {
         for object in &mut targets.objects {
             self.config.tracking.stamp(object, &self.instance, namespace);
         }
-        let live = self.live(&place, &targets.objects).await?;
+        let live = self.live(&place, &targets.objects).await.map_err(Absent::Trouble)?;
         let of_namespace = self.namespace(&place, namespace).await;
         let pairs = compare::pair(targets.objects, live);
         let manner = self.manner();

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use belay_access::project::Project;
 use belay_cluster::Propagation;
-use belay_controller::Next;
+use belay_controller::{EventKind, Next};
 use belay_engine::sync::{Advanced, Site, advance};
 use belay_object::{Object, ObjectKey};
 use belay_plan::sync::{self as plan, Flags, Sync, SyncPhase, Task};
 
 use super::application::Turn;
 use super::around::Journal;
-use super::destinations::Place;
+use super::destinations::{Absent, Place};
 use super::draft::Draft;
 use super::permission::project;
 use super::refresh::Level;
@@ -75,7 +75,8 @@ pub(crate) async fn finalize(
         }
         Ok(_) => match world.destinations.of(&world.config(), &app.spec.destination).await {
             Ok(place) => place,
-            Err(why) => return told(world, draft, why).await,
+            Err(Absent::Loading) => return Ok(Next::After(AGAIN)),
+            Err(Absent::Trouble(why)) => return told(world, draft, why).await,
         },
     };
     let permitted = project.clone();
@@ -170,7 +171,11 @@ impl Going<'_> {
         let app = &self.turn.draft.app;
         let (sources, revisions) = (app.spec.sources(), app.status.revisions());
         let revisions: Vec<String> = revisions.into_iter().map(str::to_owned).collect();
-        let compared = self.turn.compare(&sources, &revisions, Level::Recent).await.map_err(Trouble::Told)?;
+        let compared = match self.turn.compare(&sources, &revisions, Level::Recent).await {
+            Ok(compared) => compared,
+            Err(Absent::Loading) => return Ok(Some(Next::After(AGAIN))),
+            Err(Absent::Trouble(why)) => return Err(Trouble::Told(why)),
+        };
         let wrong = compared.comparison.conditions.iter().find(|c| c.kind == conditions::COMPARISON_ERROR);
         if let Some(wrong) = wrong {
             return Err(Trouble::Told(wrong.message.clone()));
@@ -240,6 +245,14 @@ impl Going<'_> {
         self.carry_out(tasks).await
     }
 
+    /// Says what stays though the Application goes, and why: nobody lists it any more.
+    fn tell_kept(&self, tasks: &[Task]) {
+        for task in tasks.iter().filter(|t| t.outcome == Some(plan::Outcome::PruneSkipped)) {
+            let message = format!("{} is left in the cluster: {}", task.key(), task.message);
+            self.turn.world.tell(self.turn.draft.object(), EventKind::Warning, "ResourceKept", message);
+        }
+    }
+
     async fn carry_out(&mut self, tasks: Vec<Task>) -> Result<Option<Next>, Trouble> {
         if tasks.is_empty() {
             return Ok(None);
@@ -257,8 +270,12 @@ impl Going<'_> {
         match advance(&mut machine, &site, &around).await {
             Advanced::Waiting { again, .. } => Ok(Some(Next::After(again.unwrap_or(AGAIN)))),
             Advanced::Ended { phase: plan::OperationPhase::Succeeded, .. } => {
-                let left = machine.tasks().iter().any(|t| t.is_prune() && t.live.is_some());
-                Ok(left.then_some(Next::After(Duration::from_secs(1))))
+                let is_left = |t: &Task| t.outcome == Some(plan::Outcome::Pruned) && t.live.is_some();
+                if machine.tasks().iter().any(is_left) {
+                    return Ok(Some(Next::After(Duration::from_secs(1))));
+                }
+                self.tell_kept(machine.tasks());
+                Ok(None)
             }
             Advanced::Ended { message, .. } => Err(Trouble::Told(message)),
         }

@@ -1,14 +1,18 @@
 //! The clusters that Applications go to: reached once, observed once.
+//!
+//! Nobody waits for one: a turn whose cluster is being read, or does not answer, ends, and its Application
+//! is woken when the cluster is there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::{Catalog, Cluster};
-use belay_engine::observe::{Observed, OnTracked};
+use belay_engine::observe::{Observed, OnTracked, Readiness};
 use belay_engine::{Elsewhere, Target};
 use belay_object::GroupKind;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::config::Config;
 use crate::clusters::{ClusterEntry, Connection, Opening};
@@ -17,7 +21,24 @@ use crate::manifests::ClusterFacts;
 use crate::spec::Destination;
 
 /// How long a cluster's first look may take before its Applications are told why they wait.
-const SYNC_PATIENCE: Duration = Duration::from_secs(30);
+const FIRST_LOOK: Duration = Duration::from_secs(30);
+/// How long opening a cluster may take; it may run a program for its credentials.
+const OPENING: Duration = Duration::from_secs(10);
+/// So long nobody tries again to open a cluster that could not be opened.
+const FRESH: Duration = Duration::from_secs(10);
+/// How often it is looked whether a cluster that was there is there again. Looking costs no request.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a cluster cannot be worked with now.
+pub(crate) enum Absent {
+    /// It is being read: the Application is woken when that is done.
+    Loading,
+    /// The sentence about it.
+    Trouble(String),
+}
+
+/// Called with the address of a cluster that is there, or there again. Returns at once.
+pub(crate) type OnReady = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// One cluster.
 pub(crate) struct Place {
@@ -28,10 +49,18 @@ pub(crate) struct Place {
     /// To reach it.
     pub cluster: Cluster,
     /// What is in it.
-    pub observed: Observed<Describer>,
+    pub observed: Arc<Observed<Describer>>,
     /// Who else keeps objects in it.
     elsewhere: Elsewhere,
     facts: Mutex<Option<(Arc<Catalog>, Arc<ClusterFacts>)>>,
+    opened: Instant,
+    follows: tokio::task::AbortHandle,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.follows.abort();
+    }
 }
 
 impl Place {
@@ -72,14 +101,25 @@ impl Place {
 pub(crate) struct Destinations {
     home: Cluster,
     on_tracked: OnTracked,
+    on_ready: OnReady,
     elsewhere: Elsewhere,
     places: Mutex<HashMap<String, Arc<Place>>>,
     opening: tokio::sync::Mutex<()>,
+    /// What could not be opened, by address: when, how it was to be reached, and why not.
+    closed: Mutex<HashMap<String, (Instant, Connection, String)>>,
 }
 
 impl Destinations {
-    pub fn new(home: Cluster, on_tracked: OnTracked, elsewhere: Elsewhere) -> Destinations {
-        Destinations { home, on_tracked, elsewhere, places: Mutex::default(), opening: tokio::sync::Mutex::default() }
+    pub fn new(home: Cluster, on_tracked: OnTracked, on_ready: OnReady, elsewhere: Elsewhere) -> Destinations {
+        Destinations {
+            home,
+            on_tracked,
+            on_ready,
+            elsewhere,
+            places: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            closed: Mutex::default(),
+        }
     }
     /// Lets go of all clusters: what is kept of objects goes by another configuration from here on.
     pub fn reset(&self) {
@@ -89,9 +129,10 @@ impl Destinations {
     pub fn server(&self, config: &Config, destination: &Destination) -> Result<String, String> {
         config.clusters.resolve(&destination.server, &destination.name).map(|entry| entry.server.clone())
     }
-    /// The cluster of a destination, observed. An error is the sentence about it.
-    pub async fn of(&self, config: &Arc<Config>, destination: &Destination) -> Result<Arc<Place>, String> {
-        let entry = config.clusters.resolve(&destination.server, &destination.name)?;
+    /// The cluster of a destination, observed.
+    pub async fn of(&self, config: &Arc<Config>, destination: &Destination) -> Result<Arc<Place>, Absent> {
+        let resolved = config.clusters.resolve(&destination.server, &destination.name);
+        let entry = resolved.map_err(Absent::Trouble)?;
         let known = || self.places.lock().get(&entry.server).filter(|p| p.connection == entry.connection).cloned();
         let place = match known() {
             Some(place) => place,
@@ -100,17 +141,40 @@ impl Destinations {
                 let _opening = self.opening.lock().await;
                 match known() {
                     Some(place) => place,
-                    None => self.open(config, entry).await?,
+                    None => self.open(config, entry).await.map_err(Absent::Trouble)?,
                 }
             }
         };
-        match place.observed.synced(SYNC_PATIENCE).await {
-            Ok(()) => Ok(place),
-            // Compat(argo-cd 3.5): one kind that cannot be read leaves nothing that can be said of the rest.
-            Err(why) => Err(format!("failed to load initial state of resource {why}")),
+        // Compat(argo-cd 3.5): one kind that cannot be read leaves nothing that can be said of the rest.
+        let trouble = |why: String| Absent::Trouble(format!("failed to load initial state of resource {why}"));
+        match place.observed.readiness() {
+            Readiness::Ready => Ok(place),
+            Readiness::Loading if place.opened.elapsed() < FIRST_LOOK => Err(Absent::Loading),
+            Readiness::Loading => Err(trouble(format!("{}: not all is read yet", place.server))),
+            Readiness::Trouble(why) => Err(trouble(why)),
         }
     }
     async fn open(&self, config: &Arc<Config>, entry: &ClusterEntry) -> Result<Arc<Place>, String> {
+        if let Some((when, connection, why)) = self.closed.lock().get(&entry.server)
+            && *connection == entry.connection
+            && when.elapsed() < FRESH
+        {
+            return Err(why.clone());
+        }
+        let opened = tokio::time::timeout(OPENING, self.begin(config, entry)).await;
+        let opened = opened.unwrap_or_else(|_| Err(format!("cluster {:?} does not open in time", entry.server)));
+        let mut closed = self.closed.lock();
+        match &opened {
+            Ok(_) => drop(closed.remove(&entry.server)),
+            Err(why) => {
+                // As many as there are secrets of clusters; those that are gone are not kept long.
+                closed.retain(|_, (when, ..)| when.elapsed() < FRESH);
+                closed.insert(entry.server.clone(), (Instant::now(), entry.connection.clone(), why.clone()));
+            }
+        }
+        opened
+    }
+    async fn begin(&self, config: &Arc<Config>, entry: &ClusterEntry) -> Result<Arc<Place>, String> {
         let cluster = match entry.connection.opening(false, &belay_net::Egress::default())? {
             Opening::InCluster => self.home.clone(),
             Opening::Kubeconfig(text, allow) => {
@@ -125,6 +189,8 @@ impl Destinations {
             is_excluded: Arc::new(move |group, kind| filter.excludes(group, kind, &server)),
         };
         let observed = Observed::start(cluster.clone(), describer, entry.namespaces.clone(), self.on_tracked.clone());
+        let observed = Arc::new(observed);
+        let follows = tokio::spawn(follow(observed.clone(), entry.server.clone(), self.on_ready.clone()));
         let place = Arc::new(Place {
             server: entry.server.clone(),
             connection: entry.connection.clone(),
@@ -132,8 +198,24 @@ impl Destinations {
             observed,
             elsewhere: self.elsewhere.clone(),
             facts: Mutex::default(),
+            opened: Instant::now(),
+            follows: follows.abort_handle(),
         });
         self.places.lock().insert(entry.server.clone(), place.clone());
         Ok(place)
+    }
+}
+
+/// Tells when a cluster is there, and when it is there again. Ends with its place.
+async fn follow(observed: Arc<Observed<Describer>>, server: String, on_ready: OnReady) {
+    let _ = observed.synced(FIRST_LOOK).await;
+    let mut was_ready = false;
+    loop {
+        let is_ready = observed.readiness() == Readiness::Ready;
+        if is_ready && !was_ready {
+            on_ready(&server);
+        }
+        was_ready = is_ready;
+        tokio::time::sleep(LOOK).await;
     }
 }

@@ -10,6 +10,7 @@ use belay_controller::EventKind;
 use jiff::Timestamp;
 
 use super::application::Turn;
+use super::destinations::Absent;
 use super::draft::Draft;
 use super::refresh::Level;
 use super::world::{now_text, since};
@@ -17,6 +18,8 @@ use crate::spec::{HistoryEntry, OperationPhase, OperationState, SyncOperation, S
 
 pub(super) use results::told;
 
+/// What is said of an operation whose cluster is being read.
+const LOADING: &str = "waiting until the destination cluster is read";
 /// When an operation is looked at again though nothing changed.
 const BACKSTOP: Duration = Duration::from_secs(30);
 
@@ -136,7 +139,11 @@ impl Turn<'_> {
         }
         let compared = match self.compare(&sources, &revisions, Level::Latest).await {
             Ok(compared) => compared,
-            Err(why) => {
+            Err(Absent::Loading) => {
+                state.message = LOADING.into();
+                return BACKSTOP;
+            }
+            Err(Absent::Trouble(why)) => {
                 state.phase = OperationPhase::Error;
                 state.message = why;
                 return BACKSTOP;

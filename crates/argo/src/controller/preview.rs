@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use belay_access::project::Project;
 use belay_cluster::{Cluster, ListOptions, Resource};
+use belay_net::ClientOptions;
 use belay_object::{GroupKind, Object, ObjectKey};
 use belay_render::Memo;
 use belay_source::{Repositories, RepositoriesOptions};
 use futures::stream::{self, StreamExt};
 
+use super::charts::{Asked, Charts};
 use super::comparing::{namespace_differs, takeover};
 use super::config::Config;
 use super::sources::git_spec;
@@ -37,6 +39,7 @@ pub struct Preview {
     namespace: String,
     config: Arc<Config>,
     repositories: Repositories,
+    charts: Charts,
     renderer: Renderer,
 }
 
@@ -88,6 +91,7 @@ impl Preview {
     ) -> Result<Preview, String> {
         let config = configuration(&cluster, namespace).await.map_err(|e| e.to_string())?;
         let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
+        let base = ClientOptions { proxy: proxy.clone(), ..ClientOptions::default() };
         let options = RepositoriesOptions { proxy, ..RepositoriesOptions::new(storage) };
         let repositories = Repositories::new(options).map_err(|e| e.to_string())?;
         Ok(Preview {
@@ -95,6 +99,7 @@ impl Preview {
             namespace: namespace.to_owned(),
             config: Arc::new(config),
             repositories,
+            charts: Charts::new(storage.join("charts"), base),
             renderer: Renderer::new(Memo::default(), outside),
         })
     }
@@ -184,10 +189,11 @@ impl Preview {
 
     async fn fetch(&self, app: &Application, source: &Source, revision: &str) -> Result<SourceFiles, String> {
         if source.is_chart() || source.is_oci() {
-            return Err(format!(
-                "source {}: charts of Helm repositories and OCI artifacts are not fetched by this command",
-                source.repo_url
-            ));
+            let repository = self.config.repositories.get(&source.repo_url, app.spec.project());
+            let asked = Asked { repository: &repository, trust: &self.config.trust, max_age: Duration::ZERO };
+            let found = self.charts.fetch(source, revision, &asked).await?;
+            let repo_url = source.repo_url.clone();
+            return Ok(SourceFiles { tree: found.tree, revision: found.revision, repo_url });
         }
         let spec = git_spec(&self.config, &source.repo_url, app.spec.project(), revision)?;
         let fetched = self.repositories.fetch(&spec, Duration::ZERO).await.map_err(|e| e.to_string())?;

@@ -10,6 +10,7 @@ use belay_access::NameList;
 use belay_cluster::{Change, Cluster, ViewScope, Views};
 use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
 use belay_engine::Keeper;
+use belay_net::ClientOptions;
 use belay_object::Object;
 use belay_render::Memo;
 use belay_source::{Repositories, RepositoriesOptions};
@@ -18,12 +19,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::application::reconcile;
+use super::charts::Charts;
 use super::config::Files;
 use super::destinations::Destinations;
 use super::refresh::{Level, REFRESH};
 use super::sources::{self, Polls};
 use super::world::{Name, Settings, World};
 use crate::manifests::Renderer;
+use crate::spec::Destination;
 
 /// What the controller is started with.
 pub struct Options {
@@ -72,6 +75,8 @@ impl Controllers {
         let cluster = cluster.fenced(Arc::new(leadership.clone()));
         let failed = |e: &dyn std::fmt::Display| StartError(e.to_string());
         let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| failed(&e))?;
+        let base = ClientOptions { egress: egress.clone(), proxy: proxy.clone(), ..ClientOptions::default() };
+        let charts = Charts::new(storage.join("charts"), base);
         let repositories =
             Repositories::new(RepositoriesOptions { egress, proxy, ..RepositoriesOptions::new(storage.join("git")) })
                 .map_err(|e| failed(&e))?;
@@ -88,6 +93,14 @@ impl Controllers {
                 world.ask(&Name::tracked(by, &namespace), level);
             })
         };
+        let on_ready = {
+            let woken = woken.clone();
+            Arc::new(move |server: &str| {
+                if let Some(world) = woken.get().and_then(Weak::upgrade) {
+                    wake_those_of(&world, server);
+                }
+            })
+        };
         let files = Files::watch(&views, &settings.namespace);
         files.synced(SYNC_PATIENCE).await.map_err(|e| failed(&e))?;
         let (namespaces, wrong) = NameList::new(settings.application_namespaces.iter().map(String::as_str));
@@ -102,9 +115,10 @@ impl Controllers {
             queue: WorkQueue::new(QueueOptions::default()),
             asked: Mutex::default(),
             memories: Mutex::default(),
-            destinations: Destinations::new(cluster.clone(), on_tracked, settings.claimed_elsewhere.clone()),
+            destinations: Destinations::new(cluster.clone(), on_tracked, on_ready, settings.claimed_elsewhere.clone()),
             config: RwLock::new(Arc::new(files.read(None))),
             repositories,
+            charts,
             renderer: Renderer::new(Memo::default(), outside),
             polls: Polls::default(),
             cluster,
@@ -192,6 +206,18 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         }
         for object in world.applications.objects() {
             world.ask(&Name::of(&object), Level::Recent);
+        }
+    }
+}
+
+/// Wakes the Applications that go to a cluster.
+fn wake_those_of(world: &World, server: &str) {
+    let config = world.config();
+    for app in world.applications.objects() {
+        let text = |field: &str| app.str_at(&["spec", "destination", field]).unwrap_or_default().to_owned();
+        let destination = Destination { server: text("server"), name: text("name"), ..Destination::default() };
+        if world.destinations.server(&config, &destination).is_ok_and(|goes_to| goes_to == server) {
+            world.ask(&Name::of(&app), Level::Recent);
         }
     }
 }

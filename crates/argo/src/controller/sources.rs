@@ -3,19 +3,26 @@
 //! One look a repository and reference, whoever uses it: a commit wakes those whose repository it is in.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use belay_source::{Commit, GitSpec, Reference};
+use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
+use super::charts::{self, Asked};
 use super::config::Config;
 use super::refresh::Level;
 use super::world::{Name, World};
 use crate::manifests::SourceFiles;
+use crate::repositories::Repository;
 use crate::spec::Source;
 
 /// How long fetching may take.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// Repositories that are looked at at once.
+const LOOKS: usize = 16;
 
 /// A source with its files.
 pub(crate) struct Fetched {
@@ -25,7 +32,7 @@ pub(crate) struct Fetched {
     pub files: SourceFiles,
     /// The commit, of Git.
     #[expect(dead_code, reason = "revision metadata is served from it once the API is")]
-    pub commit: Option<std::sync::Arc<Commit>>,
+    pub commit: Option<Arc<Commit>>,
 }
 
 /// Fetches sources, each at the revision of `revisions`; where that is empty, at what it names itself.
@@ -40,18 +47,19 @@ pub(crate) async fn fetch(
     let mut all = Vec::with_capacity(sources.len());
     for (i, source) in sources.iter().enumerate() {
         let revision = revisions.get(i).filter(|r| !r.is_empty()).unwrap_or(&source.target_revision);
+        let key = Use::new(source, revision, project);
         if source.is_chart() || source.is_oci() {
-            let what = if source.is_chart() { "charts of Helm repositories" } else { "OCI artifacts" };
-            return Err(format!(
-                "source {}: {what} are not fetched by this version; name a chart in a Git repository by its path",
-                source.repo_url
-            ));
+            let (config, repository) = repository_of(world, source, project);
+            let asked = Asked { repository: &repository, trust: &config.trust, max_age };
+            let found = world.charts.fetch(source, revision, &asked).await?;
+            tell(world, &key, &found.revision);
+            let files = SourceFiles { tree: found.tree, revision: found.revision, repo_url: source.repo_url.clone() };
+            all.push(Fetched { source: source.clone(), files, commit: None });
+            continue;
         }
         let spec = git_spec(&world.config(), &source.repo_url, project, revision)?;
         let fetched = world.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?;
-        for other in world.polls.found(&source.repo_url, revision, project, &fetched.revision) {
-            world.ask(&other, Level::Latest);
-        }
+        tell(world, &key, &fetched.revision);
         let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
         all.push(Fetched {
             source: source.clone(),
@@ -85,8 +93,44 @@ fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A repository, a revision, and the project with whose credentials it is asked.
-type Use = (String, String, String);
+/// The repository of a source, by the configuration of this moment.
+fn repository_of(world: &World, source: &Source, project: &str) -> (Arc<Config>, Repository) {
+    let config = world.config();
+    let repository = config.repositories.get(&source.repo_url, project);
+    (config, repository)
+}
+
+/// Wakes those whom it concerns what a revision was found to be.
+fn tell(world: &World, key: &Use, is: &str) {
+    for name in world.polls.seen(key, is.to_owned()) {
+        world.ask(&name, Level::Latest);
+    }
+}
+
+/// What is looked at: a revision of a repository, with the credentials that a project has for it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Use {
+    repo_url: String,
+    /// Empty for what is no chart.
+    chart: String,
+    revision: String,
+    project: String,
+}
+
+impl Use {
+    fn new(source: &Source, revision: &str, project: &str) -> Use {
+        Use {
+            repo_url: source.repo_url.clone(),
+            chart: source.chart.clone(),
+            revision: revision.to_owned(),
+            project: project.to_owned(),
+        }
+    }
+    /// As much of a source as is needed to look at it.
+    fn source(&self) -> Source {
+        Source { repo_url: self.repo_url.clone(), chart: self.chart.clone(), ..Source::default() }
+    }
+}
 
 /// Who uses which revision of which repository.
 #[derive(Default)]
@@ -100,13 +144,14 @@ struct Users {
 }
 
 impl Polls {
-    /// Notes what an Application uses. A commit never becomes another: nobody looks for it.
+    /// Notes what an Application uses. What never becomes another nobody looks for.
     pub fn uses(&self, name: &Name, sources: &[Source], project: &str) {
-        let wanted: Vec<Use> = sources
-            .iter()
-            .filter(|s| !s.is_chart() && !s.is_oci() && !is_commit(&s.target_revision))
-            .map(|s| (s.repo_url.clone(), s.target_revision.clone(), project.to_owned()))
-            .collect();
+        let is_fixed = |source: &Source| match source.is_chart() || source.is_oci() {
+            true => charts::is_fixed(source, &source.target_revision),
+            false => is_commit(&source.target_revision),
+        };
+        let wanted: Vec<Use> =
+            sources.iter().filter(|s| !is_fixed(s)).map(|s| Use::new(s, &s.target_revision, project)).collect();
         let mut users = self.0.lock();
         if users.by_name.get(name) == Some(&wanted) {
             return;
@@ -120,10 +165,6 @@ impl Polls {
     /// Forgets one that is gone.
     pub fn forget(&self, name: &Name) {
         self.0.lock().remove(name);
-    }
-    /// Notes what a revision was found to be; gives whom it concerns that it is another than before.
-    fn found(&self, repo: &str, revision: &str, project: &str, is: &str) -> Vec<Name> {
-        self.seen(&(repo.to_owned(), revision.to_owned(), project.to_owned()), is.to_owned())
     }
     fn keys(&self) -> Vec<Use> {
         self.0.lock().of.keys().cloned().collect()
@@ -152,7 +193,7 @@ impl Users {
 }
 
 /// Looks at every repository in use, again and again.
-pub(crate) async fn poll(world: std::sync::Arc<World>) {
+pub(crate) async fn poll(world: Arc<World>) {
     loop {
         let every = world.config().poll_every();
         if every.is_zero() {
@@ -164,18 +205,42 @@ pub(crate) async fn poll(world: std::sync::Arc<World>) {
     }
 }
 
-/// Looks once.
+/// Looks once: several repositories at a time, so that one that does not answer holds up no other; of one
+/// repository its refs are listed once for all revisions.
 pub(crate) async fn look(world: &World) {
+    let mut by_repository: HashMap<(String, String), Vec<Use>> = HashMap::new();
     for key in world.polls.keys() {
-        let Ok(spec) = git_spec(&world.config(), &key.0, &key.2, &key.1) else { continue };
-        match world.repositories.resolve(&spec, Duration::ZERO).await {
-            Ok(revision) => {
-                for name in world.polls.seen(&key, revision) {
-                    world.ask(&name, Level::Latest);
-                }
+        by_repository.entry((key.repo_url.clone(), key.project.clone())).or_default().push(key);
+    }
+    stream::iter(by_repository.into_values())
+        .for_each_concurrent(LOOKS, |keys| async move {
+            let begun = Instant::now();
+            for key in keys {
+                look_at(world, &key, begun.elapsed()).await;
             }
-            // Its Applications go on with the revision that they have.
-            Err(error) => tracing::warn!(repository = key.0, revision = key.1, %error, "cannot be looked at"),
+        })
+        .await;
+}
+
+/// Looks what a revision is; a listing that is at most `max_age` old is believed.
+async fn look_at(world: &World, key: &Use, max_age: Duration) {
+    let found = match key.chart.is_empty() && !key.source().is_oci() {
+        true => match git_spec(&world.config(), &key.repo_url, &key.project, &key.revision) {
+            Ok(spec) => world.repositories.resolve(&spec, max_age).await.map_err(|e| e.to_string()),
+            Err(why) => Err(why),
+        },
+        false => {
+            let source = key.source();
+            let (config, repository) = repository_of(world, &source, &key.project);
+            let asked = Asked { repository: &repository, trust: &config.trust, max_age };
+            world.charts.resolve(&source, &key.revision, &asked).await
+        }
+    };
+    match found {
+        Ok(revision) => tell(world, key, &revision),
+        // Its Applications go on with the revision that they have.
+        Err(error) => {
+            tracing::warn!(repository = key.repo_url, revision = key.revision, %error, "cannot be looked at");
         }
     }
 }

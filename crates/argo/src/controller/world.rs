@@ -13,6 +13,7 @@ use belay_source::Repositories;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
+use super::charts::Charts;
 use super::config::Config;
 use super::destinations::Destinations;
 use super::refresh::Level;
@@ -147,6 +148,7 @@ pub(crate) struct World {
     pub memories: Mutex<HashMap<Name, Arc<Memory>>>,
     pub destinations: Destinations,
     pub repositories: Repositories,
+    pub charts: Charts,
     pub renderer: Renderer,
     pub polls: Polls,
 }

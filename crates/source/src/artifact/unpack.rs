@@ -42,7 +42,12 @@ pub fn verify_and_unpack(archive: &[u8], digest: &str, limits: &UnpackLimits) ->
 /// Unpacks a `tar.gz` into memory. Links, devices and other things that a source's archive does
 /// not hold are refused, as are names that leave the archive and names that come twice.
 pub fn unpack(archive: impl Read, limits: &UnpackLimits) -> Result<MemoryTree, Error> {
-    let bounded = Bounded { inner: GzDecoder::new(archive), left: limits.bytes };
+    unpack_tar(GzDecoder::new(archive), limits)
+}
+
+/// The same of a `tar` that is not compressed.
+pub fn unpack_tar(archive: impl Read, limits: &UnpackLimits) -> Result<MemoryTree, Error> {
+    let bounded = Bounded { inner: archive, left: limits.bytes };
     let mut tar = tar::Archive::new(bounded);
     let mut builder = MemoryTree::builder();
     let mut seen = HashSet::new();

@@ -1,21 +1,23 @@
 //! One step of an operation: its tasks made anew, given what is recorded of them, and advanced by the engine.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use belay_cluster::Propagation;
 use belay_engine::sync::{Advanced, Site, advance, terminate};
+use belay_object::ObjectKey;
 use belay_plan::sync::{self as plan, Sync, Task};
 use jiff::Timestamp;
 
-use super::BACKSTOP;
 use super::results::{results, told};
 use super::tasks::Tasks;
+use super::{BACKSTOP, LOADING};
 use crate::compare::Comparison;
 use crate::controller::application::Turn;
 use crate::controller::around::Journal;
 use crate::controller::comparing::takeover;
-use crate::controller::destinations::Place;
+use crate::controller::destinations::{Absent, Place};
 use crate::spec::{OperationPhase, OperationState, SyncOperation};
 
 impl Turn<'_> {
@@ -27,7 +29,11 @@ impl Turn<'_> {
     ) -> Duration {
         let place = match self.world.destinations.of(&self.config, &self.draft.app.spec.destination).await {
             Ok(place) => place,
-            Err(why) => {
+            Err(Absent::Loading) => {
+                state.message = LOADING.into();
+                return BACKSTOP;
+            }
+            Err(Absent::Trouble(why)) => {
                 state.phase = OperationPhase::Error;
                 state.message = format!("Failed to get destination cluster: {why}");
                 return BACKSTOP;
@@ -52,6 +58,8 @@ impl Turn<'_> {
             only_differing: has(sync, "ApplyOutOfSyncOnly=true"),
             namespace,
         };
+        let targets = compared.resources.iter().filter_map(|j| j.pair.target.as_ref());
+        let wanted: HashSet<ObjectKey> = targets.map(|target| target.key()).collect();
         let mut machine = Sync::new(tasks, &results(&result.resources), settings);
         let site = Site {
             takeover: takeover(&self.draft.app),
@@ -61,7 +69,7 @@ impl Turn<'_> {
             tells_server_side: has(sync, "ServerSideApply=true"),
             ..self.site(&place, &state.started_at)
         };
-        let around = self.around(&place, Journal::Operation(state));
+        let around = self.around(&place, Journal::Operation { state, wanted: &wanted });
         let advanced = if state.phase == OperationPhase::Terminating {
             terminate(&mut machine, &site, &around).await
         } else {

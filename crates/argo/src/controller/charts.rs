@@ -1,0 +1,410 @@
+//! Charts of Helm repositories and registries, and OCI artifacts: found by version, range, tag or digest, and
+//! unpacked into trees.
+//!
+//! An index is kept on disk and believed for as long as the asker says; what was unpacked is kept in memory up
+//! to a limit, under what it was fetched by: Applications of one chart share one tree. Nothing is rendered
+//! here.
+
+use std::collections::HashMap;
+use std::fs::File as DiskFile;
+use std::io::{BufReader, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use belay_helm::index::{self, ChartVersion};
+use belay_helm::{Limits, archive_files};
+use belay_net::{ClientOptions, Clients, RemoteUrl};
+use belay_oci::{Client, ContentDigest, Tag, Target, media};
+use belay_semver::Version;
+use belay_source::artifact::{UnpackLimits, unpack, unpack_tar};
+use belay_tree::{Digest, DigestBuilder, File, MemoryTree, Tree, TreePath};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::repositories::{HttpAccess, Repository, Trust};
+use crate::spec::Source;
+
+/// Largest index; it is written to disk as it comes.
+const MOST_INDEX_BYTES: u64 = 256 << 20;
+/// Indexes that are known at once; beyond them the one that was fetched first is fetched again.
+const MOST_INDEXES: usize = 256;
+/// Largest archive of a chart.
+const MOST_CHART_BYTES: u64 = 20 << 20;
+/// Largest layer of an artifact, as it comes.
+const MOST_LAYER_BYTES: u64 = 100 << 20;
+/// What is kept unpacked, altogether: some three hundred charts of the usual 200 KiB.
+const MOST_KEPT_BYTES: u64 = 64 << 20;
+/// How long a registry or repository may take.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Layers that hold files. Compat(argo-cd 3.5): the default of `reposerver.oci.layer.media.types`.
+const LAYERS: [&str; 3] =
+    ["application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip", media::HELM_CHART];
+
+/// A chart or artifact at a version.
+pub(crate) struct Found {
+    /// The version of a chart, the digest of an artifact.
+    pub revision: String,
+    /// Its files; those of a chart without the folder around them.
+    pub tree: Arc<dyn Tree>,
+}
+
+/// Whether a revision of a source can never become another one: nobody looks for it.
+pub(crate) fn is_fixed(source: &Source, revision: &str) -> bool {
+    match source.is_chart() {
+        true => Version::tag(revision).is_ok(),
+        false => ContentDigest::parse(revision).is_ok(),
+    }
+}
+
+/// Fetches charts and artifacts.
+pub(crate) struct Charts {
+    folder: PathBuf,
+    clients: Clients,
+    base: ClientOptions,
+    indexes: Mutex<HashMap<Digest, Index>>,
+    /// One fetch of one index at a time.
+    fetching: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Clone)]
+struct Index {
+    path: PathBuf,
+    fetched: Instant,
+}
+
+/// Trees by what they were fetched by, the latest used last.
+#[derive(Default)]
+struct Kept {
+    trees: Vec<(Digest, Arc<dyn Tree>, u64)>,
+}
+
+impl Kept {
+    fn get(&mut self, key: &Digest) -> Option<Arc<dyn Tree>> {
+        let place = self.trees.iter().position(|(known, ..)| known == key)?;
+        let found = self.trees.remove(place);
+        let tree = found.1.clone();
+        self.trees.push(found);
+        Some(tree)
+    }
+    fn put(&mut self, key: Digest, tree: Arc<dyn Tree>, bytes: u64) {
+        self.trees.retain(|(known, ..)| *known != key);
+        self.trees.push((key, tree, bytes));
+        while self.trees.len() > 1 && self.trees.iter().map(|(.., bytes)| bytes).sum::<u64>() > MOST_KEPT_BYTES {
+            self.trees.remove(0);
+        }
+    }
+}
+
+/// How one repository is asked.
+pub(crate) struct Asked<'a> {
+    /// The repository, with its credentials.
+    pub repository: &'a Repository,
+    /// Whom to believe.
+    pub trust: &'a Trust,
+    /// What is told of it at most so long ago is believed.
+    pub max_age: Duration,
+}
+
+impl Charts {
+    /// One that keeps its files in a folder of its own, and connects as `base` says.
+    pub fn new(folder: PathBuf, base: ClientOptions) -> Charts {
+        Charts {
+            folder,
+            clients: Clients::default(),
+            base,
+            indexes: Mutex::default(),
+            fetching: Mutex::default(),
+            kept: Mutex::default(),
+        }
+    }
+    /// Finds what a revision of a source means now.
+    pub async fn resolve(&self, source: &Source, revision: &str, asked: &Asked<'_>) -> Result<String, String> {
+        in_time(self.version(source, revision, asked)).await.map(|version| version.revision().to_owned())
+    }
+    /// Fetches a source at a revision.
+    pub async fn fetch(&self, source: &Source, revision: &str, asked: &Asked<'_>) -> Result<Found, String> {
+        in_time(self.fetch_now(source, revision, asked)).await
+    }
+
+    async fn fetch_now(&self, source: &Source, revision: &str, asked: &Asked<'_>) -> Result<Found, String> {
+        let version = self.version(source, revision, asked).await?;
+        let revision = version.revision().to_owned();
+        let mut key = DigestBuilder::new("argo chart");
+        // What one's credentials may see is nobody else's.
+        key.part(&source.repo_url).part(&source.chart).part(&asked.repository.secret_name).part(&revision);
+        if let Which::OfIndex(_, version) = &version {
+            key.part(&version.digest);
+        }
+        let key = key.finish();
+        if let Some(tree) = self.kept.lock().get(&key) {
+            return Ok(Found { revision, tree });
+        }
+        let (archive, form) = match version {
+            Which::OfIndex(access, version) => (self.download(&access, &version, source).await?, Form::Chart),
+            Which::OfRegistry(client, digest, _) => layer(&client, &digest, source).await?,
+        };
+        let unpacking = tokio::task::spawn_blocking(move || form.unpack(&archive));
+        let (tree, bytes) = unpacking.await.map_err(|e| format!("unpacking stopped: {e}"))??;
+        self.kept.lock().put(key, tree.clone(), bytes);
+        Ok(Found { revision, tree })
+    }
+
+    async fn version(&self, source: &Source, revision: &str, asked: &Asked<'_>) -> Result<Which, String> {
+        let repository = asked.repository;
+        let in_registry = source.is_oci() || repository.enable_oci;
+        if !in_registry {
+            let access = repository.http_access(asked.trust, self.base.clone())?;
+            let versions = self.index(&access, repository, source, asked.max_age).await?;
+            let failed = |why| format!("failed to get chart {} of {}: {why}", source.chart, access.url);
+            let version = index::choose(versions, &source.chart, revision).map_err(failed)?;
+            return Ok(Which::OfIndex(Box::new(access), version));
+        }
+        let (keychain, options) = repository.oci_access(asked.trust, self.base.clone())?;
+        let mut path = repository.url.trim().trim_start_matches("oci://").trim_end_matches('/').to_owned();
+        if source.is_chart() {
+            path = format!("{path}/{}", source.chart.trim_matches('/'));
+        }
+        let at = belay_oci::Repository::parse(&format!("oci://{path}")).map_err(|e| e.to_string())?;
+        let http = self.clients.get(&options).map_err(|e| e.to_string())?;
+        let client = Client::new(http, at, keychain, repository.insecure_oci_http);
+        let failed = |e: belay_oci::Error| format!("failed to resolve revision {revision:?} of oci://{path}: {e}");
+        if let Ok(digest) = ContentDigest::parse(revision) {
+            let told = digest.to_string();
+            return Ok(Which::OfRegistry(client, digest, told));
+        }
+        let (tag, version) = tag(&client, revision, source.is_chart())
+            .await
+            .map_err(|why| format!("failed to resolve revision {revision:?} of oci://{path}: {why}"))?;
+        let digest = client.resolve(&Target::Tag(tag)).await.map_err(failed)?;
+        // Compat(argo-cd 3.5): a chart is told by its version, an artifact by its digest.
+        let told = if source.is_chart() { version } else { digest.to_string() };
+        Ok(Which::OfRegistry(client, digest, told))
+    }
+
+    /// What an index says of a chart; fetched where it is not known, or known for too long.
+    async fn index(
+        &self,
+        access: &HttpAccess,
+        repository: &Repository,
+        source: &Source,
+        max_age: Duration,
+    ) -> Result<Option<Vec<ChartVersion>>, String> {
+        let mut key = DigestBuilder::new("argo index");
+        key.part(access.url.as_str()).part(&repository.secret_name);
+        let key = key.finish();
+        let fresh = || self.indexes.lock().get(&key).filter(|i| i.fetched.elapsed() <= max_age).cloned();
+        let index = match fresh() {
+            Some(index) => index,
+            None => {
+                let asked = Instant::now();
+                let one = self.fetching.lock().entry(key).or_default().clone();
+                let _one = one.lock().await;
+                let known = self.indexes.lock().get(&key).filter(|i| i.fetched >= asked).cloned();
+                match known {
+                    // Whoever was before us fetched it after we asked.
+                    Some(index) => index,
+                    None => self.fetch_index(access, key).await?,
+                }
+            }
+        };
+        let chart = source.chart.clone();
+        let unreadable = |why: String| format!("failed to read the index of {}: {why}", access.url);
+        let reading = tokio::task::spawn_blocking(move || {
+            let file = DiskFile::open(&index.path).map_err(|e| e.to_string())?;
+            index::versions(BufReader::new(file), &chart)
+        });
+        reading.await.map_err(|e| unreadable(e.to_string()))?.map_err(unreadable)
+    }
+
+    async fn fetch_index(&self, access: &HttpAccess, key: Digest) -> Result<Index, String> {
+        let disk = |e: std::io::Error| format!("the index of {} cannot be kept: {e}", access.url);
+        std::fs::create_dir_all(&self.folder).map_err(disk)?;
+        let path = self.folder.join(format!("{}.yaml", key.hex()));
+        let begun = self.folder.join(format!("{}.part", key.hex()));
+        let mut file = DiskFile::create(&begun).map_err(disk)?;
+        let url = format!("{}/index.yaml", access.url.as_str().trim_end_matches('/'));
+        let mut take = |piece: &[u8]| file.write_all(piece).map_err(|e| e.to_string());
+        self.get(access, &url, false, MOST_INDEX_BYTES, &mut take).await?;
+        drop(file);
+        std::fs::rename(&begun, &path).map_err(disk)?;
+        let index = Index { path, fetched: Instant::now() };
+        let mut all = self.indexes.lock();
+        if all.len() >= MOST_INDEXES
+            && let Some(oldest) = all.iter().min_by_key(|(_, index)| index.fetched).map(|(key, _)| *key)
+            && let Some(index) = all.remove(&oldest)
+        {
+            let _ = std::fs::remove_file(index.path);
+            self.fetching.lock().remove(&oldest);
+        }
+        all.insert(key, index.clone());
+        Ok(index)
+    }
+
+    async fn download(&self, access: &HttpAccess, version: &ChartVersion, source: &Source) -> Result<Vec<u8>, String> {
+        let failed = |why: String| format!("failed to fetch chart {} {}: {why}", version.name, version.version);
+        let url = version.urls.first().ok_or_else(|| failed("the index tells no address of it".to_owned()))?;
+        let url = if url.contains("://") { RemoteUrl::parse(url) } else { access.url.join(url) };
+        let url = url.map_err(|e| failed(e.to_string()))?;
+        let pass = source.helm.as_ref().is_some_and(|helm| helm.pass_credentials);
+        let mut archive = Vec::new();
+        let mut take = |piece: &[u8]| {
+            archive.extend_from_slice(piece);
+            Ok(())
+        };
+        self.get(access, url.as_str(), pass, MOST_CHART_BYTES, &mut take).await.map_err(failed)?;
+        let wanted = version.digest.trim_start_matches("sha256:");
+        let is = Digest::of(&archive).hex();
+        if !wanted.is_empty() && !wanted.eq_ignore_ascii_case(&is) {
+            return Err(failed(format!("its digest is sha256:{is}, the index says sha256:{wanted}")));
+        }
+        Ok(archive)
+    }
+
+    /// Streams a file. Credentials are sent to the repository's own host, and to others only where the source
+    /// says so (INV-NET-2).
+    async fn get(
+        &self,
+        access: &HttpAccess,
+        url: &str,
+        pass_credentials: bool,
+        limit: u64,
+        take: &mut (dyn FnMut(&[u8]) -> Result<(), String> + Send),
+    ) -> Result<(), String> {
+        let client = self.clients.get(&access.options).map_err(|e| e.to_string())?;
+        let target = RemoteUrl::parse(url).map_err(|e| e.to_string())?;
+        let mut request = client.get(target.as_str()).map_err(|e| e.to_string())?;
+        let host = if pass_credentials { &access.url } else { &target };
+        if let Some((name, password)) = access.user.as_ref().and_then(|user| user.for_url(host)) {
+            let text = format!("Basic {}", STANDARD.encode(format!("{name}:{}", password.expose())));
+            let mut value =
+                http::HeaderValue::from_str(&text).map_err(|_| "the credentials cannot be sent".to_owned())?;
+            value.set_sensitive(true);
+            request = request.header(http::header::AUTHORIZATION, value);
+        }
+        let failed = |why: &dyn std::fmt::Display| format!("failed to fetch {target}: {why}");
+        let mut response = request.send().await.map_err(|e| failed(&e))?;
+        if !response.status().is_success() {
+            return Err(failed(&response.status()));
+        }
+        let mut size = 0u64;
+        while let Some(piece) = response.chunk().await.map_err(|e| failed(&e))? {
+            size += piece.len() as u64;
+            if size > limit {
+                return Err(failed(&format!("larger than {limit} bytes")));
+            }
+            take(&piece)?;
+        }
+        Ok(())
+    }
+}
+
+/// What was found.
+enum Which {
+    OfIndex(Box<HttpAccess>, ChartVersion),
+    /// With what it is told by.
+    OfRegistry(Client, ContentDigest, String),
+}
+
+impl Which {
+    fn revision(&self) -> &str {
+        match self {
+            Which::OfIndex(_, version) => &version.version,
+            Which::OfRegistry(_, _, told) => told,
+        }
+    }
+}
+
+/// The tag of a revision, and the version that it stands for.
+async fn tag(client: &Client, revision: &str, of_chart: bool) -> Result<(Tag, String), String> {
+    // Compat(helm): tags have `_` where versions have `+`.
+    let plain = if of_chart { revision.replace('+', "_") } else { revision.to_owned() };
+    let is_one = if of_chart { Version::tag(revision).is_ok() } else { !is_range(revision) };
+    if is_one {
+        return Tag::parse(&plain).map(|tag| (tag, revision.to_owned())).map_err(|e| e.to_string());
+    }
+    let tags = client.tags().await.map_err(|e| e.to_string())?;
+    let versions: Vec<String> = if of_chart { tags.iter().map(|tag| tag.replace('_', "+")).collect() } else { tags };
+    let best = index::highest(&versions, revision)?;
+    let tag = if of_chart { best.replace('+', "_") } else { best.clone() };
+    Tag::parse(&tag).map(|tag| (tag, best)).map_err(|e| e.to_string())
+}
+
+/// Whether a revision of an artifact is a range of versions: what is no tag, and what names all of them.
+fn is_range(revision: &str) -> bool {
+    revision.is_empty() || Tag::parse(revision).is_err() || revision.split('.').any(|part| matches!(part, "x" | "X"))
+}
+
+/// What an archive is.
+#[derive(Clone, Copy)]
+enum Form {
+    Chart,
+    Files { compressed: bool },
+}
+
+impl Form {
+    /// The files, and about how much memory they take.
+    fn unpack(self, archive: &[u8]) -> Result<(Arc<dyn Tree>, u64), String> {
+        match self {
+            Form::Chart => {
+                let files = archive_files(archive, &Limits::default()).map_err(|e| e.to_string())?;
+                let mut builder = MemoryTree::builder();
+                let mut bytes = 0;
+                for file in files {
+                    bytes += file.data.len() as u64;
+                    let path = TreePath::clean(&file.name).map_err(|e| e.to_string())?;
+                    builder.file(&path, File::new(file.data.to_vec())).map_err(|e| e.to_string())?;
+                }
+                Ok((Arc::new(builder.build()), bytes))
+            }
+            Form::Files { compressed } => {
+                let limits = UnpackLimits { skip_symlinks: true, ..UnpackLimits::default() };
+                let tree = if compressed { unpack(archive, &limits) } else { unpack_tar(archive, &limits) };
+                // How much it holds is not told; what is packed takes about a fifth.
+                let bytes = archive.len() as u64 * if compressed { 5 } else { 1 };
+                Ok((Arc::new(tree.map_err(|e| e.to_string())?), bytes))
+            }
+        }
+    }
+}
+
+/// The one layer of an artifact that holds files.
+async fn layer(client: &Client, digest: &ContentDigest, source: &Source) -> Result<(Vec<u8>, Form), String> {
+    let failed = |why: &dyn std::fmt::Display| format!("failed to pull {}@{digest}: {why}", client.repository());
+    let pulled = client.manifest(digest).await.map_err(|e| failed(&e))?;
+    let layers = &pulled.manifest.layers;
+    let of_chart = |media_type: &str| media_type == media::HELM_CHART;
+    let layer = if source.is_chart() {
+        layers.iter().find(|layer| of_chart(&layer.media_type))
+    } else {
+        // Compat(argo-cd 3.5): a chart may come with its provenance, which holds no files.
+        let content: Vec<_> = layers.iter().filter(|layer| layer.media_type != media::HELM_PROVENANCE).collect();
+        if content.len() != 1 {
+            return Err(failed(&format!("expected only a single oci layer, got {}", content.len())));
+        }
+        content.into_iter().find(|layer| LAYERS.contains(&layer.media_type.as_str()))
+    };
+    let layer = layer.ok_or_else(|| {
+        let types: Vec<&str> = layers.iter().map(|layer| layer.media_type.as_str()).collect();
+        failed(&format!("oci layer media type {} is not in the list of allowed media types", types.join(", ")))
+    })?;
+    let form = match of_chart(&layer.media_type) {
+        true => Form::Chart,
+        false => Form::Files { compressed: layer.media_type.ends_with("+gzip") },
+    };
+    let limit = if matches!(form, Form::Chart) { MOST_CHART_BYTES } else { MOST_LAYER_BYTES };
+    let blob = client.blob(layer, limit).await.map_err(|e| failed(&e))?;
+    Ok((blob.to_vec(), form))
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let late = |_| Err(format!("timed out after {} s", TIMEOUT.as_secs()));
+    tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(late)
+}
+
+#[cfg(test)]
+mod tests;
