@@ -1,10 +1,78 @@
-//! Not built yet.
+//! `/api/webhook`: Git hosts tell of pushes, and the Applications whose sources they touch are compared.
+//!
+//! What a host sends is read in [`push`] and believed as [`proof`] says: with a secret in the settings
+//! only what proves to know it. Whoever sends something gets nothing to know from the answer.
+
+mod proof;
+mod push;
+#[cfg(test)]
+mod tests;
+
+use belay_object::Object;
+use http::StatusCode;
 
 use crate::Error;
-use crate::answer::Answer;
+use crate::answer::{Answer, plain};
 use crate::call::Call;
+use crate::services::applications::ask;
+use push::Push;
 
-/// Not built yet.
-pub(crate) async fn receive(_: Call) -> Result<Answer, Error> {
-    Err(Error::unimplemented("not built yet"))
+/// Applications that are asked for at once.
+const CONCURRENCY: usize = 16;
+/// Bytes of a body that can be read at all; more is for hosts with the settings' leave.
+const MEGABYTE: u64 = 1 << 20;
+
+/// Takes a push.
+pub(crate) async fn receive(call: Call) -> Result<Answer, Error> {
+    let settings = &call.at.config.settings.webhooks;
+    let Some(host) = proof::host(&call.headers, &call.body) else {
+        return Ok(words(StatusCode::BAD_REQUEST, "Unknown webhook event"));
+    };
+    // Compat(argo 3.5): what does not prove itself is a bad request, and 401 where a registry sends it.
+    if !proof::holds(host, settings, &call.headers, &call.body) {
+        tracing::warn!(host = ?host, "a webhook did not prove itself");
+        return Ok(match host {
+            proof::Host::Harbor => words(StatusCode::UNAUTHORIZED, "Unauthorized"),
+            _ => words(StatusCode::BAD_REQUEST, "Webhook processing failed"),
+        });
+    }
+    let Some(payload) = push::payload(&call.headers, &call.body) else {
+        let most = settings.max_payload_bytes / MEGABYTE;
+        let text = format!("Webhook processing failed: payload must be valid JSON under {most} MB");
+        return Ok(words(StatusCode::BAD_REQUEST, &text));
+    };
+    let Some(push) = push::read(host, &call.headers, &payload) else {
+        // A ping, or an event that changes nothing of a repository.
+        return Ok(words(StatusCode::OK, ""));
+    };
+    let Ok(room) = call.api.webhooks.try_acquire() else {
+        return Ok(words(StatusCode::SERVICE_UNAVAILABLE, "Queue is full, discarding webhook payload"));
+    };
+    let count = refresh(&call, &push).await?;
+    drop(room);
+    tracing::info!(host = ?host, revision = push.revision, applications = count, "a push was told of");
+    Ok(words(StatusCode::OK, ""))
+}
+
+/// Asks for a comparison of every Application that the push touches.
+async fn refresh(call: &Call, push: &Push) -> Result<usize, Error> {
+    use futures::StreamExt as _;
+    let view = call.api.watches.applications().await?;
+    let mut found = view.objects();
+    found.retain(|app| call.is_enabled(app.namespace()) && push.touches(app));
+    let count = found.len();
+    let asked = futures::stream::iter(found).map(|app| one(call, app)).buffer_unordered(CONCURRENCY);
+    asked.collect::<Vec<()>>().await;
+    Ok(count)
+}
+
+async fn one(call: &Call, app: std::sync::Arc<Object>) {
+    if let Err(error) = ask(call, &app, "normal").await {
+        tracing::warn!(namespace = app.namespace(), name = app.name(), %error, "a push could not be passed on");
+    }
+}
+
+fn words(status: StatusCode, text: &str) -> Answer {
+    let text = if text.is_empty() { String::new() } else { format!("{text}\n") };
+    Answer::Other(plain(status, "text/plain; charset=utf-8", text))
 }
