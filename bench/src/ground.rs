@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::process::{ApiServer, Process, belay};
 
-/// Where the resources are that the controllers follow.
+/// Where the resources are that Flux's controllers follow.
 pub const NAMESPACE: &str = "flux-system";
 /// Where what they make is.
 pub const MADE: &str = "bench";
@@ -30,8 +30,33 @@ pub struct Ground {
     pub run: Process,
     pub server: ApiServer,
     pub cluster: Cluster,
+    system: System,
     metrics: String,
     _folder: tempfile::TempDir,
+}
+
+/// Whose resources are benched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    Flux,
+    Argocd,
+}
+
+impl System {
+    /// As `--systems` has it.
+    fn name(self) -> &'static str {
+        match self {
+            System::Flux => "flux",
+            System::Argocd => "argocd",
+        }
+    }
+    /// Where the resources are that its controllers follow.
+    pub fn namespace(self) -> &'static str {
+        match self {
+            System::Flux => NAMESPACE,
+            System::Argocd => "argocd",
+        }
+    }
 }
 
 /// Requests of one sort.
@@ -42,24 +67,28 @@ pub struct Requests {
 }
 
 impl Ground {
-    /// Starts both, with the definitions and the namespace [`MADE`].
-    pub async fn lay() -> Result<Ground> {
+    /// Starts both, with a system's definitions and the namespace [`MADE`].
+    pub async fn lay(system: System) -> Result<Ground> {
         let folder = tempfile::tempdir()?;
         let kubeconfig = folder.path().join("kubeconfig");
         let server = ApiServer::start(true, Some(&kubeconfig))?;
         let flags = KubeconfigFlags { kubeconfig: Some(kubeconfig.clone()), ..KubeconfigFlags::default() };
         let cluster = Cluster::from_kubeconfig(&flags).await?;
-        let installed =
-            Command::new(belay()?).arg("--kubeconfig").arg(&kubeconfig).args(["install", "--crds-only"]).output()?;
+        let mut install = Command::new(belay()?);
+        install.arg("--kubeconfig").arg(&kubeconfig).args(["install", "--crds-only", "--systems", system.name()]);
+        let installed = install.output()?;
         if !installed.status.success() {
             bail!("belay install: {}", String::from_utf8_lossy(&installed.stderr));
         }
         let metrics = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut command = Command::new(belay()?);
         command.arg("--kubeconfig").arg(&kubeconfig).args(["run", "--log-level", "error", "--log-encoding", "text"]);
-        command.args(["--metrics-addr", &metrics]).arg("--storage-path").arg(folder.path().join("storage"));
+        command
+            .args(["--systems", system.name(), "--metrics-addr", &metrics])
+            .arg("--storage-path")
+            .arg(folder.path().join("storage"));
         let run = Process::start(command.stdout(Stdio::null()))?;
-        let ground = Ground { run, server, cluster, metrics, _folder: folder };
+        let ground = Ground { run, server, cluster, system, metrics, _folder: folder };
         let namespaces = Resource::known("", "v1", "Namespace", "namespaces", false);
         ground.create(&namespaces, object! { "metadata" => object! { "name" => MADE } }).await?;
         Ok(ground)
@@ -124,7 +153,7 @@ impl Ground {
 
     /// Follows the resources that the controllers follow.
     pub fn follow(&self, resource: &Arc<Resource>) -> Follow {
-        self.cluster.follow(resource, NAMESPACE, FollowOptions::default())
+        self.cluster.follow(resource, self.system.namespace(), FollowOptions::default())
     }
 
     /// Counts requests from here on.

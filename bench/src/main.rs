@@ -4,6 +4,7 @@
 //! outside, and ends them. Figures and targets are printed side by side; nothing is asserted on a
 //! clock, so the exit code says only whether the measuring itself worked.
 
+mod applications;
 mod apply;
 mod fanout;
 mod flux;
@@ -14,6 +15,7 @@ mod measure;
 mod objects;
 mod process;
 mod releases;
+mod repository;
 mod start;
 mod table;
 mod wire;
@@ -41,6 +43,9 @@ struct Arguments {
     /// Numbers of HelmReleases of the `releases` bench
     #[arg(long, value_delimiter = ',', default_value = "100,1000")]
     releases: Vec<usize>,
+    /// Numbers of Applications of the `applications` bench
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+    applications: Vec<usize>,
     /// A program of Helm, for the `helm` bench to compare with
     #[arg(long, value_name = "PATH")]
     helm: Option<std::path::PathBuf>,
@@ -56,6 +61,7 @@ enum Bench {
     Kustomize,
     Helm,
     Releases,
+    Applications,
 }
 
 fn main() -> ExitCode {
@@ -104,6 +110,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
             Bench::Kustomize => kustomize::run(&mut table)?,
             Bench::Helm => helm::run(&mut table, arguments.helm.as_deref())?,
             Bench::Releases => releases::run(&mut table, &arguments.releases).await?,
+            Bench::Applications => applications::run(&mut table, &arguments.applications, arguments.steady).await?,
         }
     }
     Ok(())

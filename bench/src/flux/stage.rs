@@ -1,14 +1,14 @@
 //! What the bench of Kustomizations plays on: a repository, an API server, `belay run`.
 
-use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use belay_cluster::{Follow, Patch, Resource, WriteOptions};
 use belay_object::{Value, object};
 use belay_testkit::git_server::ServedRepo;
 
-use crate::ground::{Ground, NAMESPACE};
+use crate::ground::{Ground, NAMESPACE, System};
+use crate::repository::commit_by_git;
 
 /// Everything; gone when dropped, the processes first.
 pub struct Stage {
@@ -22,7 +22,7 @@ impl Stage {
     pub async fn set(count: usize) -> Result<Stage> {
         let repo = ServedRepo::start("fleet.git").await?;
         write_repository(&repo, count)?;
-        let ground = Ground::lay().await?;
+        let ground = Ground::lay(System::Flux).await?;
         let repository = object! {
             "metadata" => object! { "name" => "fleet", "namespace" => NAMESPACE },
             "spec" => object! {
@@ -100,24 +100,6 @@ fn write_repository(repo: &ServedRepo, count: usize) -> Result<()> {
         std::fs::write(path.with_file_name("kustomization.yaml"), kustomization)?;
     }
     commit_by_git(repo, folder.path())
-}
-
-/// One `git add` writes thousands of files in a second, where a process for each takes a minute.
-fn commit_by_git(repo: &ServedRepo, folder: &std::path::Path) -> Result<()> {
-    let git = |arguments: &[&str]| -> Result<()> {
-        let identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost", "-c", "gc.auto=0"];
-        let mut command = Command::new("git");
-        command.args(identity).args(arguments).current_dir(folder);
-        let ended = command.output().context("git cannot be started")?;
-        if !ended.status.success() {
-            bail!("git {}: {}", arguments.join(" "), String::from_utf8_lossy(&ended.stderr));
-        }
-        Ok(())
-    };
-    git(&["init", "--quiet", "--initial-branch=main", "."])?;
-    git(&["add", "--all"])?;
-    git(&["commit", "--quiet", "-m", "all"])?;
-    git(&["push", "--quiet", &repo.repo().path().to_string_lossy(), "main"])
 }
 
 fn manifest_path(i: usize) -> String {

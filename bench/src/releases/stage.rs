@@ -11,7 +11,7 @@ use belay_oci::{Artifact, Client, Keychain, Repository, Tag};
 use bytes::Bytes;
 
 use super::nested;
-use crate::ground::{Ground, MADE, NAMESPACE};
+use crate::ground::{Ground, MADE, NAMESPACE, System};
 
 /// The chart: file and content.
 const WEB: &[(&str, &str)] = &[
@@ -45,7 +45,7 @@ impl Stage {
         let metadata = object! { "apiVersion" => "v2", "name" => "web", "version" => VERSION };
         let artifact = Artifact::of_chart(Bytes::from(archive()?), Bytes::from(metadata.to_json()));
         artifact.push(&client, &Tag::parse(VERSION)?).await?;
-        let ground = Ground::lay().await?;
+        let ground = Ground::lay(System::Flux).await?;
         let repository = object! {
             "metadata" => object! { "name" => "web", "namespace" => NAMESPACE },
             "spec" => object! {

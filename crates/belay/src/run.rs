@@ -115,8 +115,8 @@ pub(crate) struct Ground<'a> {
     pub args: &'a RunArgs,
     pub storage: PathBuf,
     pub face: Arc<Face>,
-    /// The memo of Flux's renders, for the metrics.
-    pub memo: Arc<OnceLock<Memo>>,
+    /// The memos of both systems' renders, for the metrics.
+    pub memos: Arc<[OnceLock<Memo>; 2]>,
 }
 
 /// How a system ended.
@@ -135,10 +135,9 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
         false => connect(global).await?.cluster,
     };
     let face = Arc::new(Face::default());
-    let (counted, memo) = (cluster.clone(), Arc::new(OnceLock::<Memo>::new()));
-    let remembered = memo.clone();
-    let metrics: Arc<dyn Fn() -> String + Send + Sync> =
-        Arc::new(move || crate::run::metrics(&counted, remembered.get()));
+    let (counted, memos) = (cluster.clone(), Arc::<[OnceLock<Memo>; 2]>::default());
+    let remembered = memos.clone();
+    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || crate::run::metrics(&counted, &*remembered));
     for address in [&args.health_addr, &args.metrics_addr].into_iter().flatten() {
         let listener =
             TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
@@ -151,7 +150,7 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     if let Err(error) = cluster.without_retries().version().await {
         tracing::error!(%error, "the cluster does not answer; waiting for it");
     }
-    let ground = Ground { cluster, global, args: &args, storage: storage.clone(), face: face.clone(), memo };
+    let ground = Ground { cluster, global, args: &args, storage: storage.clone(), face: face.clone(), memos };
     let ends = both(&ground).await;
     face.end();
     if own_storage {
@@ -233,7 +232,7 @@ async fn stopped() {
 }
 
 /// The process's metrics in Prometheus' text form.
-fn metrics(cluster: &Cluster, memo: Option<&Memo>) -> String {
+fn metrics(cluster: &Cluster, memos: &[OnceLock<Memo>]) -> String {
     let mut text = String::from(
         "# HELP rest_client_requests_total Number of HTTP requests, partitioned by status code and method.\n# TYPE rest_client_requests_total counter\n",
     );
@@ -246,10 +245,11 @@ fn metrics(cluster: &Cluster, memo: Option<&Memo>) -> String {
             count.count
         ));
     }
-    let renders = memo.map(Memo::counts).unwrap_or_default();
+    let counts = || memos.iter().filter_map(OnceLock::get).map(Memo::counts);
+    let (renders, hits) = (counts().map(|c| c.renders).sum::<u64>(), counts().map(|c| c.hits).sum::<u64>());
     for (name, help, count) in [
-        ("belay_renders_total", "Number of renders made, failed ones included.", renders.renders),
-        ("belay_render_hits_total", "Number of renders remembered, or known to give what they gave.", renders.hits),
+        ("belay_renders_total", "Number of renders made, failed ones included.", renders),
+        ("belay_render_hits_total", "Number of renders remembered, or known to give what they gave.", hits),
     ] {
         text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}\n"));
     }

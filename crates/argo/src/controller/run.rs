@@ -48,6 +48,7 @@ pub struct Options {
 pub struct Controllers {
     tasks: JoinSet<()>,
     world: Arc<World>,
+    memo: Memo,
 }
 
 /// How long the watches of our own kinds may take to begin.
@@ -107,6 +108,7 @@ impl Controllers {
         if let Some(why) = wrong.first() {
             return Err(StartError(format!("application namespaces: {why}")));
         }
+        let memo = Memo::default();
         let world = Arc::new(World {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
             applications: views.view(&World::resource(), &scope),
@@ -119,7 +121,7 @@ impl Controllers {
             config: RwLock::new(Arc::new(files.read(None))),
             repositories,
             charts,
-            renderer: Renderer::new(Memo::default(), outside),
+            renderer: Renderer::new(memo.clone(), outside),
             polls: Polls::default(),
             cluster,
             namespaces,
@@ -156,7 +158,12 @@ impl Controllers {
         ));
         tasks.spawn(sources::poll(world.clone()));
         tasks.spawn(follow_config(world.clone(), files, reread));
-        Ok(Controllers { tasks, world })
+        Ok(Controllers { tasks, world, memo })
+    }
+
+    /// The memo of renders: its counts are of interest to metrics.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// Says which Application that is followed keeps an object, by the tracking on it: others ask before they

@@ -64,6 +64,7 @@ pub(super) async fn run(ground: &Ground<'_>, rivals: &Rivals, halted: watch::Rec
     })
     .await?;
     rivals.argocd_keeps(controllers.keeper());
+    let _ = ground.memos[1].set(controllers.memo().clone());
     ground.face.argocd.ready();
     tracing::info!(namespace = args.argocd_namespace, "the controller of Applications runs");
     let end = tokio::select! {

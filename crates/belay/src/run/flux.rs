@@ -41,7 +41,7 @@ pub(super) async fn run(ground: &Ground<'_>, rivals: &Rivals, halted: watch::Rec
     })
     .await?;
     rivals.flux_keeps(controllers.keeper());
-    let _ = ground.memo.set(controllers.memo().clone());
+    let _ = ground.memos[0].set(controllers.memo().clone());
     ground.face.flux.ready();
     tracing::info!(artifacts = %controllers.artifacts, "the controllers of Flux's resources run");
     let end = tokio::select! {
