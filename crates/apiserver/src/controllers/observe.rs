@@ -36,6 +36,7 @@ fn role_of(group: &str, resource: &str) -> Option<Role> {
         ("autoscaling", "horizontalpodautoscalers") => Role::Autoscaler,
         ("batch", "cronjobs") => Role::CronJob,
         ("batch", "jobs") => Role::Job,
+        ("networking.k8s.io", "ingresses") => Role::Ingress,
         ("policy", "poddisruptionbudgets") => Role::DisruptionBudget,
         _ => return None,
     })
@@ -177,6 +178,7 @@ impl World {
                 self.services.replace(last.namespace(), last.name(), first_pair(last).as_ref(), None);
                 self.queue.add(Key::of(Role::Service, last.namespace(), last.name()));
             }
+            ("networking.k8s.io", "ingresses") => self.addresses.give_back(last.uid()),
             ("", "serviceaccounts") if last.name() == "default" => {
                 self.queue.add(Key::of(Role::Account, "", last.namespace()));
             }

@@ -16,6 +16,7 @@ pub(super) enum Role {
     Deployment,
     DisruptionBudget,
     Autoscaler,
+    Ingress,
     Job,
     Namespace,
     Pod,

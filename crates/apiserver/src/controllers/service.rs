@@ -1,4 +1,4 @@
-//! Services: the endpoints behind them, and addresses of load balancers.
+//! Services and Ingresses: the endpoints behind them, and addresses of load balancers.
 
 use std::sync::Arc;
 
@@ -81,6 +81,21 @@ fn balance(world: &mut World, service: &Object) -> Result<()> {
         world.tell(service, "service-controller", "Normal", "EnsuredLoadBalancer", "Ensured load balancer");
     }
     Ok(())
+}
+
+/// An ingress controller serves every Ingress, whatever its class.
+pub(super) fn sync_ingress(world: &mut World, namespace: &str, name: &str) -> Result<()> {
+    let Some(ingress) = world.handle.get("networking.k8s.io", "ingresses", namespace, name) else { return Ok(()) };
+    let known = ingress.at(&["status", "loadBalancer", "ingress"]).map_or(&[][..], Value::items);
+    if ingress.is_deleting() || !known.is_empty() {
+        return Ok(());
+    }
+    let address = object! { "ip" => world.addresses.balancer(ingress.uid()) };
+    let written = world.handle.modify(&ingress, "status", &mut |live| {
+        live.set(&["status", "loadBalancer"], object! { "ingress" => vec![address.clone()] });
+        true
+    });
+    written.map(drop)
 }
 
 fn is_ready(pod: &Object) -> bool {

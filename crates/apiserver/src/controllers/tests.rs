@@ -273,6 +273,16 @@ async fn a_pod_of_nobody_ends_unless_it_is_started_again() {
 }
 
 #[tokio::test]
+async fn an_ingress_is_served_at_an_address() {
+    let cluster = Cluster::start(Duration::ZERO).await;
+    let ingress = r#"{"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"i","namespace":"default"},
+        "spec":{"defaultBackend":{"service":{"name":"s","port":{"number":80}}}}}"#;
+    cluster.create(ingress).await;
+    let address = &["/status/loadBalancer/ingress/0/ip"];
+    cluster.check("networking.k8s.io", "ingresses", "i", address, "\"172.18.128.1\"");
+}
+
+#[tokio::test]
 async fn a_service_leads_to_the_ready_pods_it_selects() {
     let cluster = Cluster::start(Duration::ZERO).await;
     cluster.create(&deployment("nginx:1", "")).await;

@@ -178,6 +178,7 @@ impl World {
                     Role::Deployment => deployment::sync,
                     Role::DisruptionBudget => policy::sync_budget,
                     Role::Autoscaler => policy::sync_autoscaler,
+                    Role::Ingress => service::sync_ingress,
                     Role::Job => job::sync,
                     Role::Namespace => namespace::sync,
                     Role::Pod => pod::sync,
