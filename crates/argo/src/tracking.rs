@@ -101,11 +101,12 @@ impl TrackingId {
         let ((group, kind), (namespace, name)) = (pair(kind)?, pair(name)?);
         Some(TrackingId { app: app.to_owned(), group, kind, namespace, name })
     }
-    /// Whether an object is what it says. Cluster-scoped objects have whatever namespace.
+    /// Whether an object is what it says. Cluster-scoped objects have whatever namespace; a hook that had no
+    /// name yet when it was marked has any.
     pub fn is_of(&self, object: &Object) -> bool {
         let kind = object.group_kind();
         (object.namespace() == self.namespace || object.namespace().is_empty())
-            && object.name() == self.name
+            && (object.name() == self.name || (self.name.is_empty() && crate::marks::is_hook(object)))
             && kind.group == self.group.as_str()
             && kind.kind == self.kind.as_str()
     }

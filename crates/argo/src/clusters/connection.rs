@@ -66,8 +66,13 @@ pub enum Opening {
 const MAX_BYTES: usize = 1 << 20;
 
 impl Connection {
+    /// One without credentials.
+    pub fn to(server: &str) -> Connection {
+        Connection { server: server.to_owned(), ..Connection::default() }
+    }
+
     pub(super) fn in_cluster() -> Connection {
-        Connection { server: IN_CLUSTER_SERVER.to_owned(), ..Connection::default() }
+        Connection::to(IN_CLUSTER_SERVER)
     }
 
     /// Reads the `config` of a secret. No message shows any of it.

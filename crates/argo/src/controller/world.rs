@@ -22,10 +22,10 @@ use crate::compare::Comparison;
 use crate::differ::Known;
 use crate::manifests::Renderer;
 
-/// The field manager of what is applied, and of what is written on Applications.
+/// The field manager of what is applied.
 // Compat(argo-cd 3.5): ArgoCDSSAManager
 pub const MANAGER: &str = "argocd-controller";
-/// The component of events.
+/// The component of events, and the field manager of what is written on Applications.
 pub const COMPONENT: &str = "argocd-application-controller";
 
 /// How the controller behaves.
@@ -212,7 +212,8 @@ impl World {
             patch.set(&["metadata", "resourceVersion"], before.resource_version());
         }
         patch.set(&["metadata", "uid"], before.uid());
-        let options = WriteOptions { field_manager: MANAGER.to_owned(), ..WriteOptions::default() };
+        // Not as who applies: an Application that another one applies would lose what is written here.
+        let options = WriteOptions { field_manager: COMPONENT.to_owned(), ..WriteOptions::default() };
         let resource = World::resource();
         let (namespace, name) = (before.namespace(), before.name());
         match self.cluster.patch(&resource, namespace, name, &Patch::Merge(patch), &options).await {
