@@ -215,6 +215,16 @@ impl World {
             let object = found.object();
             text.push_str(&belay_yaml::to_yaml(object.get("status").unwrap_or(&Value::Null)));
         }
+        // What is being deleted, and by whom it is held.
+        for (group, plural) in [("batch", "jobs"), ("apps", "replicasets"), ("", "pods"), ("", "services")] {
+            for found in self.user.list(group, plural, "") {
+                let object = found.object();
+                let held: Vec<&str> = object.finalizers().collect();
+                if object.is_deleting() || !held.is_empty() {
+                    text.push_str(&format!("{} deleting: {} held by {held:?}\n", object.key(), object.is_deleting()));
+                }
+            }
+        }
         text
     }
 }
