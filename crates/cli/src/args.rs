@@ -1,17 +1,35 @@
 //! The command line's grammar: Flux's verbs, flags and defaults for the kinds that Belay serves.
 
+mod app;
+mod app_spec;
+mod argocd;
 mod artifact;
 mod create;
 mod install;
 mod look;
+mod proj;
 mod resources;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use app::{
+    ActionsCommand, ActionsFlags, AppArgs, AppCommand, AppCreateArgs, AppDeleteArgs, AppDiffArgs, AppGetArgs,
+    AppHistoryArgs, AppListArgs, AppLogsArgs, AppManifestsArgs, AppPatchArgs, AppResourcesArgs, AppRollbackArgs,
+    AppSetArgs, AppSyncArgs, AppUnsetArgs, AppWaitArgs, ArgocdFlags, Form, RetryFlags,
+};
+pub use app_spec::AppSpecFlags;
+pub use argocd::{
+    AccountArgs, AccountCommand, ClusterAddArgs, ClusterArgs, ClusterSubcommand, RepoAddArgs, RepoArgs, RepoCommand,
+    RepocredsArgs, RepocredsCommand,
+};
 pub use artifact::{
     ArtifactFlags, BuildArtifactArgs, DiffArtifactArgs, ListArtifactArgs, ListCommand, PullArtifactArgs, PullCommand,
     PushArtifactArgs, PushCommand, TagArtifactArgs, TagCommand,
+};
+pub use proj::{
+    ProjArgs, ProjCommand, ProjCreateArgs, ProjDestination, ProjKind, ProjSpecFlags, RoleCommand, RoleName, RolePolicy,
+    WindowFlags, WindowId, WindowsCommand,
 };
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -99,6 +117,19 @@ pub struct Global {
 /// The commands that talk to a cluster or build from a folder.
 #[derive(Subcommand, Debug)]
 pub enum ClusterCommand {
+    /// Argo CD's Applications
+    App(AppArgs),
+    /// Argo CD's projects
+    #[command(visible_alias = "project")]
+    Proj(ProjArgs),
+    /// Repositories of Applications
+    Repo(RepoArgs),
+    /// Credentials for repositories by their address' beginning
+    Repocreds(RepocredsArgs),
+    /// Clusters of Applications
+    Cluster(ClusterArgs),
+    /// Local accounts of Argo CD
+    Account(AccountArgs),
     /// Check that the cluster and the installed components are ready
     Check(CheckArgs),
     /// Install the definitions and the controllers

@@ -6,10 +6,14 @@
 //!
 //! What this crate deliberately does not know: the insides of controllers, the embedded API server.
 
+mod account;
+mod app;
+mod argocd;
 pub mod args;
 mod artifact;
 mod build;
 mod check;
+mod cluster;
 mod connect;
 mod create;
 mod delete;
@@ -23,7 +27,9 @@ mod kinds;
 pub mod kustomize;
 mod logs;
 pub mod output;
+mod proj;
 mod reconcile;
+mod repo;
 mod stats;
 mod suspend;
 mod trace;
@@ -40,18 +46,40 @@ pub use connect::reach as connect;
 
 /// Carries out one command. A failure is printed here, with its chain.
 pub async fn run(global: Global, command: ClusterCommand) -> ExitCode {
-    let is_diff = matches!(command, ClusterCommand::Diff(_));
+    let failed = status_of_failure(&command);
     match carry_out(&global, command).await {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
             output::failure(&format!("{e:#}"));
-            ExitCode::from(if is_diff { 2 } else { 1 })
+            ExitCode::from(failed)
         }
+    }
+}
+
+/// What a failure ends with: Flux's commands with 1, Argo CD's with 20, and those that compare with 2.
+fn status_of_failure(command: &ClusterCommand) -> u8 {
+    use args::AppCommand;
+    match command {
+        ClusterCommand::Diff(_) => 2,
+        ClusterCommand::App(args) if matches!(args.command, AppCommand::Diff(_)) => 2,
+        ClusterCommand::App(_)
+        | ClusterCommand::Proj(_)
+        | ClusterCommand::Repo(_)
+        | ClusterCommand::Repocreds(_)
+        | ClusterCommand::Cluster(_)
+        | ClusterCommand::Account(_) => argocd::FAILED,
+        _ => 1,
     }
 }
 
 async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
     match command {
+        ClusterCommand::App(args) => app::app(global, args).await,
+        ClusterCommand::Proj(args) => proj::proj(global, args).await,
+        ClusterCommand::Repo(args) => repo::repo(global, args).await,
+        ClusterCommand::Repocreds(args) => repo::repocreds(global, args).await,
+        ClusterCommand::Cluster(args) => cluster::cluster(global, args).await,
+        ClusterCommand::Account(args) => account::account(global, args).await,
         ClusterCommand::Check(args) => check::check(global, &args).await,
         ClusterCommand::Install(args) => install::install(global, &args).await,
         ClusterCommand::Uninstall(args) => install::uninstall(global, &args).await,

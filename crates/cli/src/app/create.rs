@@ -1,0 +1,172 @@
+//! `belay app create`.
+
+use std::io::Read as _;
+
+use anyhow::{Context, Result, bail};
+use belay_access::project::Project;
+use belay_argo::spec::{Application, Spec, validate};
+use belay_object::{Object, Value, from_json_str};
+use belay_yaml::Options;
+
+use super::spec;
+use crate::argocd::{AppId, Argocd, object_of, options, pairs, read};
+use crate::args::AppCreateArgs;
+use crate::outln;
+
+/// Deletes what the Application made with it.
+pub const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
+/// A manifest is a few KiB; an API server takes 3 MiB.
+const MAX_BYTES: u64 = 3 << 20;
+
+pub async fn create(argo: &Argocd, args: AppCreateArgs) -> Result<u8> {
+    for mut object in objects(argo, &args)? {
+        let id = AppId { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+        if object.namespace().is_empty() {
+            bail!("application '{}' names no namespace", object.name());
+        }
+        let app = read(&object)?;
+        if args.validate {
+            check(argo, &app).await?;
+        }
+        let existing = argo.cluster.find(&Argocd::applications(), &id.namespace, &id.name).await?;
+        let word = match existing {
+            None => {
+                object.remove(&["status"]);
+                argo.cluster.create(&Argocd::applications(), &object, &options()).await?;
+                "created"
+            }
+            Some(existing) => upsert(argo, &id, &existing, &object, args.upsert).await?,
+        };
+        outln!("application '{}' {word}", id.name);
+    }
+    Ok(0)
+}
+
+/// What the file and the flags say.
+fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
+    let name = args.name_flag.as_ref().or(args.app_name.as_ref());
+    if let (Some(a), Some(b)) = (&args.name_flag, &args.app_name)
+        && a != b
+    {
+        bail!("--name argument '{a}' does not match app name {b}");
+    }
+    let mut found = match &args.file {
+        Some(file) => from_file(file)?,
+        None => {
+            let id = argo.id(name.context("name the application")?);
+            vec![Object::of("argoproj.io/v1alpha1", "Application", &id.namespace, &id.name)]
+        }
+    };
+    for object in &mut found {
+        if object.kind() != "Application" {
+            bail!(
+                "file {:?} contains a {}, and no Application",
+                args.file.as_deref().unwrap_or("-".as_ref()),
+                object.kind()
+            );
+        }
+        if let (Some(name), true) = (name, args.file.is_some()) {
+            object.set(&["metadata", "name"], argo.id(name).name);
+        }
+        if object.namespace().is_empty() {
+            object.set(&["metadata", "namespace"], argo.app_namespace.as_str());
+        }
+        let mut wanted = match object.get("spec") {
+            Some(value) => Spec::read(value)?,
+            None => Spec::default(),
+        };
+        spec::apply(&args.spec, &mut wanted, None)?;
+        if wanted.project.is_empty() {
+            wanted.project = "default".to_owned();
+        }
+        object.set(&["spec"], wanted.to_value());
+        pairs(&args.labels)?.iter().for_each(|(key, value)| object.set_label(key, value));
+        pairs(&args.annotations)?.iter().for_each(|(key, value)| object.set_annotation(key, value));
+        if args.set_finalizer && !object.finalizers().any(|f| f == CASCADE) {
+            let all: Vec<String> = object.finalizers().map(str::to_owned).chain([CASCADE.to_owned()]).collect();
+            object.set(&["metadata", "finalizers"], all.iter().collect::<Value>());
+        }
+    }
+    Ok(found)
+}
+
+fn from_file(file: &std::path::Path) -> Result<Vec<Object>> {
+    let mut text = String::new();
+    let cannot = || format!("{} cannot be read", file.display());
+    match file.to_str() {
+        Some("-") => std::io::stdin().take(MAX_BYTES).read_to_string(&mut text).with_context(cannot)?,
+        _ => std::fs::File::open(file)
+            .with_context(cannot)?
+            .take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .with_context(cannot)?,
+    };
+    let values = match text.trim_start().starts_with('{') {
+        true => vec![from_json_str(&text)?],
+        false => belay_yaml::parse_documents(&text, &Options::v2())?,
+    };
+    values.into_iter().filter(|v| !v.is_null()).map(object_of).collect()
+}
+
+/// Changes one that is there; one that is as wanted stays.
+async fn upsert(argo: &Argocd, id: &AppId, existing: &Object, wanted: &Object, may: bool) -> Result<&'static str> {
+    let (is, should) = (read(existing)?, read(wanted)?);
+    let has = |is: &std::collections::BTreeMap<String, String>, should: &std::collections::BTreeMap<String, String>| {
+        should.iter().all(|(key, value)| is.get(key) == Some(value))
+    };
+    let same = is.spec.clone().normalized() == should.spec.clone().normalized()
+        && has(&is.labels, &should.labels)
+        && has(&is.annotations, &should.annotations)
+        && should.finalizers.iter().all(|f| is.has_finalizer(f));
+    if same {
+        return Ok("unchanged");
+    }
+    if !may {
+        // Compat(argo 3.5): the words.
+        bail!("existing application spec is different, use upsert flag to force update");
+    }
+    argo.change_app(id, |object| {
+        object.set(&["spec"], wanted.get("spec").cloned().unwrap_or_default());
+        should.labels.iter().for_each(|(key, value)| object.set_label(key, value));
+        should.annotations.iter().for_each(|(key, value)| object.set_annotation(key, value));
+        let mut all: Vec<String> = object.finalizers().map(str::to_owned).collect();
+        all.extend(should.finalizers.iter().filter(|f| !is.has_finalizer(f)).cloned());
+        if !all.is_empty() {
+            object.set(&["metadata", "finalizers"], all.iter().collect::<Value>());
+        }
+        Ok(())
+    })
+    .await?;
+    Ok("updated")
+}
+
+/// What a server would refuse: the project, the source, the destination.
+pub async fn check(argo: &Argocd, app: &Application) -> Result<()> {
+    let name = app.spec.project();
+    let found = argo.cluster.find(&Argocd::projects(), &argo.namespace, name).await?;
+    let object = found.with_context(|| format!("application references project {name} which does not exist"))?;
+    let project = Project::read(&object)?;
+    if !project.permits_namespace(&app.namespace, &argo.namespace) {
+        bail!("application '{}' in namespace '{}' is not permitted to use project '{name}'", app.name, app.namespace);
+    }
+    let mut wrong: Vec<String> = validate::sources(&app.spec, &|source| project.permits_source(&source.repo_url))
+        .into_iter()
+        .map(|condition| condition.message)
+        .collect();
+    let config = belay_argo::controller::preview::configuration(&argo.cluster, &argo.namespace).await?;
+    let destination = &app.spec.destination;
+    match config.clusters.resolve(&destination.server, &destination.name) {
+        Err(why) => wrong.push(why),
+        Ok(entry) if !project.permits_destination(&entry.server, &destination.name, &destination.namespace) => {
+            wrong.push(format!(
+                "application destination server '{}' and namespace '{}' do not match any of the allowed destinations in project '{name}'",
+                entry.server, destination.namespace
+            ));
+        }
+        Ok(_) => {}
+    }
+    if !wrong.is_empty() {
+        bail!("application spec for {} is invalid: {}", app.name, wrong.join("; "));
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! `belay app history` and `belay app rollback`.
+
+use anyhow::{Result, bail};
+use belay_argo::spec::{Application, HistoryEntry, Operation, Source, StrategyOptions, SyncOperation, SyncStrategy};
+
+use super::sync;
+use super::wait::{self, Until};
+use crate::argocd::{Argocd, Columns, print_value, short};
+use crate::args::{AppHistoryArgs, AppRollbackArgs, Form};
+use crate::outln;
+
+pub async fn history(argo: &Argocd, args: &AppHistoryArgs) -> Result<u8> {
+    let app = argo.application(&argo.id(&args.name)).await?;
+    match args.output {
+        Form::Id | Form::Name => app.status.history.iter().for_each(|entry| outln!("{}", entry.id)),
+        Form::Json | Form::Yaml => {
+            print_value(&app.status.history.iter().map(HistoryEntry::to_value).collect(), args.output)?;
+        }
+        _ => print(&app),
+    }
+    Ok(0)
+}
+
+/// Compat(argocd 3.5): a table for each repository.
+fn print(app: &Application) {
+    let mut tables: Vec<(String, Columns)> = Vec::new();
+    for entry in &app.status.history {
+        let one = [(&entry.source, entry.revision.as_str())];
+        let of: Vec<(&Source, &str)> = match entry.sources.is_empty() {
+            true => one.to_vec(),
+            false => entry.sources.iter().zip(entry.revisions.iter().map(String::as_str)).collect(),
+        };
+        for (source, revision) in of {
+            let row = [entry.id.to_string(), date(&entry.deployed_at), told(source, revision)];
+            match tables.iter_mut().find(|(repo, _)| *repo == source.repo_url) {
+                Some((_, table)) => table.row(row),
+                None => {
+                    let mut table = Columns::new(&["ID", "DATE", "REVISION"]);
+                    table.row(row);
+                    tables.push((source.repo_url.clone(), table));
+                }
+            }
+        }
+    }
+    for (repo, table) in &tables {
+        outln!("SOURCE  {repo}");
+        table.print();
+        outln!();
+    }
+}
+
+/// Compat(argocd 3.5): Go's form of a time.
+fn date(text: &str) -> String {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+fn told(source: &Source, revision: &str) -> String {
+    let target = if source.target_revision.is_empty() { "HEAD" } else { &source.target_revision };
+    match short(revision) {
+        "" => target.to_owned(),
+        whole if whole == revision => whole.to_owned(),
+        short => format!("{target} ({short})"),
+    }
+}
+
+pub async fn rollback(argo: &Argocd, args: &AppRollbackArgs) -> Result<u8> {
+    let id = argo.id(&args.name);
+    let app = argo.application(&id).await?;
+    let entry = entry(&app, args.id)?;
+    // Compat(argo 3.5): the words.
+    if app.spec.automated().is_some() {
+        bail!("rollback cannot be initiated when auto-sync is enabled");
+    }
+    let several = !entry.sources.is_empty();
+    if !several && entry.source == Source::default() {
+        bail!("cannot rollback to revision deployed with Argo CD v0.12 or lower: sync to revision instead");
+    }
+    let policy = app.spec.sync_policy.clone().unwrap_or_default();
+    let operation = Operation {
+        sync: Some(Box::new(SyncOperation {
+            revision: entry.revision.clone(),
+            revisions: entry.revisions.clone(),
+            source: (!several).then(|| Box::new(entry.source.clone())),
+            sources: entry.sources.clone(),
+            prune: args.prune,
+            sync_options: policy.sync_options,
+            sync_strategy: Some(SyncStrategy { apply: Some(StrategyOptions::default()), hook: None }),
+            ..SyncOperation::default()
+        })),
+        retry: policy.retry.unwrap_or_default(),
+        ..Operation::default()
+    };
+    let before = app.status.operation_state.as_ref().map(|s| s.started_at.clone());
+    sync::start(argo, &id, &operation, false).await?;
+    let until = Until { operation: true, ..Until::default() };
+    let Some(object) = wait::wait_for(argo, &id, until, &[], args.timeout, args.output).await? else {
+        bail!("application '{id}' is gone");
+    };
+    wait::summary(argo, &object, args.output).await?;
+    sync::ended(&object, before.as_deref(), false)
+}
+
+/// The entry of a number; the one before the last where none is given.
+fn entry(app: &Application, id: Option<i64>) -> Result<&HistoryEntry> {
+    let history = &app.status.history;
+    match id.filter(|id| *id >= 0) {
+        Some(id) => match history.iter().find(|entry| entry.id == id) {
+            Some(entry) => Ok(entry),
+            None => bail!("application '{}' does not have deployment id '{id}' in history", app.name),
+        },
+        None => match history.as_slice() {
+            [.., before, _] => Ok(before),
+            _ => bail!("application '{}' should have at least two successful deployments", app.name),
+        },
+    }
+}

@@ -1,0 +1,216 @@
+//! What flags mean, what is chosen and what is told: functions over values.
+
+use belay_argo::spec::{Application, Source, Spec};
+use belay_object::{Object, Value};
+use belay_yaml::{Options, parse_value};
+
+use super::selector::{self, Selector};
+use super::{list, spec, unset, view, wait};
+use crate::args::{AppCommand, ClusterCli, ClusterCommand, parse_from};
+
+fn yaml(text: &str) -> Value {
+    parse_value(text, &Options::v2()).unwrap()
+}
+
+fn app(spec: &str, rest: &str) -> Application {
+    let text = format!(
+        "{{metadata: {{name: one, namespace: argocd}}, apiVersion: a/v1, kind: Application, spec: {spec}{rest}}}"
+    );
+    Application::read(&Object::new(yaml(&text)).unwrap()).unwrap()
+}
+
+/// Flags of `app create` put into a spec.
+fn check(spec_before: &str, flags: &str, expected: &str) {
+    let line = format!("belay app set one {flags}");
+    let cli: ClusterCli = parse_from(line.split_whitespace()).unwrap();
+    let ClusterCommand::App(args) = cli.command else { panic!("{line}") };
+    let AppCommand::Set(args) = args.command else { panic!("{line}") };
+    let mut found = Spec::read(&yaml(spec_before)).unwrap();
+    let told = match spec::apply(&args.spec, &mut found, args.source_position) {
+        Ok(()) => found.to_value().to_json(),
+        Err(e) => format!("{e:#}"),
+    };
+    let wanted = if expected.starts_with('{') {
+        Spec::read(&yaml(expected)).unwrap().to_value().to_json()
+    } else {
+        expected.into()
+    };
+    assert_eq!(told, wanted, "{flags}");
+}
+
+#[test]
+fn flags_say_what_an_application_is() {
+    check(
+        "{}",
+        "--repo https://git.example/a.git --path web --revision main --dest-server https://k --dest-namespace shop --project p",
+        "{project: p, source: {repoURL: 'https://git.example/a.git', path: web, targetRevision: main}, destination: {server: 'https://k', namespace: shop}}",
+    );
+    check(
+        "{destination: {server: a}, source: {repoURL: r}}",
+        "--dest-name prod",
+        "{destination: {name: prod}, source: {repoURL: r}}",
+    );
+    let helm = "{repoURL: r, helm: {parameters: [{name: a, value: '1'}], valueFiles: [x.yaml]}}";
+    check(
+        &format!("{{source: {helm}}}"),
+        "-p a=2 -p b=3 --helm-set-string c=4 --values y.yaml --release-name web",
+        "{source: {repoURL: r, helm: {parameters: [{name: a, value: '2'}, {name: b, value: '3'}, {name: c, value: '4', forceString: true}], valueFiles: [y.yaml], releaseName: web}}}",
+    );
+    check(
+        "{source: {repoURL: r, kustomize: {images: ['web:1', 'db:1']}}}",
+        "--kustomize-image web:2 --nameprefix a- --kustomize-replica web=3",
+        "{source: {repoURL: r, kustomize: {images: ['db:1', 'web:2'], namePrefix: a-, replicas: [{name: web, count: 3}]}}}",
+    );
+    check(
+        "{source: {repoURL: r}}",
+        "--directory-recurse --jsonnet-tla-code replicas=2 --jsonnet-ext-var-str a=b",
+        "{source: {repoURL: r, directory: {recurse: true, jsonnet: {tlas: [{name: replicas, value: '2', code: true}], extVars: [{name: a, value: b}]}}}}",
+    );
+}
+
+#[test]
+fn flags_say_when_an_application_is_synced() {
+    let one = "{source: {repoURL: r}";
+    check(
+        &format!("{one}}}"),
+        "--sync-policy automated --auto-prune --self-heal --sync-option CreateNamespace=true",
+        &format!(
+            "{one}, syncPolicy: {{automated: {{prune: true, selfHeal: true}}, syncOptions: [CreateNamespace=true]}}}}"
+        ),
+    );
+    check(&format!("{one}, syncPolicy: {{automated: {{}}}}}}"), "--sync-policy none", &format!("{one}}}"));
+    check(
+        &format!("{one}, syncPolicy: {{syncOptions: [A=1, B=2]}}}}"),
+        "--sync-option !A=1",
+        &format!("{one}, syncPolicy: {{syncOptions: [B=2]}}}}"),
+    );
+    check(
+        &format!("{one}}}"),
+        "--sync-retry-limit 3 --sync-retry-backoff-duration 10s",
+        &format!(
+            "{one}, syncPolicy: {{retry: {{limit: 3, backoff: {{duration: 10s, factor: 2, maxDuration: 3m0s}}}}}}}}"
+        ),
+    );
+    check(
+        &format!("{one}}}"),
+        "--auto-prune",
+        "--auto-prune, --self-heal and --allow-empty are about automated syncs: give --sync-policy=automated",
+    );
+}
+
+#[test]
+fn of_several_sources_one_is_named() {
+    let several = "{sources: [{repoURL: a}, {repoURL: b}]}";
+    check(several, "--source-position 2 --revision v1", "{sources: [{repoURL: a}, {repoURL: b, targetRevision: v1}]}");
+    check(several, "--revision v1", "the application has 2 sources: say which by --source-position, from 1");
+    check(several, "--source-position 3 --revision v1", "source-position cannot be less than 1 or more than 2: 3");
+}
+
+#[test]
+fn what_is_unset_is_gone_and_the_rest_stays() {
+    let line = "belay app unset one -p a --values x.yaml --kustomize-image web --nameprefix";
+    let cli: ClusterCli = parse_from(line.split(' ')).unwrap();
+    let ClusterCommand::App(args) = cli.command else { panic!("{line}") };
+    let AppCommand::Unset(args) = args.command else { panic!("{line}") };
+    let mut source = Source::read(&yaml(
+        "{repoURL: r, helm: {parameters: [{name: a, value: '1'}], valueFiles: [x.yaml]}, kustomize: {images: ['web:1', 'db:1'], namePrefix: p-}}",
+    ))
+    .unwrap();
+    unset::take(&args, &mut source);
+    assert_eq!(source.to_value().to_json(), r#"{"kustomize":{"images":["db:1"]},"repoURL":"r"}"#);
+}
+
+#[test]
+fn selectors_choose_objects_and_leave_some_out() {
+    for (texts, expected) in [
+        (&["apps:Deployment:web"][..], "apps/Deployment/shop/web"),
+        (&[":Service:shop/web"], "/Service/shop/web"),
+        (&["*:*:web"], "apps/Deployment/shop/web /Service/shop/web"),
+        (&["!*:Service:*"], "apps/Deployment/shop/web"),
+        (&["*:*:*", "!apps:Deployment:*"], "/Service/shop/web"),
+        (&[":Service:other/web"], ""),
+    ] {
+        let texts: Vec<String> = texts.iter().map(|t| (*t).to_owned()).collect();
+        let selectors = selector::read(&texts).unwrap();
+        let all = [("apps", "Deployment", "shop", "web"), ("", "Service", "shop", "web")];
+        let found = all.iter().filter(|(g, k, ns, n)| selector::selects(&selectors, g, k, ns, n));
+        let found: Vec<String> = found.map(|(g, k, ns, n)| format!("{g}/{k}/{ns}/{n}")).collect();
+        assert_eq!(found.join(" "), expected, "{texts:?}");
+    }
+    assert!(Selector::read("Service:web").is_err());
+    assert!(Selector::read(":Service:a/b/c").is_err());
+}
+
+#[test]
+fn a_list_tells_each_application_in_a_row() {
+    let spec = "{project: default, source: {repoURL: r, path: web, targetRevision: HEAD}, destination: {server: s, namespace: shop}, syncPolicy: {automated: {prune: true}}}";
+    let status = ", status: {sync: {status: Synced}, health: {status: Healthy}, conditions: [{type: SyncError, message: a}, {type: SyncError, message: b}, {type: ComparisonError, message: c}]}";
+    let row = list::row(&app(spec, status)).join(" ");
+    assert_eq!(row, "argocd/one s shop default Synced Healthy Auto-Prune SyncError(2),ComparisonError r web HEAD");
+}
+
+#[test]
+fn an_operation_is_over_when_what_it_did_was_looked_at() {
+    let check = |rest: &str, expected: bool| assert_eq!(wait::is_busy(&app("{}", rest)), expected, "{rest}");
+    check("", false);
+    check(", operation: {sync: {}}", true);
+    let state = |phase: &str, finished: &str| {
+        format!(
+            "operationState: {{phase: {phase}, startedAt: '2026-01-01T00:00:00Z', operation: {{sync: {{}}}}, finishedAt: {finished}}}"
+        )
+    };
+    let running = state("Running", "''");
+    check(&format!(", status: {{{running}}}"), true);
+    let ended = state("Succeeded", "'2026-01-01T00:00:10Z'");
+    check(&format!(", status: {{reconciledAt: '2026-01-01T00:00:09Z', {ended}}}"), true);
+    check(&format!(", status: {{reconciledAt: '2026-01-01T00:00:10Z', {ended}}}"), false);
+}
+
+#[test]
+fn what_the_last_operation_did_stands_before_the_rest() {
+    let status = ", status: {resources: [{kind: Service, namespace: shop, name: web, status: Synced}, {kind: ConfigMap, namespace: shop, name: a, status: OutOfSync}], \
+        operationState: {phase: Succeeded, startedAt: x, operation: {}, syncResult: {revision: r, source: {repoURL: r}, resources: [\
+        {group: batch, version: v1, kind: Job, namespace: shop, name: before, hookType: PreSync, hookPhase: Succeeded, message: done}, \
+        {group: '', version: v1, kind: Service, namespace: shop, name: web, status: Synced, message: service/web created}]}}}";
+    let rows = view::rows(&app("{}", status), &view::Healths::new());
+    let told: Vec<String> = rows.iter().map(|row| row.cells().join(" ")).collect();
+    assert_eq!(
+        told,
+        [
+            "batch Job shop before Succeeded  PreSync done",
+            " Service shop web Synced   service/web created",
+            " ConfigMap shop a OutOfSync   "
+        ]
+    );
+}
+
+#[test]
+fn argocds_words_name_the_same_commands() {
+    for line in [
+        "app create one --repo r --path p --dest-server s --dest-namespace n --sync-policy automated -l a=b --upsert",
+        "app create -f app.yaml --validate=false",
+        "app list -o name -l a=b -p default -r repo -c https://k -P web",
+        "app get argocd/one --refresh -o tree=detailed",
+        "app diff one --local . --exit-code=false",
+        "app sync one two --prune --force --resource apps:Deployment:web --async --timeout 60",
+        "app sync -l a=b --strategy apply --retry-limit 3 --server-side",
+        "app wait one --health --timeout 60 --resource :Service:web",
+        "app history one -o id",
+        "app rollback one 3 --prune",
+        "app unset one -p a",
+        "app delete one two --cascade=false -y",
+        "app resources one --output tree",
+        "app manifests one --source live",
+        "app logs one --kind Deployment --tail 5 -f --namespace shop",
+        "app actions list one --kind Deployment",
+        "app actions run one restart --kind Deployment --resource-name web",
+        "app terminate-op one",
+        "app patch one --patch {} --type merge",
+        "app list -N team-a",
+    ] {
+        let words = std::iter::once("belay").chain(line.split(' '));
+        if let Err(e) = parse_from::<ClusterCli, _>(words) {
+            panic!("{line}: {e}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What the commands about Argo CD's resources share: where these stand, and how they are read and changed.
+//!
+//! They work straight on the cluster's API, with the rights of whoever calls: they write what Argo CD's own
+//! server would write. No server is asked, so nobody logs in.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use belay_argo::spec::Application;
+use belay_cluster::{Cluster, ErrorKind, ListOptions, Patch, Resource, WriteOptions};
+use belay_object::{Object, Value, merge_patch_between};
+
+use crate::args::{ArgocdFlags, Form, Global};
+use crate::connect::{Session, connect};
+use crate::out;
+use crate::output::clean;
+
+/// The exit status of a command that failed. Compat(argocd 3.5)
+pub const FAILED: u8 = 20;
+/// The field manager of what the commands write.
+pub const MANAGER: &str = "belay";
+/// The namespace of an installation that nobody named.
+const NAMESPACE: &str = "argocd";
+/// The namespace of commands about Flux's resources: where -n says nothing it is this.
+const OF_FLUX: &str = "flux-system";
+/// How often a change is made again because somebody else changed the object meanwhile.
+const TRIES: usize = 5;
+
+/// A cluster with Argo CD's resources.
+pub struct Argocd {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The control-plane namespace.
+    pub namespace: String,
+    /// Where Applications are looked for that are named without a namespace.
+    pub app_namespace: String,
+}
+
+/// Which Application.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct AppId {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::fmt::Display for AppId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl Argocd {
+    /// Reaches the cluster.
+    pub async fn connect(global: &Global, flags: &ArgocdFlags, app_namespace: Option<&str>) -> Result<Argocd> {
+        let Session { cluster, namespace } = connect(global).await?;
+        // Argo CD's commands take the namespace of the installation from kubectl's flag.
+        let of_flag = Some(namespace).filter(|n| n != OF_FLUX && !n.is_empty());
+        let namespace = flags.argocd_namespace.clone().or(of_flag).unwrap_or_else(|| NAMESPACE.to_owned());
+        let app_namespace = app_namespace.unwrap_or(&namespace).to_owned();
+        Ok(Argocd { cluster, namespace, app_namespace })
+    }
+
+    /// The resource of Applications.
+    pub fn applications() -> Arc<Resource> {
+        Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true)
+    }
+
+    /// The resource of projects.
+    pub fn projects() -> Arc<Resource> {
+        Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
+    }
+
+    /// The resource of secrets.
+    pub fn secrets() -> Arc<Resource> {
+        Resource::known("", "v1", "Secret", "secrets", true)
+    }
+
+    /// Reads `NAME` or `NAMESPACE/NAME`.
+    pub fn id(&self, text: &str) -> AppId {
+        match text.split_once('/') {
+            Some((namespace, name)) => AppId { namespace: namespace.to_owned(), name: name.to_owned() },
+            None => AppId { namespace: self.app_namespace.clone(), name: text.to_owned() },
+        }
+    }
+
+    /// An Application's object.
+    pub async fn object(&self, id: &AppId) -> Result<Object> {
+        let found = self.cluster.find(&Argocd::applications(), &id.namespace, &id.name).await;
+        found
+            .map_err(no_definitions)?
+            .with_context(|| format!("application '{}' not found in namespace '{}'", id.name, id.namespace))
+    }
+
+    /// An Application.
+    pub async fn application(&self, id: &AppId) -> Result<Application> {
+        read(&self.object(id).await?)
+    }
+
+    /// All Applications with these labels, in order of their names: those of the named namespace, or all that
+    /// may be seen.
+    pub async fn all(&self, labels: &str, everywhere: bool) -> Result<Vec<Object>> {
+        let options = ListOptions { labels: labels.to_owned(), ..ListOptions::default() };
+        let list = async |namespace: &str| self.cluster.list(&Argocd::applications(), namespace, &options).await;
+        let found = match everywhere {
+            // Who may not look everywhere sees those of the control plane.
+            true => match list("").await {
+                Err(e) if e.kind() == ErrorKind::Forbidden => list(&self.app_namespace).await,
+                other => other,
+            },
+            false => list(&self.app_namespace).await,
+        };
+        let mut found = found.map_err(no_definitions)?.items;
+        found.sort_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
+        Ok(found)
+    }
+
+    /// The Applications that a command is about: those named, and those selected.
+    pub async fn chosen(&self, names: &[String], selector: Option<&str>, projects: &[String]) -> Result<Vec<AppId>> {
+        let mut ids: Vec<AppId> = names.iter().map(|name| self.id(name)).collect();
+        if selector.is_some() || !projects.is_empty() {
+            for object in self.all(selector.unwrap_or_default(), true).await? {
+                let project = object.str_at(&["spec", "project"]).filter(|p| !p.is_empty()).unwrap_or("default");
+                let id = AppId { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+                if (projects.is_empty() || projects.iter().any(|p| p == project)) && !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+        }
+        if ids.is_empty() {
+            bail!("no application is named, and none matches");
+        }
+        Ok(ids)
+    }
+
+    /// Changes an object as it is: read, changed, written if nobody else wrote meanwhile; tried again if so.
+    pub async fn change(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        mut change: impl FnMut(&mut Object) -> Result<()>,
+    ) -> Result<Object> {
+        let mut tries = TRIES;
+        loop {
+            let before = self.cluster.get(resource, namespace, name).await.map_err(no_definitions)?;
+            let mut after = before.clone();
+            change(&mut after)?;
+            let Some(mut patch) = merge_patch_between(before.value(), after.value()) else { return Ok(before) };
+            patch.set(&["metadata", "resourceVersion"], before.resource_version());
+            let written = self.cluster.patch(resource, namespace, name, &Patch::Merge(patch), &options()).await;
+            tries -= 1;
+            match written {
+                Err(e) if e.kind() == ErrorKind::Conflict && tries > 0 => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// The same of an Application.
+    pub async fn change_app(&self, id: &AppId, change: impl FnMut(&mut Object) -> Result<()>) -> Result<Object> {
+        self.object(id).await?;
+        self.change(&Argocd::applications(), &id.namespace, &id.name, change).await
+    }
+}
+
+/// How the commands write.
+pub fn options() -> WriteOptions {
+    WriteOptions { field_manager: MANAGER.to_owned(), ..WriteOptions::default() }
+}
+
+/// Reads an Application.
+pub fn read(object: &Object) -> Result<Application> {
+    Application::read(object).map_err(|e| anyhow::anyhow!("application '{}' cannot be read: {e}", object.name()))
+}
+
+/// A manifest as an object.
+pub fn object_of(value: Value) -> Result<Object> {
+    Object::new(value).map_err(|_| anyhow::anyhow!("the manifest is no object: it needs apiVersion, kind and a name"))
+}
+
+/// What is not served most often is not installed.
+fn no_definitions(error: belay_cluster::Error) -> anyhow::Error {
+    let is_unknown = error.is_not_found() && error.status().is_some_and(|s| s.details_name.is_empty());
+    let error = anyhow::Error::from(error);
+    if is_unknown {
+        error.context("Argo CD's resources are not installed: run `belay install --systems=argocd`")
+    } else {
+        error
+    }
+}
+
+/// Rows in columns, two spaces apart, as argocd prints them.
+#[derive(Default)]
+pub struct Columns(Vec<Vec<String>>);
+
+impl Columns {
+    /// With these names above.
+    pub fn new(header: &[&str]) -> Columns {
+        Columns(vec![header.iter().map(|h| (*h).to_owned()).collect()])
+    }
+    /// Adds a row.
+    pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
+        self.0.push(cells.into_iter().map(|c| clean(c.as_ref()).replace(['\n', '\t'], " ")).collect());
+    }
+    /// The text.
+    pub fn text(&self) -> String {
+        let columns = self.0.iter().map(Vec::len).max().unwrap_or_default();
+        let width =
+            |i: usize| self.0.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or_default();
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.0 {
+            for (i, cell) in row.iter().enumerate() {
+                text.push_str(cell);
+                if i + 1 < row.len() {
+                    text.extend(std::iter::repeat_n(' ', widths[i] + 2 - cell.chars().count()));
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+    /// Prints it.
+    pub fn print(&self) {
+        out!("{}", self.text());
+    }
+}
+
+/// A value in a form for programs.
+pub fn print_value(value: &Value, form: Form) -> Result<()> {
+    match form {
+        Form::Json => out!("{}\n", value.to_json_pretty()),
+        Form::Yaml => out!("{}", belay_yaml::to_yaml(value)),
+        _ => bail!("unknown output format: only json and yaml print values"),
+    }
+    Ok(())
+}
+
+/// Reads `key=value` pairs.
+pub fn pairs(texts: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| {
+        let (key, value) = text.split_once('=').with_context(|| format!("{text:?} is no key=value"))?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    texts.iter().map(pair).collect()
+}
+
+/// The first seven characters of a commit; anything else as it is.
+pub fn short(revision: &str) -> &str {
+    let is_commit = revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_commit { &revision[..7] } else { revision }
+}
+
+#[cfg(test)]
+mod tests;
