@@ -4,5 +4,6 @@ mod charts;
 mod example_apps;
 mod hooks;
 mod mends;
+mod refusals;
 mod story;
 mod world;

@@ -1,6 +1,6 @@
 //! One step of an operation: its tasks made anew, given what is recorded of them, and advanced by the engine.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,9 +44,18 @@ impl Turn<'_> {
         let started_unix = state.started_at.parse::<Timestamp>().map_or(0, |t| t.as_second());
         let all = Tasks { app: &self.draft.app, sync, compared: &compared, revision: &revision, started_unix };
         let mut tasks = all.make();
-        if let Some(refused) = self.refuse_kinds(&mut tasks, &place).await {
+        let refused = self.refuse_kinds(&mut tasks, &place).await;
+        if !refused.is_empty() {
             state.phase = OperationPhase::Failed;
-            state.message = format!("one or more synchronization tasks are not valid: {refused}");
+            let words: BTreeSet<&str> = refused.iter().map(|(_, told)| told.as_str()).collect();
+            let words: Vec<&str> = words.into_iter().collect();
+            state.message = format!("one or more synchronization tasks are not valid: {}", words.join("; "));
+            // Of each is told what is wrong with it; results of a run that had begun stay.
+            let mut machine = Sync::new(tasks, &results(&result.resources), plan::Settings::default());
+            for (i, told) in &refused {
+                machine.record(*i, Some(plan::Outcome::SyncFailed), None, told);
+            }
+            result.resources = machine.results().iter().map(told).collect();
             return BACKSTOP;
         }
         let namespace = self.draft.app.spec.destination.namespace.clone();
@@ -119,8 +128,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Kinds that the project does not permit, or the cluster does not know: a sentence each.
-    async fn refuse_kinds(&self, tasks: &mut [Task], place: &Place) -> Option<String> {
+    /// Tasks whose kind the project does not permit, or the cluster does not know: their places, a sentence each.
+    async fn refuse_kinds(&self, tasks: &mut [Task], place: &Place) -> Vec<(usize, String)> {
         let defined: Vec<(String, String)> = tasks
             .iter()
             .filter_map(|t| t.target.as_ref())
@@ -130,8 +139,8 @@ impl Turn<'_> {
                 Some((text(&["spec", "group"])?, text(&["spec", "names", "kind"])?))
             })
             .collect();
-        let mut wrong: Vec<String> = Vec::new();
-        for task in tasks {
+        let mut wrong = Vec::new();
+        for (i, task) in tasks.iter_mut().enumerate() {
             let kind = task.object().group_kind();
             let name = task.object().name().to_owned();
             let told = match place.cluster.resource_of(task.object()).await {
@@ -149,14 +158,18 @@ impl Turn<'_> {
                     continue;
                 }
                 Err(_) if task.flags.skip_check => continue,
+                Err(e) if e.kind() == belay_cluster::ErrorKind::UnknownKind => format!(
+                    "no matches for kind {:?} in version {:?}: install its CustomResourceDefinition, or annotate the \
+                     object with argocd.argoproj.io/sync-options: SkipDryRunOnMissingResource=true where the sync \
+                     itself brings it",
+                    kind.kind,
+                    task.object().api_version()
+                ),
                 Err(e) => e.to_string(),
             };
-            if !wrong.contains(&told) {
-                wrong.push(told);
-            }
+            wrong.push((i, told));
         }
-        wrong.sort();
-        (!wrong.is_empty()).then(|| wrong.join("; "))
+        wrong
     }
 }
 
