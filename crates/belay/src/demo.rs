@@ -67,15 +67,19 @@ Belay runs, with a Kubernetes API server of its own. Nothing outside of this pro
   Git          {git}
   your copy    {work}
 
-Three things to try in another terminal:
+Four things to try in another terminal:
 
   1. Change the shop by a commit:
      cd {work} && sed -i 's/replicas: 2/replicas: 4/' storefront.yaml && git commit -qam 'more storefronts' && git push
   2. Break something by hand and see it put right:
      kubectl --kubeconfig {kubeconfig} -n shop delete deployment catalog
-  3. Ask what is there:
+  3. Apply an Application of Argo CD's, from the same repository:
+     belay --kubeconfig {kubeconfig} app create mine --repo {git} --path . --dest-server https://kubernetes.default.svc --dest-namespace mine --sync-option CreateNamespace=true
+     belay --kubeconfig {kubeconfig} app sync mine
+  4. Ask what is there:
      belay --kubeconfig {kubeconfig} get all -A
      belay --kubeconfig {kubeconfig} tree kustomization shop
+     belay --kubeconfig {kubeconfig} app list
 
 Events follow; ctrl-C ends everything.
 ",
@@ -91,7 +95,8 @@ async fn follow_events(stage: &Stage) {
     loop {
         if let FollowEvent::Applied(event) = follow.next().await {
             let text = |path: &[&str]| event.str_at(path).unwrap_or_default().to_owned();
-            if !text(&["involvedObject", "apiVersion"]).contains("toolkit.fluxcd.io") {
+            let of = text(&["involvedObject", "apiVersion"]);
+            if !of.contains("toolkit.fluxcd.io") && !of.starts_with("argoproj.io/") {
                 continue;
             }
             let about = format!("{}/{}", text(&["involvedObject", "kind"]), text(&["involvedObject", "name"]));

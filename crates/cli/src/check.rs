@@ -22,12 +22,20 @@ pub async fn check(global: &Global, args: &CheckArgs) -> Result<u8> {
         }
         return Ok(u8::from(!well));
     }
+    let argocd = argocd_definitions(&session).await?;
     action("checking version in cluster");
-    well &= distribution(&session).await?;
+    let has_flux = distribution(&session, argocd.is_empty()).await?;
+    // Either system alone is an installation.
+    well &= has_flux || !argocd.is_empty();
     action("checking controllers");
     well &= controllers(&session, global, args).await?;
     action("checking crds");
-    well &= definitions(&session).await?;
+    if has_flux || argocd.is_empty() {
+        well &= definitions(&session).await?;
+    }
+    if !argocd.is_empty() {
+        well &= settings(&session, &argocd).await?;
+    }
     if well {
         success("all checks passed");
     }
@@ -58,9 +66,12 @@ fn crd() -> std::sync::Arc<Resource> {
     Resource::known("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false)
 }
 
-async fn distribution(session: &Session) -> Result<bool> {
+async fn distribution(session: &Session, is_needed: bool) -> Result<bool> {
     let Some(found) = session.cluster.find(&crd(), "", &GIT_REPOSITORY.definition_name()).await? else {
-        failure("flux is not installed: run `belay install`");
+        match is_needed {
+            true => failure("flux is not installed: run `belay install`"),
+            false => success("flux is not installed"),
+        }
         return Ok(false);
     };
     success(&format!("distribution: {}-{}", PART_OF.1, found.label(VERSION).unwrap_or("unknown")));
@@ -130,6 +141,43 @@ async fn definitions(session: &Session) -> Result<bool> {
             failure(&format!("{} is not installed: run `belay install`", kind.definition_name()));
             well = false;
         }
+    }
+    Ok(well)
+}
+
+/// Argo CD's definitions, by name.
+async fn argocd_definitions(session: &Session) -> Result<Vec<Object>> {
+    let mut found = Vec::new();
+    for wanted in belay_argo::crds::crds() {
+        found.extend(session.cluster.find(&crd(), "", wanted.name()).await?);
+    }
+    Ok(found)
+}
+
+/// What Argo CD's resources need besides their definitions: the default project, and settings that can be read.
+async fn settings(session: &Session, definitions: &[Object]) -> Result<bool> {
+    for definition in definitions {
+        let versions = definition.at(&["status", "storedVersions"]).map_or(&[][..], Value::items);
+        let versions: Vec<&str> = versions.iter().filter_map(Value::as_str).collect();
+        success(&format!("{}/{}", definition.name(), versions.join(",")));
+    }
+    let mut well = definitions.len() == belay_argo::crds::crds().len();
+    if !well {
+        failure("one of Argo CD's definitions is not installed: run `belay install --systems=argocd`");
+    }
+    let namespace = std::env::var("ARGOCD_NAMESPACE").unwrap_or_else(|_| "argocd".to_owned());
+    action(&format!("checking Argo CD's settings in {namespace} namespace"));
+    match session.cluster.find(&crate::argocd::Argocd::projects(), &namespace, "default").await {
+        Ok(Some(_)) => success("project default"),
+        _ => {
+            failure("there is no project default: Applications without a project are refused");
+            well = false;
+        }
+    }
+    let config = belay_argo::controller::preview::configuration(&session.cluster, &namespace).await?;
+    match config.settings.warnings.as_slice() {
+        [] => success("argocd-cm and the other settings can be read"),
+        some => some.iter().for_each(|why| crate::output::warning(why)),
     }
     Ok(well)
 }

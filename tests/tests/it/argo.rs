@@ -1,9 +1,11 @@
 //! Applications on the embedded API server, with a real Git server on loopback.
 
 mod charts;
+mod commands;
 mod example_apps;
 mod hooks;
 mod mends;
 mod refusals;
+mod screens;
 mod story;
 mod world;

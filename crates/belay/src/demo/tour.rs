@@ -3,6 +3,7 @@
 //! Each step says what it did, what it saw and how long that took. A step that does not hold is told
 //! and the tour goes on; it holds as a whole only if every step did.
 
+mod application;
 mod chart;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub async fn tour(stage: &Stage, args: &DemoArgs) -> Result<bool> {
     tour.suspend_and_resume().await;
     tour.delete().await;
     tour.chart().await;
+    tour.application().await;
     outln!(
         "\n{} steps, {} held, {} did not, in {:.1} s",
         tour.steps,

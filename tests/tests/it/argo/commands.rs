@@ -1,0 +1,135 @@
+//! Argo CD's commands against a served API server: what they leave in the cluster, and with which status they end.
+
+use std::process::ExitCode;
+
+use belay_apiserver::Serving;
+use belay_cli::args::{ClusterCli, parse_from};
+
+use super::world::*;
+
+/// A world whose API server is reached by a kubeconfig, as commands reach one.
+struct Terminal {
+    world: World,
+    folder: tempfile::TempDir,
+    _serving: Serving,
+}
+
+impl Terminal {
+    async fn open(files: &[(&str, &str)]) -> Terminal {
+        let world = World::with_files(files).await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let serving = world.server.serve(listener, None).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        serving.write_kubeconfig(&folder.path().join("kubeconfig")).unwrap();
+        Terminal { world, folder, _serving: serving }
+    }
+    /// Runs `belay WORDS...`; gives whether it ended with a status.
+    async fn ends(&self, words: &str, status: u8) {
+        let kubeconfig = self.folder.path().join("kubeconfig").display().to_string();
+        let line = ["belay", "--kubeconfig", &kubeconfig].into_iter().chain(words.split_whitespace());
+        let cli: ClusterCli = parse_from(line).unwrap_or_else(|e| panic!("{words}: {e}"));
+        let code = belay_cli::run(cli.global, cli.command).await;
+        assert_eq!(code, ExitCode::from(status), "{words}");
+    }
+}
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '1'}\n";
+const SECOND: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '2'}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_goes_through_its_life_by_commands() {
+    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let (world, url) = (&at.world, at.world.git.url());
+    let create = format!(
+        "app create one --repo {url} --path app --dest-server https://kubernetes.default.svc --dest-namespace shop --set-finalizer"
+    );
+    at.ends(&create, 0).await;
+    // The same again is no change; another is refused, unless it is asked for.
+    at.ends(&create, 0).await;
+    at.ends(&format!("{create} --revision main"), 20).await;
+    at.ends(&format!("{create} --revision main --upsert"), 0).await;
+    world.is("one", "OutOfSync Missing").await;
+    at.ends("app diff one", 1).await;
+    at.ends("app sync one --timeout 60", 0).await;
+    world.is("one", "Synced Healthy Succeeded").await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
+    at.ends("app diff one", 0).await;
+    for words in [
+        "app list",
+        "app list -o name",
+        "app list -o json",
+        "app get one",
+        "app get one -o tree",
+        "app get one -o yaml",
+        "app get one --refresh --show-operation",
+        "app history one",
+        "app resources one",
+        "app manifests one",
+        "app manifests one --source live",
+        "app wait one --health --sync --timeout 60",
+    ] {
+        at.ends(words, 0).await;
+    }
+    // A difference is one.
+    world.patch(MAPS, "a", "{data: {key: theirs}}");
+    world.is("one", "OutOfSync").await;
+    at.ends("app diff one", 1).await;
+    at.ends("app diff one --exit-code=false", 0).await;
+    at.ends("app sync one --resource :ConfigMap:a --timeout 60", 0).await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
+    let second = world.push(&[("app/a.yaml", Some(SECOND))]).await;
+    world.at("one", &second).await;
+    at.ends("app sync one --timeout 60", 0).await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("2"));
+    at.ends("app rollback one --timeout 60", 0).await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
+    // Automated it is not rolled back.
+    at.ends("app set one --sync-policy automated --self-heal", 0).await;
+    world.is("one", "Synced Healthy Succeeded").await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("2"));
+    at.ends("app rollback one 0", 20).await;
+    at.ends("app terminate-op one", 20).await;
+    at.ends("app get nobody", 20).await;
+    at.ends("app delete one --yes --wait", 0).await;
+    assert!(world.get(APPLICATIONS, "one").is_none() && world.get(MAPS, "a").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_repositories_and_clusters_are_kept_by_commands() {
+    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let (world, url) = (&at.world, at.world.git.url());
+    let project = |name: &str| world.get(("argoproj.io/v1alpha1", "AppProject"), name);
+    at.ends("proj create team -d https://kubernetes.default.svc,shop", 0).await;
+    let create = format!(
+        "app create one --project team --repo {url} --path app --dest-server https://kubernetes.default.svc --dest-namespace shop"
+    );
+    at.ends(&create, 20).await;
+    at.ends(&format!("proj add-source team {url}"), 0).await;
+    at.ends(&create, 0).await;
+    world.is("one", "OutOfSync").await;
+    at.ends("proj delete team", 20).await;
+    at.ends("proj windows add team -k deny --schedule *_*_*_*_* --duration 1h --applications *", 20).await;
+    at.ends("proj role create team dev", 0).await;
+    at.ends("proj role add-policy team dev -a sync -o *", 0).await;
+    let roles = project("team").unwrap().at(&["spec", "roles"]).unwrap().to_json();
+    assert_eq!(
+        roles,
+        r#"[{"description":"","name":"dev","policies":["p, proj:team:dev, applications, sync, team/*, allow"]}]"#
+    );
+    at.ends("account can-i sync applications team/one --account proj:team:dev", 0).await;
+    for words in
+        ["proj list", "proj get team", "proj role list team", "proj role get team dev", "proj windows list team"]
+    {
+        at.ends(words, 0).await;
+    }
+    at.ends(&format!("repo add {url} --username me --password secret"), 0).await;
+    at.ends(&format!("repo add {url} --username me --password secret"), 20).await;
+    at.ends(&format!("repo add {url} --username you --password secret --upsert"), 0).await;
+    at.ends("repo list", 0).await;
+    at.ends(&format!("repo rm {url}"), 0).await;
+    at.ends(&format!("repo get {url}"), 20).await;
+    at.ends("cluster list", 0).await;
+    at.ends("account list", 0).await;
+    at.ends("account get --account nobody", 20).await;
+    at.ends("account bcrypt --password secret", 0).await;
+}
