@@ -54,6 +54,23 @@ impl IgnoreRules {
     pub fn concern(&self, object: &Object) -> bool {
         self.0.iter().any(|rule| rule.is_about(object))
     }
+    /// A manifest with the fields that do not count as they are live: applied, it leaves them alone. The status
+    /// is never a manifest's.
+    pub fn respected(&self, target: &Object, live: &Object) -> Object {
+        if !self.concern(live) {
+            return target.clone();
+        }
+        let (mut live, mut result) = (live.clone(), target.clone());
+        live.remove(&["status"]);
+        let mut bare = live.clone();
+        self.strip(&mut bare, &live);
+        self.strip(&mut result, &live);
+        if let Some(status) = target.get("status") {
+            result.set(&["status"], status.clone());
+        }
+        restore(live.value(), bare.value(), result.value_mut(), 0);
+        result
+    }
     /// Takes out of `object` what does not count; `live` says which fields are whose.
     pub fn strip(&self, object: &mut Object, live: &Object) {
         for rule in self.0.iter() {
@@ -88,6 +105,52 @@ impl Rule {
             && self.kind.matches(&kind.kind)
             && (self.name.is_empty() || self.name == object.name())
             && (self.namespace.is_empty() || self.namespace == object.namespace())
+    }
+}
+
+/// How deep objects are looked into; servers take no deeper ones.
+const MAX_DEPTH: usize = 128;
+
+/// Puts into a value what `live` has and `bare` has lost. Elements of lists are found by their name, else by
+/// their place where nothing was taken out of the list.
+fn restore(live: &Value, bare: &Value, into: &mut Value, depth: usize) {
+    if live == bare || depth > MAX_DEPTH {
+        return;
+    }
+    match (live, bare) {
+        (Value::Object(live), Value::Object(bare)) => {
+            let Value::Object(into) = into else { return };
+            for (name, value) in live.iter() {
+                match (bare.get(name), into.get_mut(name)) {
+                    (None, _) => drop(into.insert(name.as_str(), value.clone())),
+                    (Some(bare), Some(into)) => restore(value, bare, into, depth + 1),
+                    (Some(bare), None) if bare != value && value.as_object().is_some() => {
+                        let mut part = Value::object();
+                        restore(value, bare, &mut part, depth + 1);
+                        into.insert(name.as_str(), part);
+                    }
+                    (Some(_), None) => {}
+                }
+            }
+        }
+        (Value::Array(live), Value::Array(bare)) => {
+            let Value::Array(into) = into else { return };
+            let same =
+                |a: &Value, b: &Value| a.str_at(&["name"]).is_some() && a.str_at(&["name"]) == b.str_at(&["name"]);
+            for (i, value) in live.iter().enumerate() {
+                let named = bare.iter().find(|other| same(other, value));
+                let of_place = if live.len() == bare.len() { bare.get(i) } else { None };
+                let known = named.or(of_place).or_else(|| bare.iter().find(|other| *other == value));
+                let place = into.iter().position(|other| same(other, value));
+                let place = place.or((live.len() == into.len() && live.len() == bare.len()).then_some(i));
+                match (known, place) {
+                    (Some(bare), Some(place)) => restore(value, bare, &mut into[place], depth + 1),
+                    (None, None) => into.push(value.clone()),
+                    _ => {}
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -139,6 +202,44 @@ mod tests {
         let mut object = live.clone();
         rules.strip(&mut object, &live);
         assert_eq!(object.get("spec").unwrap().to_json(), expected, "{rule:?}");
+    }
+
+    /// argo.md 2.5, `RespectIgnoreDifferences`
+    #[test]
+    fn what_does_not_count_is_kept_as_it_is_live() {
+        let respected = |rule: &str, target: &str, live: &str| {
+            let rule = IgnoreDifference::read(&from_json_str(rule).unwrap()).unwrap();
+            let rules = IgnoreRules::compile([&rule]).unwrap();
+            let object = |spec: &str| {
+                let text = format!(
+                    r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"web"}},"spec":{spec}}}"#
+                );
+                Object::new(from_json_str(&text).unwrap()).unwrap()
+            };
+            rules.respected(&object(target), &object(live)).get("spec").unwrap().to_json()
+        };
+        let replicas = r#"{"group":"apps","kind":"Deployment","jsonPointers":["/spec/replicas"]}"#;
+        assert_eq!(
+            respected(replicas, r#"{"a":2,"replicas":1}"#, r#"{"a":1,"replicas":5}"#),
+            r#"{"a":2,"replicas":5}"#
+        );
+        assert_eq!(respected(replicas, r#"{"a":2}"#, r#"{"a":1,"replicas":5}"#), r#"{"a":2,"replicas":5}"#);
+        assert_eq!(respected(replicas, r#"{"replicas":1}"#, r#"{"a":1}"#), r#"{}"#);
+        let image = r#"{"group":"apps","kind":"Deployment","jqPathExpressions":[".spec.c[] | select(.name == \"x\") | .image"]}"#;
+        assert_eq!(
+            respected(
+                image,
+                r#"{"c":[{"name":"y","image":"new"},{"name":"x","image":"new"}]}"#,
+                r#"{"c":[{"name":"x","image":"old"},{"name":"y","image":"old"}]}"#
+            ),
+            r#"{"c":[{"image":"new","name":"y"},{"image":"old","name":"x"}]}"#
+        );
+        let sidecar =
+            r#"{"group":"apps","kind":"Deployment","jqPathExpressions":[".spec.c[] | select(.name == \"side\")"]}"#;
+        assert_eq!(
+            respected(sidecar, r#"{"c":[{"name":"x","v":2}]}"#, r#"{"c":[{"name":"x","v":1},{"name":"side","v":1}]}"#),
+            r#"{"c":[{"name":"x","v":2},{"name":"side","v":1}]}"#
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::application::Turn;
 use super::destinations::Place;
 use super::draft::Draft;
 use super::operate::told;
-use super::world::{MANAGER, Name, World};
+use super::world::{COMPONENT, MANAGER, Name, World};
 use crate::marks;
 use crate::spec::{OperationState, option_value};
 
@@ -90,7 +90,7 @@ impl<'t> Turn<'t> {
                 "operationState" => object! { "message" => message, "syncResult" => result.to_value() },
             },
         };
-        let options = WriteOptions { field_manager: MANAGER.to_owned(), ..WriteOptions::default() };
+        let options = WriteOptions { field_manager: COMPONENT.to_owned(), ..WriteOptions::default() };
         let resource = World::resource();
         let patch = Patch::Merge(patch);
         let patched = self.world.cluster.patch(&resource, of.namespace(), of.name(), &patch, &options).await;

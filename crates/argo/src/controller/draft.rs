@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use belay_object::{Map, Object, Value};
+use belay_object::{Map, Object, Value, merge_patch_between};
 
 use super::world::{World, now_text};
 use crate::spec::{AppCondition, Application, HealthStatus, Operation, Status};
@@ -83,10 +83,25 @@ impl Draft {
         }
         after
     }
+    /// What is sent; nothing where nothing changed.
+    fn patch(&self) -> Option<Value> {
+        let mut patch = merge_patch_between(self.before.value(), self.after().value())?;
+        // A list is written as a whole, and a refresh that somebody asked for meanwhile is not the one that was
+        // carried out: neither may be lost, so the write counts only for the object that was read.
+        let annotations = patch.at(&["metadata", "annotations"]).is_some();
+        if annotations || patch.at(&["metadata", "finalizers"]).is_some() {
+            patch.set(&["metadata", "resourceVersion"], self.before.resource_version());
+        }
+        patch.set(&["metadata", "uid"], self.before.uid());
+        Some(patch)
+    }
     /// Writes what changed. `false`: it is gone.
     pub async fn commit(&mut self, world: &World) -> belay_cluster::Result<bool> {
-        let after = self.after();
-        let Some(written) = world.write(&self.before, &after).await? else { return Ok(false) };
+        let written = match self.patch() {
+            Some(patch) => world.write(&self.before, patch).await?,
+            None => Some((*self.before).clone()),
+        };
+        let Some(written) = written else { return Ok(false) };
         self.before = Arc::new(written);
         if self.drops_operation {
             self.app.operation = None;

@@ -8,7 +8,7 @@ use belay_access::NameList;
 use belay_cluster::{Cluster, CrView, Patch, Resource, WriteOptions};
 use belay_controller::{Event, EventKind, Involved, Recorder, WorkQueue, Written};
 use belay_engine::Elsewhere;
-use belay_object::{Object, ObjectKey, merge_patch_between};
+use belay_object::{Object, ObjectKey, Value};
 use belay_source::Repositories;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
@@ -201,17 +201,8 @@ impl World {
         self.memories.lock().remove(name);
         self.polls.forget(name);
     }
-    /// Writes what changed from `before` to `after`; gives the object as it then is. One that is gone, or
-    /// was made anew under its name, is left alone.
-    pub async fn write(&self, before: &Object, after: &Object) -> belay_cluster::Result<Option<Object>> {
-        let Some(mut patch) = merge_patch_between(before.value(), after.value()) else {
-            return Ok(Some(before.clone()));
-        };
-        if patch.at(&["metadata", "finalizers"]).is_some() {
-            // A list is written as a whole: nobody else's entry may be lost.
-            patch.set(&["metadata", "resourceVersion"], before.resource_version());
-        }
-        patch.set(&["metadata", "uid"], before.uid());
+    /// Writes a patch of an Application; gives the object as it then is. One that is gone is left alone.
+    pub async fn write(&self, before: &Object, patch: Value) -> belay_cluster::Result<Option<Object>> {
         // Not as who applies: an Application that another one applies would lose what is written here.
         let options = WriteOptions { field_manager: COMPONENT.to_owned(), ..WriteOptions::default() };
         let resource = World::resource();

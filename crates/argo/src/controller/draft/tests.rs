@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use belay_object::{Object, merge_patch_between};
+use belay_object::Object;
 
 use super::*;
 use crate::spec::conditions;
@@ -12,14 +12,25 @@ fn object(yaml: &str) -> Arc<Object> {
 
 /// The patch that a draft comes to, as YAML.
 fn patch(draft: &Draft) -> String {
-    let patch = merge_patch_between(draft.before.value(), draft.after().value());
-    patch.map(|patch| belay_yaml::to_yaml(&patch)).unwrap_or_default()
+    let Some(mut patch) = draft.patch() else { return String::new() };
+    assert_eq!(patch.str_at(&["metadata", "uid"]), Some("u"), "never written on another of the name");
+    patch.remove(&["metadata", "uid"]);
+    if patch.at(&["metadata"]).and_then(Value::as_object).is_some_and(|m| m.iter().next().is_none()) {
+        patch.remove(&["metadata"]);
+    }
+    belay_yaml::to_yaml(&patch)
 }
 
 const APP: &str = "
 apiVersion: argoproj.io/v1alpha1
 kind: Application
-metadata: {name: one, namespace: argocd, uid: u, finalizers: [a, b]}
+metadata:
+  name: one
+  namespace: argocd
+  uid: u
+  resourceVersion: '7'
+  finalizers: [a, b]
+  annotations: {argocd.argoproj.io/refresh: normal}
 spec: {project: 5}
 operation: {sync: {revision: abc}}
 status:
@@ -51,4 +62,28 @@ fn what_a_turn_did_not_change_is_not_written() {
     draft.drops_operation = true;
     draft.app.status.reconciled_at = "2026-01-02T00:00:00Z".into();
     assert_eq!(patch(&draft), "operation: null\nstatus:\n  reconciledAt: \"2026-01-02T00:00:00Z\"\n");
+}
+
+/// argo.md 10.24
+#[test]
+fn a_refresh_that_was_asked_for_meanwhile_is_not_taken_off() {
+    let app = object(&APP.replace("project: 5", "project: p"));
+    let mut draft = Draft::new(app.clone(), Application::read(&app).unwrap());
+    draft.drops_refresh = true;
+    let expected = "metadata:\n  annotations:\n    argocd.argoproj.io/refresh: null\n  resourceVersion: \"7\"\n";
+    assert_eq!(patch(&draft), expected);
+}
+
+/// argo.md 10.13
+#[test]
+fn the_time_of_a_health_moves_with_its_word_alone() {
+    let app = object(&APP.replace("project: 5", "project: p"));
+    let mut draft = Draft::new(app.clone(), Application::read(&app).unwrap());
+    let health = |code| HealthStatus { status: Some(code), ..HealthStatus::default() };
+    draft.app.status.health =
+        HealthStatus { last_transition_time: "then".into(), ..health(crate::spec::HealthCode::Healthy) };
+    draft.set_health(health(crate::spec::HealthCode::Healthy));
+    assert_eq!(draft.app.status.health.last_transition_time, "then");
+    draft.set_health(health(crate::spec::HealthCode::Degraded));
+    assert_ne!(draft.app.status.health.last_transition_time, "then");
 }

@@ -42,7 +42,14 @@ impl Turn<'_> {
         let result = state.sync_result.get_or_insert_default();
         let revision = result.revisions.first().unwrap_or(&result.revision).clone();
         let started_unix = state.started_at.parse::<Timestamp>().map_or(0, |t| t.as_second());
-        let all = Tasks { app: &self.draft.app, sync, compared: &compared, revision: &revision, started_unix };
+        let all = Tasks {
+            app: &self.draft.app,
+            sync,
+            compared: &compared,
+            ignore: &self.ignore,
+            revision: &revision,
+            started_unix,
+        };
         let mut tasks = all.make();
         let refused = self.refuse_kinds(&mut tasks, &place).await;
         if !refused.is_empty() {
@@ -76,7 +83,7 @@ impl Turn<'_> {
             dry_run: sync.dry_run,
             pause: self.config.wave_pause(),
             tells_server_side: has(sync, "ServerSideApply=true"),
-            ..self.site(&place, &state.started_at)
+            ..self.site(&place, &attempt(state))
         };
         let around = self.around(&place, Journal::Operation { state, wanted: &wanted });
         let advanced = if state.phase == OperationPhase::Terminating {
@@ -170,6 +177,14 @@ impl Turn<'_> {
             wrong.push((i, told));
         }
         wrong
+    }
+}
+
+/// The name of this attempt at an operation: one that is tried again runs its hooks again.
+fn attempt(state: &OperationState) -> String {
+    match state.retry_count {
+        0 => state.started_at.clone(),
+        n => format!("{}/{n}", state.started_at),
     }
 }
 

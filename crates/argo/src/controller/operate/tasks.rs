@@ -9,6 +9,7 @@ use belay_plan::sync::{SyncPhase, Task};
 
 use super::run::has;
 use crate::compare::{Comparison, Judged};
+use crate::ignore::IgnoreRules;
 use crate::marks;
 use crate::spec::{Application, SyncOperation};
 
@@ -17,6 +18,7 @@ pub(super) struct Tasks<'a> {
     pub app: &'a Application,
     pub sync: &'a SyncOperation,
     pub compared: &'a Comparison,
+    pub ignore: &'a IgnoreRules,
     pub revision: &'a str,
     pub started_unix: i64,
 }
@@ -27,6 +29,7 @@ impl Tasks<'_> {
         let options = &self.sync.sync_options;
         let live: BTreeMap<ObjectKey, Arc<Object>> =
             self.compared.resources.iter().filter_map(|j| j.pair.live.clone()).map(|live| (live.key(), live)).collect();
+        let respects = has(self.sync, "RespectIgnoreDifferences=true");
         for judged in &self.compared.resources {
             let Judged { pair, differences, status } = judged;
             let of_hook = pair.object().is_some_and(marks::is_hook);
@@ -36,7 +39,11 @@ impl Tasks<'_> {
                 continue;
             }
             let wave = pair.target.as_deref().or(pair.live.as_deref()).map_or(0, marks::wave);
-            let mut task = Task::new(SyncPhase::Sync, wave, pair.target.clone(), pair.live.clone());
+            let target = match (&pair.target, &pair.live) {
+                (Some(target), Some(live)) if respects => Some(Arc::new(self.ignore.respected(target, live))),
+                (target, _) => target.clone(),
+            };
+            let mut task = Task::new(SyncPhase::Sync, wave, target, pair.live.clone());
             task.flags = marks::flags(pair.target.as_deref(), pair.live.as_deref(), options, self.sync.force());
             task.differs = !differences.is_empty() || pair.target.is_none() || pair.live.is_none();
             tasks.push(task);
