@@ -1,5 +1,6 @@
 //! Applications on the embedded API server, with a real Git server on loopback.
 
+mod behaviours;
 mod charts;
 mod commands;
 mod example_apps;
@@ -8,4 +9,5 @@ mod mends;
 mod refusals;
 mod screens;
 mod story;
+mod sweep;
 mod world;

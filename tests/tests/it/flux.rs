@@ -17,5 +17,5 @@ mod rules;
 pub mod shelf;
 mod status;
 mod story;
-mod sweep;
+pub mod sweep;
 pub mod world;
