@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod argo;
+mod argo_api;
 mod cluster;
 mod cluster_scenarios;
 mod flux;

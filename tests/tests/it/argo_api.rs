@@ -1,0 +1,9 @@
+//! Argo CD's HTTP API over the embedded API server, without a socket: requests go to the router itself.
+
+mod applications;
+mod control_plane;
+mod objects;
+mod rights;
+mod secrets;
+mod sessions;
+mod world;

@@ -1,0 +1,207 @@
+//! The objects of an Application: their tree, each of them, what may be done to it, its logs and events.
+
+use belay_object::{Object, Value};
+use http::Method;
+
+use super::world::{Client, World, until};
+
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop, annotations: {argocd.argoproj.io/tracking-id: 'one:apps/Deployment:shop/web'}}
+spec: {replicas: 1, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: 'nginx:1'}]}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop, annotations: {argocd.argoproj.io/tracking-id: 'one:/Service:shop/web'}}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys, namespace: shop, annotations: {argocd.argoproj.io/tracking-id: 'one:/Secret:shop/keys'}}
+stringData: {token: very-secret}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: foreign, namespace: shop}
+data: {a: b}
+";
+
+const RESOURCES: &str = "status: {resources: [{group: apps, version: v1, kind: Deployment, namespace: shop, name: web}, \
+    {version: v1, kind: Service, namespace: shop, name: web}, {version: v1, kind: Secret, namespace: shop, name: keys}, \
+    {version: v1, kind: ConfigMap, namespace: shop, name: missing}]}";
+
+const WEB_DEPLOYMENT: &str = "group=apps&version=v1&kind=Deployment&namespace=shop&resourceName=web";
+
+async fn world(config: &str, policy: &str) -> (World, Client) {
+    let world = World::with(config, policy).await;
+    world.apply(WEB);
+    world.application("one", "default", RESOURCES);
+    let admin = world.admin();
+    world.seen(&admin, "/api/v1/applications/one", |answer| answer.status == 200).await;
+    until("the pod runs", || {
+        let pods = world.user.list("", "pods", "shop");
+        pods.first().filter(|pod| pod.object().str_at(&["status", "phase"]) == Some("Running")).map(|_| ())
+    })
+    .await;
+    (world, admin)
+}
+
+fn kinds(tree: &Value) -> Vec<String> {
+    let nodes = tree.get("nodes").map_or(Vec::new(), |nodes| nodes.items().to_vec());
+    nodes.iter().map(|node| node.str_at(&["kind"]).unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tree_shows_what_is_managed_and_what_that_owns() {
+    let (world, admin) = world("", "").await;
+    let path = "/api/v1/applications/one/resource-tree";
+    let tree = world.seen(&admin, path, |answer| answer.text.contains("\"Running\"")).await.value();
+    let kinds = kinds(&tree);
+    for kind in ["Deployment", "ReplicaSet", "Pod", "Service", "Secret", "ConfigMap"] {
+        assert!(kinds.iter().any(|k| k == kind), "{kind} in {kinds:?}");
+    }
+    assert!(tree.get("orphanedNodes").is_none());
+    let nodes = tree.get("nodes").unwrap().items();
+    let pod = nodes.iter().find(|node| node.str_at(&["kind"]) == Some("Pod")).unwrap();
+    assert_eq!(pod.at(&["parentRefs"]).unwrap().items()[0].str_at(&["kind"]), Some("ReplicaSet"));
+    assert_eq!(pod.at(&["images"]).unwrap().to_json(), r#"["nginx:1"]"#);
+    assert_eq!(pod.str_at(&["health", "status"]), Some("Healthy"));
+    let missing = nodes.iter().find(|node| node.str_at(&["name"]) == Some("missing")).unwrap();
+    assert_eq!(
+        missing.to_json(),
+        r#"{"health":{"status":"Missing"},"kind":"ConfigMap","name":"missing","namespace":"shop","version":"v1"}"#
+    );
+    let narrowed = admin.get(&format!("{path}?kind=Service")).await.value();
+    assert_eq!(super::objects::kinds(&narrowed), ["Service"]);
+    // With monitoring on, what is nobody's shows.
+    world.patch(
+        &Object::of("argoproj.io/v1alpha1", "AppProject", "argocd", "default"),
+        "{spec: {orphanedResources: {warn: true}}}",
+    );
+    let tree = world.seen(&admin, path, |answer| answer.text.contains("orphanedNodes")).await.value();
+    let orphans: Vec<&str> =
+        tree.get("orphanedNodes").unwrap().items().iter().filter_map(|n| n.str_at(&["name"])).collect();
+    assert_eq!(orphans, ["foreign"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_is_told_again_when_an_object_goes() {
+    let (world, admin) = world("", "").await;
+    let mut stream = admin.open(Method::GET, "/api/v1/stream/applications/one/resource-tree", "", &[]).await;
+    let has_service = |tree: &Value| {
+        let nodes = tree.at(&["result", "nodes"]).unwrap().items();
+        let service = nodes.iter().find(|node| node.str_at(&["kind"]) == Some("Service"));
+        service.and_then(|node| node.str_at(&["uid"])).is_some()
+    };
+    assert!(has_service(&stream.next().await.unwrap()));
+    world.user.delete(&Object::of("v1", "Service", "shop", "web"), &Default::default()).unwrap();
+    while has_service(&stream.next().await.expect("the tree without the Service")) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_objects_are_read_patched_and_deleted() {
+    let (world, admin) = world("", "").await;
+    let at = |rest: &str| format!("/api/v1/applications/one/resource?{rest}");
+    let read = admin.get(&at(WEB_DEPLOYMENT)).await;
+    let manifest = belay_object::from_json_str(&read.str_at(&["manifest"])).unwrap();
+    assert_eq!(manifest.str_at(&["metadata", "name"]), Some("web"));
+    let patch = "\"{\\\"spec\\\":{\\\"replicas\\\":2}}\"";
+    let path = at(&format!("{WEB_DEPLOYMENT}&patchType=application%2Fmerge-patch%2Bjson"));
+    let patched = admin.post(&path, patch).await;
+    assert_eq!(patched.status, 200, "{}", patched.text);
+    assert_eq!(
+        world.get("apps", "deployments", "shop", "web").unwrap().at(&["spec", "replicas"]).unwrap().as_i64(),
+        Some(2)
+    );
+    // What is there and is not of the Application is not touched (AUTHZ-5).
+    let foreign = "version=v1&kind=ConfigMap&namespace=shop&resourceName=foreign";
+    for line in [format!("GET {}", at(foreign)), format!("POST {}", at(foreign)), format!("DELETE {}", at(foreign))] {
+        let told = admin.ask(&line, "\"{}\"").await.told();
+        assert_eq!(told, "400 3 ConfigMap  foreign not found as part of application one", "{line}");
+    }
+    assert_eq!(admin.delete(&at("version=v1&kind=Service&namespace=shop&resourceName=web")).await.status, 200);
+    assert!(world.get("", "services", "shop", "web").is_none());
+    // The server's words about a Secret could quote it.
+    let secret = "version=v1&kind=Secret&namespace=shop&resourceName=keys&patchType=application%2Fmerge-patch%2Bjson";
+    let told = admin.post(&at(secret), "\"{\\\"data\\\":{\\\"token\\\":{\\\"a\\\":\\\"canary\\\"}}}\"").await.told();
+    assert!(told.ends_with("failed to patch Secret shop/keys"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_on_an_application_are_none_on_its_objects() {
+    let policy = "p, dev, applications, get, */*, allow\np, dev, applications, update, */*, allow\n\
+        p, dev, applications, delete/*/Service/*/*, */*, allow\np, dev, applications, action/apps/Deployment/restart, */*, allow";
+    let (world, _) = world("accounts.dev: apiKey", policy).await;
+    let dev = world.account("dev").await;
+    let at = |rest: &str| format!("/api/v1/applications/one/resource?{rest}");
+    assert_eq!(dev.post(&at(WEB_DEPLOYMENT), "\"{}\"").await.status, 403);
+    assert_eq!(dev.delete(&at(WEB_DEPLOYMENT)).await.status, 403);
+    assert_eq!(dev.delete(&at("version=v1&kind=Service&namespace=shop&resourceName=web")).await.status, 200);
+    let actions = format!("/api/v1/applications/one/resource/actions?{WEB_DEPLOYMENT}");
+    assert_eq!(dev.post(&actions, "\"pause\"").await.status, 403);
+    assert_eq!(dev.post(&actions, "\"restart\"").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn something_is_done_to_an_object() {
+    let (world, admin) = world("", "").await;
+    let path = format!("/api/v1/applications/one/resource/actions?{WEB_DEPLOYMENT}");
+    let list = admin.get(&path).await.value();
+    let names: Vec<&str> = list.get("actions").unwrap().items().iter().filter_map(|a| a.str_at(&["name"])).collect();
+    assert!(names.contains(&"restart") && names.contains(&"scale"), "{names:?}");
+    let done = admin.post(&path, "\"restart\"").await;
+    assert_eq!((done.status, done.text.as_str()), (200, "{}"));
+    let web = world.get("apps", "deployments", "shop", "web").unwrap();
+    let restarted = ["spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"];
+    assert!(web.str_at(&restarted).is_some());
+    let body = r#"{"action":"scale","group":"apps","version":"v1","kind":"Deployment","namespace":"shop","resourceName":"web",
+        "resourceActionParameters":[{"name":"replicas","value":"3"}]}"#;
+    assert_eq!(admin.post("/api/v1/applications/one/resource/actions/v2", body).await.status, 200);
+    let web = world.get("apps", "deployments", "shop", "web").unwrap();
+    assert_eq!(web.at(&["spec", "replicas"]).unwrap().as_i64(), Some(3));
+    assert_eq!(admin.post(&path, "\"explode\"").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_and_events_are_of_the_application_alone() {
+    let (world, admin) = world("", "").await;
+    let pod = world.user.list("", "pods", "shop")[0].object().clone();
+    let path = "/api/v1/applications/one/logs";
+    world.seen(&admin, "/api/v1/applications/one/resource-tree", |answer| answer.text.contains(pod.name())).await;
+    let answer = admin.get(&format!("{path}?kind=Deployment&group=apps&resourceName=web&tailLines=2")).await;
+    let lines: Vec<Value> = answer.text.lines().map(|line| belay_object::from_json_str(line).unwrap()).collect();
+    let last = lines.last().unwrap();
+    assert_eq!(last.at(&["result", "last"]).and_then(Value::as_bool), Some(true), "{}", answer.text);
+    assert!(lines.len() > 1, "{}", answer.text);
+    assert_eq!(lines[0].str_at(&["result", "podName"]), Some(pod.name()));
+    let none = admin.get(&format!("{path}?kind=Service&resourceName=web")).await;
+    assert_eq!(none.text, "", "a Service has no pods of its own");
+    let filtered =
+        admin.get(&format!("/api/v1/applications/one/pods/{}/logs?filter=no-line-says-this", pod.name())).await;
+    assert_eq!(filtered.text.lines().count(), 1, "{}", filtered.text);
+    // Events.
+    let (name, uid) = (pod.name(), pod.uid());
+    world.apply(&format!(
+        "{{apiVersion: v1, kind: Event, metadata: {{name: e1, namespace: shop}}, reason: Pulled, message: hello, type: Normal, \
+         involvedObject: {{apiVersion: v1, kind: Pod, namespace: shop, name: {name}, uid: {uid}}}}}"
+    ));
+    let events =
+        format!("/api/v1/applications/one/events?resourceNamespace=shop&resourceName={name}&resourceUID={uid}");
+    assert!(admin.get(&events).await.text.contains("hello"));
+    let foreign = world.get("", "configmaps", "shop", "foreign").unwrap();
+    let path = format!(
+        "/api/v1/applications/one/events?resourceNamespace=shop&resourceName=foreign&resourceUID={}",
+        foreign.uid()
+    );
+    assert_eq!(admin.get(&path).await.told(), "400 3 foreign not found as part of application one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_sec_3_a_secret_of_an_application_is_shown_as_plus_signs() {
+    let (_world, admin) = world("", "").await;
+    let path = "/api/v1/applications/one/resource?version=v1&kind=Secret&namespace=shop&resourceName=keys";
+    let read = admin.get(path).await;
+    let manifest = belay_object::from_json_str(&read.str_at(&["manifest"])).unwrap();
+    assert_eq!(manifest.get("data").unwrap().to_json(), r#"{"token":"++++++++"}"#);
+}
