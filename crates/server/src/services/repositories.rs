@@ -109,11 +109,22 @@ async fn got(call: &Call, side: Side) -> Result<Answer, Error> {
 /// Compat(argo 3.5): a repository that is not there is one that may not be seen.
 fn find(call: &Call, all: &Repositories, side: Side, action: &str) -> Result<Repository, Error> {
     let (url, project) = (call.path("repo"), call.query("appProject"));
-    let found = all.find(url, project).cloned().ok_or_else(Error::denied)?;
+    let found = lookup(all, url, project).ok_or_else(Error::denied)?;
     match call.may(side.resource(), action, &object_of(&found.project, &found.url)) {
         true => Ok(found),
         false => Err(Error::denied()),
     }
+}
+
+/// The repository of an address, as it is written or as it is shown.
+fn lookup(all: &Repositories, url: &str, project: &str) -> Option<Repository> {
+    let by_shown = || {
+        let fits = |r: &&Repository| {
+            forms::without_password(&r.url) == url && (r.project == project || r.project.is_empty())
+        };
+        all.all().iter().find(fits)
+    };
+    all.find(url, project).or_else(by_shown).cloned()
 }
 
 async fn described(call: &Call, all: &Repositories, repository: &Repository) -> Value {
@@ -164,11 +175,15 @@ async fn updated(call: &Call, side: Side) -> Result<Answer, Error> {
     let message = call.message()?;
     let mut repository = forms::repository(&message)?;
     let all = known(call, side);
-    let existing = all.find(call.path("repo"), text(&message, "project")).cloned().ok_or_else(Error::denied)?;
+    let existing = lookup(&all, call.path("repo"), text(&message, "project")).ok_or_else(Error::denied)?;
     // Where it is and where it goes: moving it between projects needs both (AUTHZ-1).
     call.require(side.resource(), "update", &object_of(&existing.project, &existing.url))?;
     call.require(side.resource(), "update", &object_of(&repository.project, &repository.url))?;
-    if belay_access::normalize_git_url(&existing.url) != belay_access::normalize_git_url(&repository.url) {
+    let is_same = belay_access::same_git_url(&existing.url, &repository.url);
+    if !is_same && forms::without_password(&existing.url) == repository.url {
+        // What was shown comes back: the address keeps what it does not show.
+        repository.url.clone_from(&existing.url);
+    } else if !is_same {
         return Err(Error::invalid("the address in the path is not the one in the body"));
     }
     repository.secret_name = existing.secret_name;

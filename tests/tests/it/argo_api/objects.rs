@@ -121,7 +121,7 @@ async fn single_objects_are_read_patched_and_deleted() {
         assert_eq!(told, "400 3 ConfigMap  foreign not found as part of application one", "{line}");
     }
     assert_eq!(admin.delete(&at("version=v1&kind=Service&namespace=shop&resourceName=web")).await.status, 200);
-    assert!(world.get("", "services", "shop", "web").is_none());
+    until("the Service is gone", || world.get("", "services", "shop", "web").is_none().then_some(())).await;
     // The server's words about a Secret could quote it.
     let secret = "version=v1&kind=Secret&namespace=shop&resourceName=keys&patchType=application%2Fmerge-patch%2Bjson";
     let told = admin.post(&at(secret), "\"{\\\"data\\\":{\\\"token\\\":{\\\"a\\\":\\\"canary\\\"}}}\"").await.told();
