@@ -119,9 +119,8 @@ fn find(call: &Call, all: &Repositories, side: Side, action: &str) -> Result<Rep
 /// The repository of an address, as it is written or as it is shown.
 fn lookup(all: &Repositories, url: &str, project: &str) -> Option<Repository> {
     let by_shown = || {
-        let fits = |r: &&Repository| {
-            forms::without_password(&r.url) == url && (r.project == project || r.project.is_empty())
-        };
+        let fits =
+            |r: &&Repository| forms::without_password(&r.url) == url && (r.project == project || r.project.is_empty());
         all.all().iter().find(fits)
     };
     all.find(url, project).or_else(by_shown).cloned()

@@ -23,6 +23,8 @@ pub struct World {
     pub user: StoreHandle,
     pub prepared: Prepared,
     options: Options,
+    /// The process that people ask: what one of them writes the next one sees.
+    process: Option<Client>,
     admin: String,
 }
 
@@ -103,7 +105,8 @@ impl World {
         rbac.set(&["data", "policy.csv"], policy);
         user.merge_patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-rbac-cm"), "", &rbac).expect("a policy");
         let prepared = prepare(&options).await.expect("what the first sign-in needs");
-        let mut world = World { server, user, prepared, options, admin: String::new() };
+        let mut world = World { server, user, prepared, options, process: None, admin: String::new() };
+        world.process = Some(world.router());
         let password = world.prepared.password.as_ref().expect("a first password").expose().clone();
         world.admin = world.stranger().sign_in("admin", &password).await.token.expect("a token");
         world
@@ -121,16 +124,16 @@ impl World {
         Client { router: tower::util::BoxCloneSyncService::new(service), token: None }
     }
     pub fn stranger(&self) -> Client {
-        self.router()
+        self.process.clone().expect("a process")
     }
     pub fn admin(&self) -> Client {
-        Client { token: Some(self.admin.clone()), ..self.router() }
+        self.stranger().with(&self.admin)
     }
     /// A program with a new token of an account.
     pub async fn account(&self, name: &str) -> Client {
         let answer = self.admin().post(&format!("/api/v1/account/{name}/token"), "{}").await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        Client { token: Some(answer.str_at(&["token"])), ..self.router() }
+        self.stranger().with(&answer.str_at(&["token"]))
     }
 
     pub fn apply(&self, yaml: &str) {
