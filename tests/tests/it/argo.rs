@@ -1,6 +1,7 @@
 //! Applications on the embedded API server, with a real Git server on loopback.
 
 mod behaviours;
+mod beside;
 mod charts;
 mod commands;
 mod example_apps;
