@@ -12,7 +12,7 @@ use super::config::Config;
 use super::deletion;
 use super::destinations::Absent;
 use super::draft::Draft;
-use super::operate::Operated;
+use super::operate::{self, Operated};
 use super::permission::{permissions, project};
 use super::refresh::{self, Level, SKIP_RECONCILE};
 use super::world::{Memory, Name, World, now_text, since};
@@ -94,6 +94,7 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
         draft.app.status.sync.status = Some(SyncCode::Unknown);
         draft.set_health(HealthStatus { status: Some(HealthCode::Unknown), ..HealthStatus::default() });
         draft.drops_refresh = true;
+        operate::refuse(world, &mut draft);
         draft.commit(world).await?;
         return Ok(Next::Done);
     };

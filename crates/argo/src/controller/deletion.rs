@@ -12,7 +12,7 @@ use belay_cluster::Propagation;
 use belay_controller::{EventKind, Next};
 use belay_engine::sync::{Advanced, Site, advance};
 use belay_object::{Object, ObjectKey};
-use belay_plan::sync::{self as plan, Flags, Sync, SyncPhase, Task};
+use belay_plan::sync::{self as plan, Flags, HookPolicy, Sync, SyncPhase, Task};
 
 use super::application::Turn;
 use super::around::Journal;
@@ -192,7 +192,9 @@ impl Going<'_> {
             }
             let live = self.find(&target.key()).await?;
             let mut task = Task::new(SyncPhase::PreSync, marks::wave(hook), Some(Arc::new(target)), live);
-            task.hook = Some(marks::hook_policy(hook));
+            // One that failed goes, so that it is tried again. One that went well stays until all is over: were it
+            // gone before its finalizer is, a crash in between would run it twice (ACT-14).
+            task.hook = Some(HookPolicy { succeeded: false, failed: true, ..marks::hook_policy(hook) });
             tasks.push(task);
         }
         self.carry_out(tasks).await

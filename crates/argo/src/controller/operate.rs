@@ -13,7 +13,7 @@ use super::application::Turn;
 use super::destinations::Absent;
 use super::draft::Draft;
 use super::refresh::Level;
-use super::world::{now_text, since};
+use super::world::{World, now_text, since};
 use crate::spec::{HistoryEntry, OperationPhase, OperationState, SyncOperation, SyncResult, conditions};
 
 pub(super) use results::told;
@@ -250,6 +250,29 @@ impl Turn<'_> {
         let over = history.len().saturating_sub(limit);
         history.drain(..over);
     }
+}
+
+/// Ends the operation of an Application that may not be worked on, with what its conditions say.
+pub(crate) fn refuse(world: &World, draft: &mut Draft) {
+    let status = &draft.app.status;
+    let running = status.operation_state.as_deref().filter(|s| !s.phase.is_over()).cloned();
+    if running.is_none() && draft.app.operation.is_none() {
+        return;
+    }
+    let errors = status.conditions.iter().filter(|c| c.kind == conditions::INVALID_SPEC_ERROR);
+    let message = errors.map(|c| format!("{}: {}", c.kind, c.message)).collect::<Vec<_>>().join(";");
+    let mut state = running.unwrap_or_else(|| OperationState {
+        operation: draft.app.operation.clone().unwrap_or_default(),
+        started_at: now_text(),
+        ..OperationState::default()
+    });
+    state.phase = OperationPhase::Error;
+    state.finished_at = now_text();
+    state.message = message;
+    let told = format!("Sync operation failed: {}", state.message);
+    world.tell(draft.object(), EventKind::Warning, "OperationCompleted", told);
+    draft.app.status.operation_state = Some(Box::new(state));
+    draft.drops_operation = true;
 }
 
 /// What an operation is about to sync: its own sources, or those of the spec.

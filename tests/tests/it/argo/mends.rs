@@ -312,3 +312,17 @@ async fn an_application_goes_though_a_namespace_stays() {
     assert!(events[0].contains("Namespace/argocd is left in the cluster: ignored (it is protected)"), "{events:?}");
     assert!(events[1].contains("it holds objects of others: ConfigMap/extra/theirs"), "{events:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_is_not_permitted_ends_with_the_reason() {
+    let world = two().await;
+    world.patch(APPLICATIONS, "one", "{spec: {project: nobody}, operation: {sync: {}}}");
+    world
+        .is(
+            "one",
+            "Unknown Unknown Error: InvalidSpecError: Application referencing project nobody which does not exist",
+        )
+        .await;
+    world.until("the wish goes", || world.get(APPLICATIONS, "one")?.get("operation").is_none().then_some(())).await;
+    nobody_else_is_touched(&world).await;
+}

@@ -1,7 +1,7 @@
 //! Fault sweeps of a sync with hooks, waves and a prune: the N-th request fails or is the last of its process,
 //! for N = 1, 2, ... until a run ends without. No hook runs twice in one operation, no wave begins before the
 //! one before it is done, and an operation ends well after a crash, or with its reason after a fault (ACT-5,
-//! ACT-6, ACT-14).
+//! ACT-6, ACT-14). The same of a deletion with hooks.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -47,7 +47,7 @@ impl Deeds {
                         match change {
                             Change::Resync(all) => all.iter().for_each(|o| deeds.saw(o.object(), begun)),
                             Change::Upsert(stored) => deeds.saw(stored.object(), true),
-                            Change::Deleted(_) => {}
+                            Change::Deleted(stored) => deeds.lost(stored.object()),
                         }
                     }
                     begun = true;
@@ -71,7 +71,16 @@ impl Deeds {
             deeds.push(format!("~{}", object.name()));
         }
     }
+    fn lost(&self, object: &Object) {
+        self.0.lock().expect("no holder panics").0.push(format!("-{}", object.name()));
+    }
+    /// What was made and changed since the last look.
     fn take(&self) -> Vec<String> {
+        let all = self.take_all();
+        all.into_iter().filter(|deed| !deed.starts_with('-')).collect()
+    }
+    /// The same, and what was deleted: `-name`.
+    fn take_all(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().expect("no holder panics").0)
     }
 }
@@ -215,4 +224,66 @@ sweeps! {
     a_sync_ends_well_or_with_a_reason_where_any_connection_breaks_before_the_request Trouble::DropBefore,
     a_sync_ends_well_or_with_a_reason_where_any_connection_breaks_after_the_request Trouble::DropAfter,
     a_sync_ends_well_or_with_a_reason_where_any_request_has_no_answer Trouble::Hang,
+}
+
+/// A deletion with trouble at one request; gives whether it came to that.
+async fn one_deletion(trouble: Trouble, nth: usize) -> bool {
+    let when = format!("{trouble:?} at {nth}");
+    let files = [
+        ("app/pre.yaml", job("pre", "PreDelete")),
+        ("app/post.yaml", job("post", "PostDelete")),
+        ("app/one.yaml", wave("one", 1, "1")),
+        ("app/two.yaml", wave("two", 2, "1")),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let mut world = World::with_files(&files).await;
+    world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: bystander, namespace: shop}}");
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    quiet(&world).await;
+    let deeds = Deeds::follow(&world);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    deeds.take_all();
+    world.wire.arm(nth, trouble);
+    world.delete(APPLICATIONS, "one");
+    tokio::select! {
+        () = world.wire.struck() => {}
+        () = world.is("one", "gone") => {}
+    }
+    let struck = world.wire.has_struck();
+    if struck && matches!(trouble, Trouble::CrashBefore | Trouble::CrashAfter) {
+        world.wire.cut();
+        world.controllers = None;
+        world.start().await;
+    }
+    world.is("one", "gone").await;
+    let all_gone = || ["one", "two"].iter().all(|name| world.get(MAPS, name).is_none()).then_some(());
+    world.until(&format!("{when}: its objects are gone"), all_gone).await;
+    let mut done = deeds.take_all();
+    // What a hook made goes last, in either order.
+    done.retain(|deed| deed != "-pre" && deed != "-post");
+    assert_eq!(done, ["+pre", "-two", "-one", "+post"], "{when}");
+    assert!(world.get(MAPS, "bystander").is_some(), "{when}");
+    struck
+}
+
+async fn sweep_deletion(trouble: Trouble) {
+    swept(12, move |nth| one_deletion(trouble, nth)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_whose_process_dies_before_any_request_runs_each_hook_once() {
+    sweep_deletion(Trouble::CrashBefore).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_whose_process_dies_after_any_request_runs_each_hook_once() {
+    sweep_deletion(Trouble::CrashAfter).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_of_an_application_outlives_any_request_that_fails_in_the_server() {
+    sweep_deletion(Trouble::Status(500)).await;
 }
