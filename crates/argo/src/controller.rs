@@ -1,12 +1,13 @@
 //! The controller of Applications: what wakes one, what is done about it, what is written down.
 //!
 //! - `world`: what all Applications share; `destinations`: the clusters, observed; `sources`: what is
-//!   fetched, and who asks for it; `charts`: what does not come from Git.
+//!   fetched, and who asks for it.
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
 //!   `permission`: what its project allows; `comparing`: what is desired against what is there.
 //! - [`Config`]: the configuration of a moment.
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
+//! - `charts`: charts and artifacts of repositories and registries; `dependencies`: those that charts in Git lack.
 //! - `draft`: what a turn changes of an Application, written at once.
 //! - [`run`]: starting and stopping; [`preview`]: the same comparison once, for who runs no controller.
 
@@ -16,6 +17,7 @@ mod charts;
 mod comparing;
 mod config;
 mod deletion;
+mod dependencies;
 mod destinations;
 mod draft;
 mod operate;

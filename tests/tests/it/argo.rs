@@ -4,6 +4,7 @@ mod behaviours;
 mod beside;
 mod charts;
 mod commands;
+mod dependencies;
 mod example_apps;
 mod hooks;
 mod mends;

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use super::application::reconcile;
 use super::charts::Charts;
 use super::config::Files;
+use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
 use super::refresh::{Level, REFRESH};
 use super::sources::{self, Polls};
@@ -121,7 +122,7 @@ impl Controllers {
             config: RwLock::new(Arc::new(files.read(None))),
             repositories,
             charts,
-            renderer: Renderer::new(memo.clone(), outside),
+            renderer: Renderer::with_dependencies(memo.clone(), outside, Arc::new(FromRepositories(woken.clone()))),
             polls: Polls::default(),
             cluster,
             namespaces,

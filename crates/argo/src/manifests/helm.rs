@@ -11,7 +11,7 @@ use belay_helm::{
 };
 use belay_object::Map;
 use belay_render::{Origin, RenderedObject};
-use belay_tree::TreePath;
+use belay_tree::{Tree, TreePath};
 
 use super::{Error, ErrorKind, Job, Made, documents, value_files};
 use crate::spec::Helm;
@@ -25,13 +25,15 @@ pub struct WantedChart {
     pub version: String,
     /// The repository that the depending chart names: a URL, `@name` or `alias:name`.
     pub repository: String,
+    /// The project whose credentials may be used.
+    pub project: String,
 }
 
 /// Gives charts that others depend on and do not hold.
 pub trait Dependencies: Send + Sync {
-    /// The archive of a chart, or why there is none. The same question has the same answer for as
+    /// The files of a chart, or why there are none; called on a thread that may wait. The same question has the same answer for as
     /// long as renders are remembered.
-    fn fetch(&self, chart: &WantedChart) -> Result<Arc<[u8]>, String>;
+    fn fetch(&self, chart: &WantedChart) -> Result<Arc<dyn Tree>, String>;
 }
 
 /// How often dependencies of dependencies are looked for.
@@ -153,6 +155,7 @@ fn with_dependencies(job: &Job<'_>, mut chart: Chart, values: &Map, limits: &Lim
                 name: dependency.name.clone(),
                 version: locked.unwrap_or_else(|| dependency.version.clone()),
                 repository: dependency.repository.clone(),
+                project: job.app.project.clone(),
             };
             let Some(found) = fetched(job, &wanted, limits)? else { return Err(failed(&error)) };
             chart.dependencies.push(found);
@@ -173,8 +176,8 @@ fn fetched(job: &Job<'_>, wanted: &WantedChart, limits: &Limits) -> Result<Optio
         return belay_helm::load(job.tree, &path, limits).map(Some).map_err(|e| wrong(&told(&e)));
     }
     let Some(dependencies) = &job.tools.dependencies else { return Ok(None) };
-    let archive = dependencies.fetch(wanted).map_err(|why| wrong(&why))?;
-    belay_helm::load_archive(&archive, limits).map(Some).map_err(|e| wrong(&told(&e)))
+    let files = dependencies.fetch(wanted).map_err(|why| wrong(&why))?;
+    belay_helm::load_dir(&*files, &TreePath::root(), limits).map(Some).map_err(|e| wrong(&told(&e)))
 }
 
 fn objects(job: &Job<'_>, own: &Helm, chart: &Chart, rendered: &Rendered) -> Result<Vec<RenderedObject>, Error> {

@@ -251,7 +251,7 @@ fn dependencies_stand_in_charts_in_the_repository_or_are_fetched() {
 
     struct Asked;
     impl Dependencies for Asked {
-        fn fetch(&self, chart: &WantedChart) -> Result<Arc<[u8]>, String> {
+        fn fetch(&self, chart: &WantedChart) -> Result<Arc<dyn Tree>, String> {
             Err(format!("asked for {} {} of {}", chart.name, chart.version, chart.repository))
         }
     }

@@ -1,0 +1,48 @@
+//! Charts that a chart in Git depends on and does not hold: fetched from the repositories that it names, with
+//! the credentials that its project may use, as charts of sources are.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use belay_tree::Tree;
+use tokio::runtime::Handle;
+
+use super::charts::Asked;
+use super::world::World;
+use crate::manifests::{Dependencies, WantedChart};
+use crate::repositories::{Repositories, Repository};
+use crate::spec::Source;
+
+/// How long an index of a repository is believed: renders are remembered, so it is seldom asked for.
+const BELIEVED: Duration = Duration::from_secs(180);
+
+/// Fetches through the controller that is set by then.
+pub(crate) struct FromRepositories(pub Arc<OnceLock<Weak<World>>>);
+
+impl Dependencies for FromRepositories {
+    fn fetch(&self, chart: &WantedChart) -> Result<Arc<dyn Tree>, String> {
+        let world = self.0.get().and_then(Weak::upgrade).ok_or("the controller is ending")?;
+        let config = world.config();
+        let repository = repository(&config.repositories, chart)?;
+        let source = Source { repo_url: repository.url.clone(), chart: chart.name.clone(), ..Source::default() };
+        let asked = Asked { repository: &repository, trust: &config.trust, max_age: BELIEVED };
+        let version = if chart.version.is_empty() { "*" } else { &chart.version };
+        Handle::current().block_on(world.charts.fetch(&source, version, &asked)).map(|found| found.tree)
+    }
+}
+
+/// The repository that a chart names: by its address, or by the name that its secret gives it.
+fn repository(all: &Repositories, chart: &WantedChart) -> Result<Repository, String> {
+    let asked = chart.repository.trim();
+    let name = asked.strip_prefix('@').or_else(|| asked.strip_prefix("alias:"));
+    match name {
+        Some(name) => all
+            .by_name(name, &chart.project)
+            .cloned()
+            .ok_or_else(|| format!("no repository is called {name:?}: give one in a repository's secret that name")),
+        None if asked.is_empty() => {
+            Err("it names no repository: put the chart into charts/, or name its repository in Chart.yaml".to_owned())
+        }
+        None => Ok(all.get(asked, &chart.project)),
+    }
+}
