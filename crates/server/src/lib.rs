@@ -24,6 +24,7 @@ mod nodes;
 mod options;
 mod places;
 mod prepare;
+mod previewed;
 mod rights;
 mod routes;
 mod services;
@@ -34,6 +35,7 @@ pub use error::{Code, Error};
 pub use listen::serve;
 pub use options::{Build, Options};
 pub use prepare::{Prepared, prepare};
+pub use previewed::Previewed;
 pub use routes::{Access, listing, router};
 pub use sources::{ManifestsOf, Rendered, SourceDetails, Sources};
 

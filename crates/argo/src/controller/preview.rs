@@ -39,7 +39,7 @@ pub struct Preview {
     namespace: String,
     config: Arc<Config>,
     repositories: Repositories,
-    charts: Charts,
+    charts: Arc<Charts>,
     renderer: Renderer,
 }
 
@@ -99,9 +99,33 @@ impl Preview {
             namespace: namespace.to_owned(),
             config: Arc::new(config),
             repositories,
-            charts: Charts::new(storage.join("charts"), base),
+            charts: Arc::new(Charts::new(storage.join("charts"), base)),
             renderer: Renderer::new(Memo::default(), outside),
         })
+    }
+
+    /// The same mirrors under another configuration.
+    pub fn configured(&self, config: Config) -> Preview {
+        Preview {
+            home: self.home.clone(),
+            namespace: self.namespace.clone(),
+            config: Arc::new(config),
+            repositories: self.repositories.clone(),
+            charts: self.charts.clone(),
+            renderer: self.renderer.clone(),
+        }
+    }
+
+    /// The commit of a Git repository at a revision; refs that were listed at most `max_age` ago are believed.
+    pub async fn commit(
+        &self,
+        repo_url: &str,
+        project: &str,
+        revision: &str,
+        max_age: Duration,
+    ) -> Result<Option<Arc<belay_source::Commit>>, String> {
+        let spec = git_spec(&self.config, repo_url, project, revision)?;
+        Ok(self.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?.commit)
     }
 
     /// The configuration.

@@ -142,6 +142,8 @@ async fn state(call: &Call, repository: &Repository) -> Value {
     let asked = SourceDetails::Reach { url: repository.url.clone(), project: repository.project.clone() };
     let (status, message) = match tokio::time::timeout(REACH_PATIENCE, sources.details(asked)).await {
         Ok(Ok(_)) => ("Successful", String::new()),
+        // Nobody here can ask this kind of repository.
+        Ok(Err(error)) if error.code() == crate::Code::Unimplemented => ("Unknown", String::new()),
         Ok(Err(error)) => ("Failed", format!("Unable to connect to repository: {error}")),
         Err(_) => ("Failed", "Unable to connect to repository: no answer in time".to_owned()),
     };

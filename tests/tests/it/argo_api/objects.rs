@@ -205,3 +205,58 @@ async fn inv_sec_3_a_secret_of_an_application_is_shown_as_plus_signs() {
     let manifest = belay_object::from_json_str(&read.str_at(&["manifest"])).unwrap();
     assert_eq!(manifest.get("data").unwrap().to_json(), r#"{"token":"++++++++"}"#);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_sources_want_is_shown_beside_what_is_there() {
+    let git = belay_testkit::git_server::ServedRepo::start("repo.git").await.expect("git serves");
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: new}\n";
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {token: canary-new, same: canary-same}\n";
+    let files = [("app/a.yaml", Some(map)), ("app/s.yaml", Some(secret))];
+    let commit = git.repo().commit("main", "the first of all\n\nwith a body", &files).expect("git commits");
+    let mut world = World::with("accounts.dev: apiKey", "p, dev, applications, get, other/*, allow").await;
+    let storage = tempfile::tempdir().unwrap();
+    world.render(storage.path()).await;
+    world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {key: old}}");
+    world.apply(
+        "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: shop}, stringData: {token: canary-old, same: canary-same}}",
+    );
+    let url = git.url();
+    world.apply(&format!(
+        "{{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {{name: one, namespace: argocd}}, spec: {{project: default, \
+         source: {{repoURL: '{url}', path: app, targetRevision: main}}, \
+         destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}}}, \
+         status: {{resources: [{{version: v1, kind: ConfigMap, namespace: shop, name: a}}]}}}}"
+    ));
+    let admin = world.admin();
+    world.seen(&admin, "/api/v1/applications/one", |answer| answer.status == 200).await;
+    let shown = admin.get("/api/v1/applications/one/manifests").await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    assert_eq!(shown.str_at(&["revision"]), commit);
+    assert!(shown.text.contains("new") && !shown.text.contains("canary"), "{}", shown.text);
+    let all = admin.get("/api/v1/applications/one/managed-resources").await;
+    assert!(!all.text.contains("canary"), "{}", all.text);
+    let items = all.value().get("items").unwrap().items().to_vec();
+    let state = |item: &Value, field: &str| belay_object::from_json_str(item.str_at(&[field]).unwrap()).unwrap();
+    let map = items.iter().find(|item| item.str_at(&["kind"]) == Some("ConfigMap")).unwrap();
+    assert_eq!(state(map, "normalizedLiveState").str_at(&["data", "key"]), Some("old"));
+    assert_eq!(state(map, "predictedLiveState").str_at(&["data", "key"]), Some("new"));
+    assert_eq!(map.get("modified").and_then(Value::as_bool), Some(true));
+    let secret = items.iter().find(|item| item.str_at(&["kind"]) == Some("Secret")).unwrap();
+    let (then, now) = (state(secret, "predictedLiveState"), state(secret, "liveState"));
+    assert_ne!(then.str_at(&["data", "token"]), now.str_at(&["data", "token"]));
+    assert_eq!(then.str_at(&["data", "same"]), now.str_at(&["data", "same"]));
+    // The diff of manifests that a client sends: of this Application's objects alone (SEC-4).
+    let manifest =
+        r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop"},"data":{"key":"old"}}"#;
+    let query = |json: &str| json.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let path = format!("/api/v1/applications/one/server-side-diff?targetManifests={}", query(manifest));
+    let diff = admin.get(&path).await;
+    assert!(diff.status == 200 && !diff.text.contains("\"modified\":true"), "{}", diff.text);
+    let foreign = manifest.replace("\"a\"", "\"b\"");
+    let path = format!("/api/v1/applications/one/server-side-diff?targetManifests={}", query(&foreign));
+    assert_eq!(admin.get(&path).await.status, 403);
+    // The commit.
+    let metadata = admin.get(&format!("/api/v1/applications/one/revisions/{commit}/metadata")).await;
+    assert!(metadata.str_at(&["message"]).starts_with("the first of all"), "{}", metadata.text);
+}

@@ -112,6 +112,16 @@ impl World {
         world
     }
 
+    /// Gives the API what knows the files of sources.
+    pub async fn render(&mut self, storage: &std::path::Path) {
+        let outside = || belay_helm::Outside { now_unix_ns: 0, random: None, check: None, lookup: None };
+        let cluster = self.options.cluster.clone();
+        let preview = belay_argo::controller::preview::Preview::open(cluster.clone(), "argocd", storage, outside).await;
+        let preview = preview.unwrap_or_else(|e| panic!("{e}"));
+        self.options.sources = Some(std::sync::Arc::new(belay_server::Previewed::new(cluster, "argocd", preview)));
+        self.process = Some(self.router());
+    }
+
     /// The API as another process of the same control plane would serve it.
     pub fn router(&self) -> Client {
         let service = router(self.options.clone());
