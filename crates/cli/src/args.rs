@@ -1,6 +1,7 @@
 //! The command line's grammar: Flux's verbs, flags and defaults for the kinds that Belay serves.
 
 mod app;
+mod app_run;
 mod app_spec;
 mod argocd;
 mod artifact;
@@ -14,9 +15,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use app::{
-    ActionsCommand, ActionsFlags, AppArgs, AppCommand, AppCreateArgs, AppDeleteArgs, AppDiffArgs, AppGetArgs,
-    AppHistoryArgs, AppListArgs, AppLogsArgs, AppManifestsArgs, AppPatchArgs, AppResourcesArgs, AppRollbackArgs,
-    AppSetArgs, AppSyncArgs, AppUnsetArgs, AppWaitArgs, ArgocdFlags, Form, RetryFlags,
+    AppArgs, AppCommand, AppCreateArgs, AppDeleteArgs, AppDiffArgs, AppGetArgs, AppListArgs, AppPatchArgs, AppSetArgs,
+    AppUnsetArgs, ArgocdFlags, Form,
+};
+pub use app_run::{
+    ActionsCommand, ActionsFlags, AppHistoryArgs, AppLogsArgs, AppManifestsArgs, AppResourcesArgs, AppRollbackArgs,
+    AppSyncArgs, AppWaitArgs, RetryFlags,
 };
 pub use app_spec::AppSpecFlags;
 pub use argocd::{
