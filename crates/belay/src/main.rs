@@ -1,5 +1,6 @@
 //! The binary: parses, wires and runs; nothing else.
 
+mod api;
 mod apiserver;
 mod demo;
 mod log;
@@ -57,6 +58,8 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Run the controllers against a cluster
     Run(Box<run::RunArgs>),
+    /// Serve Argo CD's HTTP API for a cluster
+    Api(api::ApiArgs),
     /// Run the embedded Kubernetes API server
     Apiserver(apiserver::ApiserverArgs),
     #[command(flatten)]
@@ -117,6 +120,7 @@ async fn dispatch(global: Global, command: Command) -> ExitCode {
     let ended = match command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(&global, *args).await,
+        Command::Api(args) => api::api(&global, args).await,
         Command::Apiserver(args) => apiserver::apiserver(args).await,
         Command::Cluster(command) => return belay_cli::run(global, command).await,
         Command::Helm(_) | Command::Kustomize(_) => return ExitCode::FAILURE,

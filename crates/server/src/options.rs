@@ -26,6 +26,8 @@ pub struct Options {
     pub secure: bool,
     /// Everybody may do everything: for one person on their own machine.
     pub disable_auth: bool,
+    /// Whether `/metrics` is served beside the API: for listeners that no stranger reaches (AUTHN-8).
+    pub metrics: bool,
     /// Whether secrets of clusters may name programs to run.
     pub allow_exec: bool,
     /// Which remote clusters may be reached.
@@ -44,6 +46,7 @@ impl Options {
             root_path: String::new(),
             secure: false,
             disable_auth: false,
+            metrics: false,
             allow_exec: false,
             egress: Egress::default(),
         }

@@ -187,14 +187,11 @@ pub fn listing() -> Vec<(String, &'static str, Access)> {
 }
 
 /// The API as a service. Must be called inside a tokio runtime, where its watches begin.
-///
-/// `/metrics` is part of it: whoever puts it on a listener that strangers reach leaves that path out
-/// (AUTHN-8).
 pub fn router(options: Options) -> Router {
-    let root = options.root_path.clone();
+    let (root, metrics) = (options.root_path.clone(), options.metrics);
     let api = Api::new(options);
     let mut paths: BTreeMap<&'static str, MethodRouter> = BTreeMap::new();
-    for route in table() {
+    for route in table().into_iter().filter(|route| metrics || route.path != "/metrics") {
         let filter = MethodFilter::try_from(route.method.clone()).expect("the table names methods that are served");
         let (api, path, route) = (api.clone(), route.path, Arc::new(route));
         let answer = move |parameters: RawPathParams, request: Request| {

@@ -304,3 +304,23 @@ fn sign(key: &str, body: &str) -> String {
     let hex: String = outer.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256={hex}")
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_argo_cds_names_and_are_told_where_that_is_wanted() {
+    let mut world = World::with("", "").await;
+    world.application("one", "default", "status: {sync: {status: Synced}, health: {status: Healthy}}");
+    assert_eq!(world.stranger().get("/metrics").await.status, 404, "inv_authn_8");
+    world.tell_metrics();
+    let stranger = world.stranger();
+    let told = world.seen(&stranger, "/metrics", |answer| answer.text.contains("name=\"one\"")).await.text;
+    let line = told.lines().find(|line| line.starts_with("argocd_app_info{")).unwrap();
+    assert_eq!(
+        line,
+        "argocd_app_info{namespace=\"argocd\",name=\"one\",project=\"default\",autosync_enabled=\"false\",\
+         repo=\"https://git.example/o/r\",dest_server=\"https://kubernetes.default.svc\",dest_namespace=\"shop\",\
+         sync_status=\"Synced\",health_status=\"Healthy\",operation=\"\"} 1"
+    );
+    assert!(told.contains(
+        "argocd_cluster_info{server=\"https://kubernetes.default.svc\",k8s_version=\"\",name=\"in-cluster\"} 1"
+    ));
+}

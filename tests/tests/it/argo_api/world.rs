@@ -122,6 +122,12 @@ impl World {
         self.process = Some(self.router());
     }
 
+    /// Serves metrics, too.
+    pub fn tell_metrics(&mut self) {
+        self.options.metrics = true;
+        self.process = Some(self.router());
+    }
+
     /// The API as another process of the same control plane would serve it.
     pub fn router(&self) -> Client {
         let service = router(self.options.clone());
