@@ -4,6 +4,7 @@
 //! outside, and ends them. Figures and targets are printed side by side; nothing is asserted on a
 //! clock, so the exit code says only whether the measuring itself worked.
 
+mod api;
 mod applications;
 mod apply;
 mod fanout;
@@ -43,7 +44,7 @@ struct Arguments {
     /// Numbers of HelmReleases of the `releases` bench
     #[arg(long, value_delimiter = ',', default_value = "100,1000")]
     releases: Vec<usize>,
-    /// Numbers of Applications of the `applications` bench
+    /// Numbers of Applications of the `applications` and `api` benches
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
     applications: Vec<usize>,
     /// A program of Helm, for the `helm` bench to compare with
@@ -62,6 +63,7 @@ enum Bench {
     Helm,
     Releases,
     Applications,
+    Api,
 }
 
 fn main() -> ExitCode {
@@ -111,6 +113,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
             Bench::Helm => helm::run(&mut table, arguments.helm.as_deref())?,
             Bench::Releases => releases::run(&mut table, &arguments.releases).await?,
             Bench::Applications => applications::run(&mut table, &arguments.applications, arguments.steady).await?,
+            Bench::Api => api::run(&mut table, &arguments.applications).await?,
         }
     }
     Ok(())
