@@ -21,7 +21,7 @@ fn the_tour_holds() {
     let output = Command::new(BELAY).args(["demo", "--tour"]).stdin(Stdio::null()).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains("19 steps, 19 held, 0 did not"), "{told}");
+    assert!(told.contains("27 steps, 27 held, 0 did not"), "{told}");
 }
 
 #[test]
@@ -115,6 +115,77 @@ fn a_folder_of_git_is_followed_looked_at_held_and_let_go() {
     );
     place.until("what it made is gone", || text(&place.belay("trace configmap shop -n default")).contains("not found"));
     assert_eq!(place.belay("uninstall --silent").status.code(), Some(0));
+}
+
+#[test]
+fn an_application_is_created_synced_drifted_and_deleted() {
+    let place = Place::new();
+    place.commit("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: shop\ndata:\n  greeting: hello\n");
+    assert_eq!(place.belay("install --crds-only --systems=argocd").status.code(), Some(0));
+    let _controllers = place.spawn(&["run"]);
+    let url = place.url();
+    place.says(
+        &format!(
+            "app create shop --repo {url} --path deploy --revision main --dest-name in-cluster --dest-namespace default --set-finalizer"
+        ),
+        0,
+        "application 'shop' created\n",
+    );
+    place.until("it is compared", || text(&place.belay("app list")).contains("OutOfSync"));
+    // What scripts read is exact.
+    place.says("app list -o name", 0, "argocd/shop\n");
+    place.says(
+        "app diff shop",
+        1,
+        "\n===== /ConfigMap default/shop ======\n\
+        > apiVersion: v1\n> data:\n>   greeting: hello\n> kind: ConfigMap\n> metadata:\n>   annotations:\n\
+        >     argocd.argoproj.io/tracking-id: shop:/ConfigMap:default/shop\n>   name: shop\n>   namespace: default\n",
+    );
+    assert_eq!(place.belay("app sync shop --timeout 60").status.code(), Some(0));
+    let row = text(&place.belay("app list"));
+    let cells: Vec<&str> = row.lines().nth(1).unwrap().split_whitespace().collect();
+    let expected = [
+        "argocd/shop",
+        "in-cluster",
+        "default",
+        "default",
+        "Synced",
+        "Healthy",
+        "Manual",
+        "<none>",
+        &url,
+        "deploy",
+        "main",
+    ];
+    assert_eq!(cells, expected);
+    place.says("app diff shop", 0, "");
+    place.says(
+        "app resources shop",
+        0,
+        "GROUP  KIND       NAMESPACE  NAME  ORPHANED\n       ConfigMap  default    shop  No\n",
+    );
+    place.commit("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: shop\ndata:\n  greeting: good morning\n");
+    place.says(
+        "app diff shop",
+        1,
+        "\n===== /ConfigMap default/shop ======\n/data/greeting\n  < hello\n  > good morning\n",
+    );
+    place.says("app rollback shop", 20, "✗ application 'shop' should have at least two successful deployments\n");
+    place.says("app get nobody", 20, "✗ application 'nobody' not found in namespace 'argocd'\n");
+    place.says("app delete shop --yes --wait", 0, "application 'shop' deleted\n");
+    place.says("proj list -o name", 0, "default\n");
+    place.says("cluster list -o server", 0, "https://kubernetes.default.svc\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let mut child =
+        Command::new(BELAY).args(["completion", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    // As a shell tells of a program that ended by SIGPIPE.
+    assert_eq!(output.status.code(), Some(141));
 }
 
 #[test]

@@ -122,6 +122,11 @@ impl Turn<'_> {
             namespace_differs: namespace_differs(app),
         };
         let mut comparison = compare::judge(pairs, differences, &rules);
+        // What a sync would refuse is told before one is asked for.
+        let elsewhere = place.target().elsewhere;
+        let wanted = comparison.resources.iter().filter(|judged| judged.pair.target.is_some());
+        let kept = wanted.filter_map(|judged| elsewhere.refuse(judged.pair.live.as_deref()?));
+        conditions_found.extend(kept.map(|why| AppCondition::new(conditions::SHARED_RESOURCE_WARNING, why)));
         conditions_found.append(&mut comparison.conditions);
         comparison.conditions = conditions_found;
         comparison.namespace = of_namespace;

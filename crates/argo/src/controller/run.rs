@@ -83,7 +83,6 @@ impl Controllers {
             Repositories::new(RepositoriesOptions { egress, proxy, ..RepositoriesOptions::new(storage.join("git")) })
                 .map_err(|e| failed(&e))?;
         let views = Views::of_whole_objects(cluster.clone(), Duration::from_secs(60));
-        let scope = ViewScope::default();
         let home = ViewScope::in_namespace(&settings.namespace);
         // What the watches of clusters wake is known only once everything stands.
         let woken: Arc<OnceLock<Weak<World>>> = Arc::default();
@@ -109,6 +108,11 @@ impl Controllers {
         if let Some(why) = wrong.first() {
             return Err(StartError(format!("application namespaces: {why}")));
         }
+        let config = Arc::new(files.read(None));
+        // Compat(argo-cd 3.5): where no other namespace is named, none is looked into: an installation with
+        // rights in its own alone works. Naming the first one needs a restart.
+        let is_home_alone = namespaces.is_empty() && config.settings.parameters.namespaces.is_empty();
+        let scope = if is_home_alone { home.clone() } else { ViewScope::default() };
         let memo = Memo::default();
         let world = Arc::new(World {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
@@ -119,7 +123,7 @@ impl Controllers {
             asked: Mutex::default(),
             memories: Mutex::default(),
             destinations: Destinations::new(cluster.clone(), on_tracked, on_ready, settings.claimed_elsewhere.clone()),
-            config: RwLock::new(Arc::new(files.read(None))),
+            config: RwLock::new(config),
             repositories,
             charts,
             renderer: Renderer::with_dependencies(memo.clone(), outside, Arc::new(FromRepositories(woken.clone()))),

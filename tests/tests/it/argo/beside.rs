@@ -94,6 +94,10 @@ async fn what_both_claim_is_refused_by_the_second_and_taken_over_when_the_first_
     world.is("own", "gone").await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
+    // That is told before a sync is asked for.
+    let app = world.get(APPLICATIONS, "one").unwrap();
+    let told = app.at(&["status", "conditions"]).map(|c| c.to_json()).unwrap_or_default();
+    assert!(told.contains("SharedResourceWarning") && told.contains("is kept by Kustomization"), "{told}");
     world.sync("one", "{}");
     world.is("one", "OutOfSync Healthy Failed").await;
     let app = world.get(APPLICATIONS, "one").unwrap();
