@@ -15,6 +15,7 @@ mod answer;
 mod api;
 mod call;
 mod error;
+mod failures;
 mod fields;
 mod guard;
 mod identity;

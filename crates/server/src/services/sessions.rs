@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::identity::{Caller, fresh_id, issuer_of, random, set_cookie};
 use crate::snapshot::Snapshot;
-use crate::{Code, Error};
+use crate::{Code, Error, failures};
 
 /// Signs in with name and password.
 pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
@@ -52,7 +52,7 @@ pub(crate) async fn check(call: &Call, name: &str, password: &str) -> Result<(),
         return Err(Error::invalid(LoginError::NameTooLong.to_string()));
     }
     let now = Timestamp::now();
-    if call.api.attempts.lock().exceeded(name, now) {
+    if call.api.attempts.lock().exceeded(name, now) || failures::exceeded(call, name, now) {
         pause().await;
         return Err(refused());
     }
@@ -64,11 +64,15 @@ pub(crate) async fn check(call: &Call, name: &str, password: &str) -> Result<(),
     match checked.map_err(|_| Error::internal("the password could not be checked"))? {
         Ok(()) => {
             call.api.attempts.lock().succeeded(name);
+            failures::succeeded(call, name).await;
             Ok(())
         }
         Err(why @ (LoginError::Disabled(_) | LoginError::NoLogin(_))) => Err(unauthenticated(&why.to_string())),
         Err(why) => {
             call.api.attempts.lock().failed(name, known, now);
+            if known {
+                failures::failed(call, name, now).await;
+            }
             pause().await;
             Err(unauthenticated(&why.to_string()))
         }

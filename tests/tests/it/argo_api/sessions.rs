@@ -58,6 +58,13 @@ async fn inv_authn_4_failures_say_the_same_and_are_counted() {
     // Now the right one is refused as well, with the same words.
     let password = world.prepared.password.as_ref().unwrap().expose();
     assert_eq!(attempt("admin", password).await, wrong);
+    // A process that begins anew has not forgotten.
+    let another = world.router();
+    let body = format!("{{\"username\":\"admin\",\"password\":\"{password}\"}}");
+    assert_eq!(another.post("/api/v1/session", &body).await.told(), wrong);
+    let kept = world.get("", "configmaps", "argocd", "belay-login-failures").unwrap();
+    let names: Vec<String> = kept.get("data").unwrap().as_object().unwrap().keys().map(ToString::to_string).collect();
+    assert_eq!(names, ["admin", "dev"], "names of nobody fill nothing");
     assert_eq!(attempt("", "").await, "401 16 no credentials supplied");
     let long = "n".repeat(33);
     assert_eq!(attempt(&long, "x").await, "400 3 Username is too long (32 bytes max)");
