@@ -12,10 +12,12 @@ mod list;
 mod logs;
 mod look;
 mod manifests;
+mod objects;
 mod patch;
 mod resources;
 mod selector;
 mod set;
+mod sources;
 mod spec;
 mod sync;
 mod tree;
@@ -35,7 +37,11 @@ pub async fn app(global: &Global, args: AppArgs) -> Result<u8> {
         // Its --cluster is that of Applications.
         AppCommand::List(_) => global.cluster = None,
         // Their --namespace is that of objects.
-        AppCommand::Logs(_) | AppCommand::Actions(_) => "flux-system".clone_into(&mut global.namespace),
+        AppCommand::Logs(_)
+        | AppCommand::Actions(_)
+        | AppCommand::GetResource(_)
+        | AppCommand::PatchResource(_)
+        | AppCommand::DeleteResource(_) => "flux-system".clone_into(&mut global.namespace),
         _ => {}
     }
     let argo = Argocd::connect(&global, &args.argocd, args.app_namespace.as_deref()).await?;
@@ -57,6 +63,11 @@ pub async fn app(global: &Global, args: AppArgs) -> Result<u8> {
         AppCommand::Actions(command) => actions::actions(&argo, command).await,
         AppCommand::TerminateOp(name) => patch::terminate(&argo, &name.name).await,
         AppCommand::Patch(args) => patch::patch(&argo, &args).await,
+        AppCommand::AddSource(args) => sources::add(&argo, &args).await,
+        AppCommand::RemoveSource(args) => sources::remove(&argo, &args).await,
+        AppCommand::GetResource(args) => objects::get(&argo, &args).await,
+        AppCommand::PatchResource(args) => objects::patch(&argo, &args).await,
+        AppCommand::DeleteResource(args) => objects::delete(&argo, &args).await,
         AppCommand::ConfirmDeletion(name) => patch::confirm_deletion(&argo, &name.name).await,
     }
 }

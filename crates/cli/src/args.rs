@@ -1,6 +1,7 @@
 //! The command line's grammar: Flux's verbs, flags and defaults for the kinds that Belay serves.
 
 mod app;
+mod app_resource;
 mod app_run;
 mod app_spec;
 mod argocd;
@@ -16,7 +17,10 @@ use std::path::PathBuf;
 
 pub use app::{
     AppArgs, AppCommand, AppCreateArgs, AppDeleteArgs, AppDiffArgs, AppGetArgs, AppListArgs, AppPatchArgs, AppSetArgs,
-    AppUnsetArgs, ArgocdFlags, Form,
+    AppUnsetArgs, ArgocdFlags, Form, of_objects,
+};
+pub use app_resource::{
+    AppAddSourceArgs, AppDeleteResourceArgs, AppGetResourceArgs, AppPatchResourceArgs, AppRemoveSourceArgs, ObjectFlags,
 };
 pub use app_run::{
     ActionsCommand, ActionsFlags, AppHistoryArgs, AppLogsArgs, AppManifestsArgs, AppResourcesArgs, AppRollbackArgs,

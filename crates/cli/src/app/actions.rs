@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::look::Look;
 use crate::argocd::{Argocd, Columns, options, print_value};
-use crate::args::{ActionsCommand, ActionsFlags, Form};
+use crate::args::{ActionsCommand, ActionsFlags, Form, of_objects};
 use crate::outln;
 
 pub async fn actions(argo: &Argocd, command: ActionsCommand) -> Result<u8> {
@@ -25,11 +25,12 @@ pub async fn actions(argo: &Argocd, command: ActionsCommand) -> Result<u8> {
 async fn meant(look: &Look, app: &Application, flags: &ActionsFlags) -> Result<Vec<Arc<Object>>> {
     let live = look.preview.live(app, &look.at, &[]).await.map_err(anyhow::Error::msg)?;
     let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
+    let namespace = of_objects(&flags.namespace);
     let fits = |o: &Object| {
         let kind = o.group_kind();
         is(&flags.group, &kind.group)
             && is(&flags.kind, &kind.kind)
-            && is(&flags.namespace, o.namespace())
+            && is(&namespace, o.namespace())
             && is(&flags.resource_name, o.name())
     };
     Ok(live.into_values().filter(|o| fits(o)).collect())

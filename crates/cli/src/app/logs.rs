@@ -7,7 +7,7 @@ use belay_object::{Object, Value};
 use super::look::Look;
 use super::tree;
 use crate::argocd::Argocd;
-use crate::args::AppLogsArgs;
+use crate::args::{AppLogsArgs, of_objects};
 use crate::outln;
 use crate::output::clean;
 
@@ -18,6 +18,7 @@ pub async fn logs(argo: &Argocd, args: &AppLogsArgs) -> Result<u8> {
     let app = argo.application(&argo.id(&args.app_name)).await?;
     let look = Look::at(argo, &app).await?;
     let is_wanted = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
+    let namespace = of_objects(&args.namespace);
     let all = tree::objects(&look, &app).await?;
     let roots: Vec<&Object> = all
         .iter()
@@ -26,7 +27,7 @@ pub async fn logs(argo: &Argocd, args: &AppLogsArgs) -> Result<u8> {
             is_wanted(&args.group, &kind.group)
                 && is_wanted(&args.kind, &kind.kind)
                 && is_wanted(&args.name, o.name())
-                && is_wanted(&args.namespace, o.namespace())
+                && is_wanted(&namespace, o.namespace())
         })
         .collect();
     let pods = tree::below(&all, &roots).into_iter().filter(|o| o.kind() == "Pod" && o.api_version() == "v1");

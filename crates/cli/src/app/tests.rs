@@ -185,6 +185,19 @@ fn what_the_last_operation_did_stands_before_the_rest() {
 }
 
 #[test]
+fn a_namespace_of_objects_is_not_that_of_the_command() {
+    let namespace = |line: &str| {
+        let cli: ClusterCli = parse_from(line.split(' ')).unwrap();
+        let ClusterCommand::App(args) = cli.command else { panic!("{line}") };
+        let AppCommand::Logs(args) = args.command else { panic!("{line}") };
+        crate::args::of_objects(&args.namespace)
+    };
+    assert_eq!(namespace("belay app logs one"), None);
+    assert_eq!(namespace("belay app logs one --namespace shop"), Some("shop".to_owned()));
+    assert_eq!(namespace("belay -n elsewhere app logs one --namespace shop"), Some("shop".to_owned()));
+}
+
+#[test]
 fn argocds_words_name_the_same_commands() {
     for line in [
         "app create one --repo r --path p --dest-server s --dest-namespace n --sync-policy automated -l a=b --upsert",
@@ -207,6 +220,11 @@ fn argocds_words_name_the_same_commands() {
         "app terminate-op one",
         "app patch one --patch {} --type merge",
         "app list -N team-a",
+        "app add-source one --repo r --path p",
+        "app remove-source one --source-position 2",
+        "app get-resource one --kind Deployment --resource-name web --filter-fields metadata.name,spec",
+        "app patch-resource one --kind Deployment --patch {} --all",
+        "app delete-resource one --kind Pod --resource-name web --force",
     ] {
         let words = std::iter::once("belay").chain(line.split(' '));
         if let Err(e) = parse_from::<ClusterCli, _>(words) {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::{
-    ActionsCommand, AppHistoryArgs, AppLogsArgs, AppManifestsArgs, AppResourcesArgs, AppRollbackArgs, AppSpecFlags,
+    ActionsCommand, AppAddSourceArgs, AppDeleteResourceArgs, AppGetResourceArgs, AppHistoryArgs, AppLogsArgs,
+    AppManifestsArgs, AppPatchResourceArgs, AppRemoveSourceArgs, AppResourcesArgs, AppRollbackArgs, AppSpecFlags,
     AppSyncArgs, AppWaitArgs,
 };
 
@@ -65,6 +66,16 @@ pub enum AppCommand {
     TerminateOp(AppName),
     /// Patch an Application
     Patch(AppPatchArgs),
+    /// Add a source to an Application of several
+    AddSource(Box<AppAddSourceArgs>),
+    /// Take a source from an Application of several
+    RemoveSource(AppRemoveSourceArgs),
+    /// Print live objects
+    GetResource(AppGetResourceArgs),
+    /// Patch live objects
+    PatchResource(AppPatchResourceArgs),
+    /// Delete live objects
+    DeleteResource(AppDeleteResourceArgs),
     /// Confirm that objects are deleted or pruned
     ConfirmDeletion(AppName),
 }
@@ -73,6 +84,13 @@ pub enum AppCommand {
 pub struct AppName {
     /// NAME or NAMESPACE/NAME
     pub name: String,
+}
+
+/// The namespace of objects that a flag names, if it does: it is spelled as the global one, which has a default and
+/// a variable of its own.
+pub fn of_objects(namespace: &str) -> Option<String> {
+    let of_command = std::env::var("FLUX_SYSTEM_NAMESPACE").unwrap_or_default();
+    (!namespace.is_empty() && namespace != of_command).then(|| namespace.to_owned())
 }
 
 /// A form of answers.

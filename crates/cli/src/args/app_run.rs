@@ -204,8 +204,8 @@ pub struct AppLogsArgs {
     pub kind: Option<String>,
     #[arg(long)]
     pub name: Option<String>,
-    #[arg(long)]
-    pub namespace: Option<String>,
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub namespace: String,
     #[arg(short = 'p', long)]
     pub previous: bool,
     #[arg(long, default_value_t = 0)]
@@ -237,8 +237,8 @@ pub struct ActionsFlags {
     pub group: Option<String>,
     #[arg(long)]
     pub kind: Option<String>,
-    #[arg(long)]
-    pub namespace: Option<String>,
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub namespace: String,
     #[arg(long)]
     pub resource_name: Option<String>,
     #[arg(short = 'o', long = "out", value_enum, default_value_t = Form::Wide)]

@@ -169,7 +169,7 @@ pub struct ClusterAddArgs {
     #[arg(long)]
     pub in_cluster: bool,
     /// Namespaces that are managed; all where not given
-    #[arg(id = "namespace", long = "namespace")]
+    #[arg(id = "namespace", long = "namespace", default_value = "", hide_default_value = true)]
     pub namespaces: Vec<String>,
     /// With --namespace: objects without namespaces too
     #[arg(long)]

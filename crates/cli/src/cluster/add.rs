@@ -14,7 +14,7 @@ use belay_object::{Map, Object, Value, object};
 
 use super::known;
 use crate::argocd::{Argocd, MANAGER, pairs};
-use crate::args::{ArgocdFlags, ClusterAddArgs, Global};
+use crate::args::{ArgocdFlags, ClusterAddArgs, Global, of_objects};
 use crate::connect::reach;
 use crate::delete::confirmed;
 use crate::outln;
@@ -29,6 +29,7 @@ const TOKEN_WAIT: Duration = Duration::from_secs(30);
 
 pub async fn add(global: &Global, flags: &ArgocdFlags, args: &ClusterAddArgs) -> Result<u8> {
     // --namespace is about the cluster that is added.
+    let namespaces: Vec<String> = args.namespaces.iter().filter_map(|n| of_objects(n)).collect();
     let home = Global { namespace: "flux-system".to_owned(), ..global.clone() };
     let argo = Argocd::connect(&home, flags, None).await?;
     let (server, insecure) = server_of(global, &args.add_context)?;
@@ -48,12 +49,12 @@ pub async fn add(global: &Global, flags: &ArgocdFlags, args: &ClusterAddArgs) ->
         let question = format!(
             "This will create a service account `{ACCOUNT}` on the cluster referenced by context `{}` with full {} level privileges. Do you want to continue",
             args.add_context,
-            if args.namespaces.is_empty() { "cluster" } else { "namespace" }
+            if namespaces.is_empty() { "cluster" } else { "namespace" }
         );
         if account.is_none() && !args.yes && !confirmed(&question)? {
             bail!("aborting");
         }
-        let (token, ca) = credentials(&target, args, account).await?;
+        let (token, ca) = credentials(&target, args, &namespaces, account).await?;
         connection.bearer = Secret::new(token);
         connection.ca = if insecure { Vec::new() } else { ca };
     }
@@ -64,7 +65,7 @@ pub async fn add(global: &Global, flags: &ArgocdFlags, args: &ClusterAddArgs) ->
         secret_name: existing.as_ref().map(|c| c.secret_name.clone()).unwrap_or_default(),
         name,
         server: server.clone(),
-        namespaces: args.namespaces.clone(),
+        namespaces: namespaces.clone(),
         cluster_resources: args.cluster_resources,
         project: args.project.clone().unwrap_or_default(),
         labels: map(&args.labels)?,
@@ -113,11 +114,16 @@ fn server_of(global: &Global, context: &str) -> Result<(String, bool)> {
 }
 
 /// The token of an account, and the authority of its cluster; the account is made where none is named.
-async fn credentials(cluster: &Cluster, args: &ClusterAddArgs, account: Option<&str>) -> Result<(String, Vec<u8>)> {
+async fn credentials(
+    cluster: &Cluster,
+    args: &ClusterAddArgs,
+    namespaces: &[String],
+    account: Option<&str>,
+) -> Result<(String, Vec<u8>)> {
     let namespace = args.system_namespace.as_str();
     let name = account.unwrap_or(ACCOUNT);
     if account.is_none() {
-        for object in access(namespace, &args.namespaces, args.cluster_resources) {
+        for object in access(namespace, namespaces, args.cluster_resources) {
             apply(cluster, &object).await?;
             outln!("{} applied", object.key());
         }

@@ -70,6 +70,9 @@ async fn an_application_goes_through_its_life_by_commands() {
     ] {
         at.ends(words, 0).await;
     }
+    at.ends("app get-resource one --kind ConfigMap --filter-fields metadata.name,data", 0).await;
+    at.ends("app get-resource one --kind Secret", 20).await;
+    at.ends("app remove-source one --source-position 1", 20).await;
     // A difference is one.
     world.patch(MAPS, "a", "{data: {key: theirs}}");
     world.is("one", "OutOfSync").await;

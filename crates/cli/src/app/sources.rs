@@ -1,0 +1,59 @@
+//! `belay app add-source` and `remove-source`.
+
+use anyhow::{Context, Result, bail};
+use belay_argo::spec::{Source, Spec};
+
+use super::{create, spec};
+use crate::argocd::{Argocd, read};
+use crate::args::{AppAddSourceArgs, AppRemoveSourceArgs};
+use crate::outln;
+
+pub async fn add(argo: &Argocd, args: &AppAddSourceArgs) -> Result<u8> {
+    let id = argo.id(&args.name);
+    let mut app = argo.application(&id).await?;
+    append(args, &mut app.spec)?;
+    create::check(argo, &app).await?;
+    argo.change_app(&id, |object| {
+        let mut wanted = read(object)?.spec;
+        append(args, &mut wanted)?;
+        object.set(&["spec"], wanted.to_value());
+        Ok(())
+    })
+    .await?;
+    outln!("Application '{}' updated successfully", id.name);
+    Ok(0)
+}
+
+fn append(args: &AppAddSourceArgs, wanted: &mut Spec) -> Result<()> {
+    if wanted.sources.is_empty() {
+        // Compat(argocd 3.5): the words.
+        bail!("Cannot add source: application does not have spec.sources defined");
+    }
+    wanted.sources.push(Source::default());
+    let place = wanted.sources.len();
+    spec::apply(&args.spec, wanted, Some(place))
+}
+
+pub async fn remove(argo: &Argocd, args: &AppRemoveSourceArgs) -> Result<u8> {
+    let id = argo.id(&args.name);
+    argo.change_app(&id, |object| {
+        let mut wanted = read(object)?.spec;
+        let place = match (args.source_position, &args.source_name) {
+            (Some(position), _) => position.checked_sub(1),
+            (None, Some(name)) => wanted.sources.iter().position(|s| s.name == *name),
+            (None, None) => bail!("name the source by --source-position, from 1, or by --source-name"),
+        };
+        let place = place.filter(|p| *p < wanted.sources.len());
+        let place =
+            place.with_context(|| format!("the application has no such source: it has {}", wanted.sources.len()))?;
+        if wanted.sources.len() == 1 {
+            bail!("Cannot remove the only source remaining in the app");
+        }
+        wanted.sources.remove(place);
+        object.set(&["spec"], wanted.to_value());
+        Ok(())
+    })
+    .await?;
+    outln!("Application '{}' updated successfully", id.name);
+    Ok(0)
+}
