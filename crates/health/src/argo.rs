@@ -1,7 +1,7 @@
 //! The same question in Argo CD's vocabulary: `Healthy`, `Progressing`, `Degraded`, ...
 //!
-//! [`Customizations`] holds what an installation's configuration says about kinds: health scripts,
-//! actions, differences to ignore. It answers for every object, by those scripts first, then by the
+//! [`Customizations`] holds what an installation's configuration says about kinds: health scripts and
+//! actions. It answers for every object, by those scripts first, then by the
 //! rules of custom resources ([`families`]), then by those of the built-in kinds ([`builtin`]).
 //! `None` is the answer for a kind without health (a ConfigMap, a Role), which no sum counts.
 //! [`Sum`] adds up what the objects of one application say.
@@ -20,7 +20,7 @@ use std::fmt;
 use belay_object::{Object, Value};
 
 pub use actions::{Action, Effect, Operation};
-pub use customizations::{Customizations, Error, ErrorKind, IgnoreRule, KnownTypeField};
+pub use customizations::{Customizations, Error, ErrorKind};
 pub use sum::Sum;
 
 /// A status, from best to worst.

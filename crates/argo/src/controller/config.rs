@@ -62,13 +62,11 @@ impl Config {
         });
         let mut warnings = settings.warnings.clone();
         let data = texts(config.as_deref());
-        let assess = match Customizations::read(&data) {
-            Ok(read) => Arc::new(read),
-            Err(e) => {
-                warnings.push(e.to_string());
-                before.map_or_else(Arc::default, |b| b.assess.clone())
-            }
-        };
+        let scripts = settings.resources.overrides.iter();
+        let scripts = scripts.map(|(pattern, o)| (pattern.as_str(), o.health_lua.as_str(), o.actions.as_str()));
+        let (assess, wrong) = Customizations::compile(scripts);
+        let assess = Arc::new(assess);
+        warnings.extend(wrong.iter().map(ToString::to_string));
         let overrides = settings.resources.overrides.iter().map(|(pattern, o)| {
             let (group, kind) = pattern.split_once('/').unwrap_or(("", pattern));
             IgnoreDifference { group: group.to_owned(), kind: kind.to_owned(), ..o.ignore_differences.clone() }

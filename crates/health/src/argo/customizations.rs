@@ -1,7 +1,6 @@
-//! What the configuration (`argocd-cm`) says about kinds.
+//! What an installation's configuration says about kinds: scripts of their health, actions.
 //!
-//! Two forms, which may stand side by side: one map under `resource.customizations`, and a key for
-//! each, `resource.customizations.health.<group>_<Kind>`. The keys win.
+//! The texts come from whoever reads the configuration; here they are compiled, once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +12,6 @@ use belay_yaml::{Options, parse_value};
 use super::actions::Actions;
 use super::{Health, Status, builtin, families, pending_deletion};
 
-const PREFIX: &str = "resource.customizations";
 /// Ten times the kinds of the largest cluster that we know.
 const MAX_OVERRIDES: usize = 10_000;
 
@@ -22,8 +20,6 @@ const MAX_OVERRIDES: usize = 10_000;
 pub enum ErrorKind {
     /// A text is no YAML, or not of the form that its key asks for.
     Form,
-    /// A key names no kind, or nothing that can be customized.
-    Key,
     /// More than is taken.
     TooMany,
     /// An action that the object's kind has not.
@@ -54,41 +50,12 @@ impl fmt::Display for Error {
 }
 impl std::error::Error for Error {}
 
-/// Fields of a kind that a comparison leaves out.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct IgnoreRule {
-    /// RFC 6901 pointers; one to nothing is none.
-    pub json_pointers: Vec<String>,
-    /// jq expressions of paths.
-    pub jq_path_expressions: Vec<String>,
-    /// Managers whose fields are left out.
-    pub managers: Vec<String>,
-}
-impl IgnoreRule {
-    /// Whether it leaves out nothing.
-    pub fn is_empty(&self) -> bool {
-        self.json_pointers.is_empty() && self.jq_path_expressions.is_empty() && self.managers.is_empty()
-    }
-}
-
-/// A field of a custom resource that has a built-in type, and is compared as such.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KnownTypeField {
-    /// `spec.template.spec`
-    pub field: String,
-    /// `core/v1/PodSpec`
-    pub kind: String,
-}
-
 /// What is said about the kinds that a pattern matches.
 #[derive(Debug, Default)]
 struct Override {
     /// Absent, compiled, or why it cannot be: that is told where an object asks.
     health: Option<Result<LuaScript, String>>,
     actions: Option<Actions>,
-    ignore_differences: IgnoreRule,
-    ignore_resource_updates: IgnoreRule,
-    known_type_fields: Vec<KnownTypeField>,
 }
 
 /// All of it, compiled once.
@@ -99,83 +66,32 @@ pub struct Customizations {
 }
 
 impl Customizations {
-    /// Reads the keys that begin with `resource.customizations`; others are left alone.
-    pub fn read(config: &BTreeMap<String, String>) -> Result<Customizations, Error> {
-        let mut read = Customizations::default();
-        if let Some(text) = config.get(PREFIX).filter(|t| !t.is_empty()) {
-            let whole = yaml(PREFIX, text)?;
-            for (pattern, entry) in whole.as_object().into_iter().flat_map(|m| m.iter()) {
-                read.read_entry(pattern.as_str(), entry)?;
+    /// Compiles scripts: the pattern of kinds (`group/Kind`, `Kind` in the core group, `*` for any text), the
+    /// script of their health, their actions as YAML; empty texts say nothing. What cannot be used is told and
+    /// left out: it must not take the others with it.
+    pub fn compile<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> (Customizations, Vec<Error>) {
+        let (mut compiled, mut wrong) = (Customizations::default(), Vec::new());
+        for (pattern, health, actions) in entries {
+            if health.is_empty() && actions.is_empty() {
+                continue;
             }
-        }
-        for (key, value) in config {
-            let Some(rest) = key.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('.')) else { continue };
-            // `resource.customizations.something` without a kind is nobody's.
-            let Some((what, kind)) = rest.split_once('.') else { continue };
-            read.read_key(key, what, kind, value)?;
-        }
-        match read.overrides.len() > MAX_OVERRIDES {
-            true => Err(Error::new(ErrorKind::TooMany, format!("{PREFIX}: more than {MAX_OVERRIDES} kinds"))),
-            false => Ok(read),
-        }
-    }
-
-    fn read_entry(&mut self, pattern: &str, entry: &Value) -> Result<(), Error> {
-        let place = |what: &str| format!("{PREFIX}: {pattern}: {what}");
-        let text = |name: &str| match entry.get(name) {
-            None | Some(Value::Null) => Ok(""),
-            Some(Value::Str(s)) => Ok(&**s),
-            Some(other) => {
-                let message = format!("{} is of type {}, not a string", place(name), other.type_name());
-                Err(Error::new(ErrorKind::Form, message))
+            if compiled.overrides.len() >= MAX_OVERRIDES {
+                let message = format!("customizations of more than {MAX_OVERRIDES} kinds: the rest is left out");
+                wrong.push(Error::new(ErrorKind::TooMany, message));
+                break;
             }
-        };
-        let (health, actions) = (text("health.lua")?, text("actions")?);
-        let (differences, updates) = (text("ignoreDifferences")?, text("ignoreResourceUpdates")?);
-        let known = known_type_fields(&place("knownTypeFields"), entry.get("knownTypeFields"))?;
-        let actions = (!actions.is_empty()).then(|| Actions::read(&place("actions"), actions)).transpose()?;
-        let ignore = |what: &str, text: &str| ignore_rule(&place(what), text);
-        self.overrides.insert(
-            pattern.to_owned(),
-            Override {
-                health: script(health),
-                actions,
-                ignore_differences: ignore("ignoreDifferences", differences)?,
-                ignore_resource_updates: ignore("ignoreResourceUpdates", updates)?,
-                known_type_fields: known,
-            },
-        );
-        Ok(())
-    }
-
-    fn read_key(&mut self, key: &str, what: &str, kind: &str, value: &str) -> Result<(), Error> {
-        let pattern = match kind.split('_').collect::<Vec<_>>()[..] {
-            ["all"] => "*/*".to_owned(),
-            [kind] if !kind.is_empty() => kind.to_owned(),
-            [group, kind] => format!("{group}/{kind}"),
-            _ => {
-                // Compat(argo 3.5): the text.
-                let message = format!(
-                    "group kind should be in format `resource.customizations.<type>.<group_kind>` or resource.customizations.<type>.<kind>`, got group kind: '{kind}'"
-                );
-                return Err(Error::new(ErrorKind::Key, message));
-            }
-        };
-        let entry = self.overrides.entry(pattern).or_default();
-        match what {
-            "health" => entry.health = script(value),
-            // All libraries that scripts may have, they always have.
-            "useOpenLibs" => {}
-            "actions" => entry.actions = Some(Actions::read(key, value)?),
-            "ignoreDifferences" => entry.ignore_differences = ignore_rule(key, value)?,
-            "ignoreResourceUpdates" => entry.ignore_resource_updates = ignore_rule(key, value)?,
-            "knownTypeFields" => entry.known_type_fields = known_type_fields(key, Some(&yaml(key, value)?))?,
-            other => {
-                let message = format!("resource customization type {other} not supported");
-                return Err(Error::new(ErrorKind::Key, message));
-            }
+            let actions = match (!actions.is_empty()).then(|| Actions::read(&format!("actions of {pattern}"), actions))
+            {
+                Some(Err(error)) => {
+                    wrong.push(error);
+                    None
+                }
+                Some(Ok(actions)) => Some(actions),
+                None => None,
+            };
+            compiled.overrides.insert(pattern.to_owned(), Override { health: script(health), actions });
         }
-        Ok(())
+        (compiled, wrong)
     }
 
     /// The health of an object that is there; `None` where its kind has none.
@@ -201,27 +117,6 @@ impl Customizations {
     /// What is said of the actions of a kind. Patterns do not count here.
     pub(super) fn actions_of(&self, kind: &GroupKind) -> Option<&Actions> {
         self.overrides.get(&key_of(kind))?.actions.as_ref()
-    }
-
-    /// What comparisons of a kind leave out, by each entry that matches it.
-    pub fn ignore_differences(&self, group: &str, kind: &str) -> Vec<&IgnoreRule> {
-        self.matching(group, kind).map(|o| &o.ignore_differences).filter(|r| !r.is_empty()).collect()
-    }
-    /// What may change in an object of a kind without its application being looked at again.
-    pub fn ignore_resource_updates(&self, group: &str, kind: &str) -> Vec<&IgnoreRule> {
-        self.matching(group, kind).map(|o| &o.ignore_resource_updates).filter(|r| !r.is_empty()).collect()
-    }
-    /// The fields of a kind that have built-in types.
-    pub fn known_type_fields(&self, group: &str, kind: &str) -> &[KnownTypeField] {
-        let name = key_of(&GroupKind::new(group, kind));
-        self.overrides.get(&name).map_or(&[], |o| &o.known_type_fields)
-    }
-
-    fn matching(&self, group: &str, kind: &str) -> impl Iterator<Item = &Override> {
-        self.overrides.iter().filter_map(move |(pattern, o)| {
-            let (g, k) = pattern.split_once('/').unwrap_or(("", pattern));
-            (matches(g, group) && matches(k, kind)).then_some(o)
-        })
     }
 }
 
@@ -289,43 +184,4 @@ pub(super) fn lua_type(value: &Value) -> &'static str {
 
 pub(super) fn yaml(place: &str, text: &str) -> Result<Value, Error> {
     parse_value(text, &Options::v2()).map_err(|e| Error::new(ErrorKind::Form, format!("{place}: {e}")))
-}
-
-fn ignore_rule(place: &str, text: &str) -> Result<IgnoreRule, Error> {
-    let value = yaml(place, text)?;
-    if !matches!(value, Value::Null | Value::Object(_)) {
-        return Err(Error::new(ErrorKind::Form, format!("{place}: is of type {}, not a map", value.type_name())));
-    }
-    let list = |name: &str| -> Result<Vec<String>, Error> {
-        let wrong = || Error::new(ErrorKind::Form, format!("{place}: {name} is not a list of strings"));
-        match value.get(name) {
-            None | Some(Value::Null) => Ok(Vec::new()),
-            Some(Value::Array(items)) => {
-                items.iter().map(|v| v.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
-            }
-            Some(_) => Err(wrong()),
-        }
-    };
-    Ok(IgnoreRule {
-        json_pointers: list("jsonPointers")?,
-        jq_path_expressions: list("jqPathExpressions")?,
-        managers: list("managedFieldsManagers")?,
-    })
-}
-
-fn known_type_fields(place: &str, value: Option<&Value>) -> Result<Vec<KnownTypeField>, Error> {
-    let items = match value {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(items)) => items,
-        Some(other) => {
-            let message = format!("{place}: is of type {}, not a list", other.type_name());
-            return Err(Error::new(ErrorKind::Form, message));
-        }
-    };
-    let field = |item: &Value, name: &str| {
-        item.str_at(&[name])
-            .map(str::to_owned)
-            .ok_or_else(|| Error::new(ErrorKind::Form, format!("{place}: an entry has no {name}")))
-    };
-    items.iter().map(|item| Ok(KnownTypeField { field: field(item, "field")?, kind: field(item, "type")? })).collect()
 }

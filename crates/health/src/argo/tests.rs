@@ -1,7 +1,5 @@
 //! Objects, configurations and expected answers, as text.
 
-use std::collections::BTreeMap;
-
 use belay_object::{Object, from_json_str};
 
 use super::*;
@@ -19,13 +17,11 @@ fn of(head: &str, body: &str) -> Object {
     object
 }
 
-fn config(entries: &[(&str, &str)]) -> Customizations {
-    read(entries).unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn read(entries: &[(&str, &str)]) -> Result<Customizations, Error> {
-    let map: BTreeMap<String, String> = entries.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Customizations::read(&map)
+/// By pattern: a script of health, actions.
+fn config(entries: &[(&str, &str, &str)]) -> Customizations {
+    let (compiled, wrong) = Customizations::compile(entries.iter().copied());
+    assert_eq!(wrong, []);
+    compiled
 }
 
 fn answer(customizations: &Customizations, object: &Object) -> String {
@@ -259,19 +255,15 @@ fn families_of_custom_resources() {
 #[test]
 fn scripts_of_the_configuration_come_first() {
     let customizations = config(&[
-        ("resource.customizations.health.example.com_Thing", "return {status = obj.status.phase, message = obj.kind}"),
-        ("resource.customizations.health.*.crossplane.io_*", "return {status = 'Healthy', message = 'wild'}"),
-        ("resource.customizations.health.Pod", "return nil"),
-        ("resource.customizations.health.Service", "return {}"),
-        ("resource.customizations.health.Secret", "return 1"),
-        ("resource.customizations.health.ConfigMap", "return obj.a.b"),
-        ("resource.customizations.health.Node", "return ("),
-        ("resource.customizations.useOpenLibs.Pod", "true"),
-        ("other", "x"),
-        (
-            "resource.customizations",
-            "apps/Deployment:\n  health.lua: |\n    return {status = 'Degraded'}\nexample.com/Thing:\n  health.lua: return {status = 'Degraded'}\n",
-        ),
+        ("example.com/Thing", "return {status = obj.status.phase, message = obj.kind}", ""),
+        ("*.crossplane.io/*", "return {status = 'Healthy', message = 'wild'}", ""),
+        ("Pod", "return nil", ""),
+        ("Service", "return {}", ""),
+        ("Secret", "return 1", ""),
+        ("ConfigMap", "return obj.a.b", ""),
+        ("Node", "return (", ""),
+        ("apps/Deployment", "return {status = 'Degraded'}\n", ""),
+        ("batch/Job", "", ""),
     ]);
     let check = |head: &str, body: &str, expected: &str| {
         assert_eq!(answer(&customizations, &of(head, body)), expected, "{head}")
@@ -289,63 +281,14 @@ fn scripts_of_the_configuration_come_first() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_used_is_refused() {
-    for (key, text, expected) in [
-        (
-            "resource.customizations.health.a_b_c",
-            "",
-            "group kind should be in format `resource.customizations.<type>.<group_kind>` or resource.customizations.<type>.<kind>`, got group kind: 'a_b_c'",
-        ),
-        ("resource.customizations.color.Pod", "", "resource customization type color not supported"),
-        (
-            "resource.customizations.ignoreDifferences.Pod",
-            "[]",
-            "resource.customizations.ignoreDifferences.Pod: is of type array, not a map",
-        ),
-        (
-            "resource.customizations.ignoreDifferences.Pod",
-            "jsonPointers: /a",
-            "resource.customizations.ignoreDifferences.Pod: jsonPointers is not a list of strings",
-        ),
-        (
-            "resource.customizations",
-            "Pod:\n  actions: 1",
-            "resource.customizations: Pod: actions is of type integer, not a string",
-        ),
-    ] {
-        assert_eq!(read(&[(key, text)]).unwrap_err().to_string(), expected);
-    }
-    let error = read(&[("resource.customizations.actions.Pod", "{")]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Form);
-}
-
-#[test]
-fn what_comparisons_leave_out() {
-    let customizations = config(&[
-        (
-            "resource.customizations.ignoreDifferences.all",
-            "managedFieldsManagers: [kube-controller-manager]\njsonPointers: [/spec/replicas]",
-        ),
-        (
-            "resource.customizations.ignoreDifferences.admissionregistration.k8s.io_MutatingWebhookConfiguration",
-            "jqPathExpressions:\n- .webhooks[]?.clientConfig.caBundle",
-        ),
-        ("resource.customizations.ignoreResourceUpdates.apps_Deployment", "jsonPointers: [/status]"),
-        ("resource.customizations.knownTypeFields.example.com_Thing", "- field: spec.pod\n  type: core/v1/PodSpec"),
-        ("resource.customizations", "'*/*Set':\n  ignoreDifferences: |\n    jsonPointers: [/a]\n"),
-    ]);
-    let pointers = |group: &str, kind: &str| -> Vec<String> {
-        customizations.ignore_differences(group, kind).iter().flat_map(|r| r.json_pointers.clone()).collect()
-    };
-    assert_eq!(pointers("", "Pod"), ["/spec/replicas"]);
-    assert_eq!(pointers("apps", "StatefulSet"), ["/spec/replicas", "/a"]);
-    let webhook = customizations.ignore_differences("admissionregistration.k8s.io", "MutatingWebhookConfiguration");
-    assert_eq!(webhook[1].jq_path_expressions, [".webhooks[]?.clientConfig.caBundle"]);
-    assert_eq!(webhook[0].managers, ["kube-controller-manager"]);
-    assert_eq!(customizations.ignore_resource_updates("apps", "Deployment").len(), 1);
-    assert_eq!(customizations.ignore_resource_updates("apps", "DaemonSet").len(), 0);
-    let known = customizations.known_type_fields("example.com", "Thing");
-    assert_eq!((known[0].field.as_str(), known[0].kind.as_str()), ("spec.pod", "core/v1/PodSpec"));
+fn what_cannot_be_used_is_told_and_takes_nothing_with_it() {
+    let health = "return {status = 'Degraded'}";
+    let (compiled, wrong) = Customizations::compile([("Pod", health, "{"), ("Service", health, "")]);
+    let told: Vec<String> = wrong.iter().map(|e| format!("{:?} {e}", e.kind())).collect();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("Form actions of Pod: "), "{told:?}");
+    assert_eq!(answer(&compiled, &of("v1 Pod", "")), "Degraded");
+    assert_eq!(answer(&compiled, &of("v1 Service", "")), "Degraded");
 }
 
 fn names(customizations: &Customizations, object: &Object) -> String {
@@ -437,15 +380,15 @@ definitions:
 - name: nothing
   action.lua: return nil
 "#;
-    let key = "resource.customizations.actions.apps_DaemonSet";
-    let alone = config(&[(key, &actions.replace("MERGE", "false"))]);
-    let merged = config(&[(key, &actions.replace("MERGE", "true"))]);
+    let key = "apps/DaemonSet";
+    let alone = config(&[(key, "", &actions.replace("MERGE", "false"))]);
+    let merged = config(&[(key, "", &actions.replace("MERGE", "true"))]);
     let object =
         of("apps/v1 DaemonSet", r#""metadata":{"name":"d","labels":{}},"spec":{"replicas":1,"list":[{"e":{}}]}"#);
     assert_eq!(names(&alone, &object), "grow plain -restart");
     assert_eq!(names(&merged, &object), "grow plain -restart");
     assert_eq!(alone.actions(&object, NOW_S).unwrap()[0].params, ["by"]);
-    let all = config(&[(key, "mergeBuiltinActions: true\ndiscovery.lua: return {x = {}}")]);
+    let all = config(&[(key, "", "mergeBuiltinActions: true\ndiscovery.lua: return {x = {}}")]);
     assert_eq!(names(&all, &object), "restart x");
     assert_eq!(
         run(&alone, &object, "grow", &[("by", "2")]),
