@@ -213,7 +213,7 @@ pub fn judge(pairs: Pairs, differences: Vec<Arc<[Difference]>>, rules: &Rules<'_
         sync = SyncCode::OutOfSync;
     }
     let (health, causes) = overall(&resources, rules);
-    resources.sort_by(|a, b| place(&a.status).cmp(&place(&b.status)));
+    resources.sort_by_cached_key(|judged| place(&judged.status));
     Comparison {
         sync,
         resources,

@@ -26,6 +26,9 @@ const LATER: Duration = Duration::from_secs(30);
 /// What was made and not shown by a watch for so long is looked at again.
 const WATCH_LAG: Duration = Duration::from_secs(5);
 
+/// Whether a project permits an object: group, kind, namespaced, name.
+pub(crate) type Permits = Box<dyn Fn(&str, &str, bool, &str) -> bool + Send + Sync>;
+
 /// Works on one Application.
 pub(crate) struct Turn<'a> {
     pub world: &'a World,
@@ -35,7 +38,7 @@ pub(crate) struct Turn<'a> {
     /// The name by which its objects are tracked.
     pub instance: String,
     /// Whether its project permits an object: group, kind, namespaced, name.
-    pub permits: Box<dyn Fn(&str, &str, bool, &str) -> bool + Send + Sync>,
+    pub permits: Permits,
     pub project: Arc<Project>,
     pub config: Arc<Config>,
     pub ignore: IgnoreRules,
@@ -167,6 +170,7 @@ impl Turn<'_> {
     async fn refresh(&mut self, level: Level) -> belay_cluster::Result<Option<Duration>> {
         if refresh::is_hard(&self.draft.app) {
             self.memory.known.clear();
+            self.world.charts.forget();
         }
         self.draft.drops_refresh = true;
         let spec = &self.draft.app.spec;
@@ -225,6 +229,7 @@ impl Turn<'_> {
             conditions::SHARED_RESOURCE_WARNING,
             conditions::REPEATED_RESOURCE_WARNING,
             conditions::EXCLUDED_RESOURCE_WARNING,
+            conditions::ORPHANED_RESOURCE_WARNING,
         ];
         self.draft.set_conditions(&types, comparison.conditions.clone());
         let mut again = None;

@@ -37,6 +37,10 @@ const MOST_CHART_BYTES: u64 = 20 << 20;
 const MOST_LAYER_BYTES: u64 = 100 << 20;
 /// What is kept unpacked, altogether: some three hundred charts of the usual 200 KiB.
 const MOST_KEPT_BYTES: u64 = 64 << 20;
+/// Largest file of values at a URL.
+const MOST_VALUES_BYTES: u64 = 1 << 20;
+/// Files of values that are kept: 64 MiB at most.
+const MOST_VALUES: usize = 64;
 /// How long a registry or repository may take.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -69,6 +73,8 @@ pub(crate) struct Charts {
     /// One fetch of one index at a time.
     fetching: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
     kept: Mutex<Kept>,
+    /// Files of values by URL, and when they were fetched.
+    values: Mutex<HashMap<String, (Instant, File)>>,
 }
 
 #[derive(Clone)]
@@ -120,6 +126,7 @@ impl Charts {
             indexes: Mutex::default(),
             fetching: Mutex::default(),
             kept: Mutex::default(),
+            values: Mutex::default(),
         }
     }
     /// Finds what a revision of a source means now.
@@ -129,6 +136,43 @@ impl Charts {
     /// Fetches a source at a revision.
     pub async fn fetch(&self, source: &Source, revision: &str, asked: &Asked<'_>) -> Result<Found, String> {
         in_time(self.fetch_now(source, revision, asked)).await
+    }
+
+    /// Fetches a file of values at a URL, without credentials.
+    pub async fn values(&self, url: &str, max_age: Duration) -> Result<File, String> {
+        if let Some((fetched, file)) = self.values.lock().get(url)
+            && fetched.elapsed() <= max_age
+        {
+            return Ok(file.clone());
+        }
+        let at = RemoteUrl::parse(url).map_err(|e| e.to_string())?;
+        let access = HttpAccess { url: at, options: self.base.clone(), user: None };
+        let mut content = Vec::new();
+        let mut take = |piece: &[u8]| {
+            content.extend_from_slice(piece);
+            Ok(())
+        };
+        in_time(self.get(&access, url, false, MOST_VALUES_BYTES, &mut take)).await?;
+        let file = File::new(content);
+        let mut all = self.values.lock();
+        if all.len() >= MOST_VALUES
+            && let Some(oldest) = all.iter().min_by_key(|(_, (fetched, _))| *fetched).map(|(url, _)| url.clone())
+        {
+            all.remove(&oldest);
+        }
+        all.insert(url.to_owned(), (Instant::now(), file.clone()));
+        Ok(file)
+    }
+    /// Forgets what was unpacked: somebody wants it fetched anew.
+    pub fn forget(&self) {
+        self.kept.lock().trees.clear();
+    }
+
+    async fn get_archive(&self, version: &Which, source: &Source) -> Result<(Vec<u8>, Form), String> {
+        match version {
+            Which::OfIndex(access, version) => Ok((self.download(access, version, source).await?, Form::Chart)),
+            Which::OfRegistry(client, digest, _) => layer(client, digest, source).await,
+        }
     }
 
     async fn fetch_now(&self, source: &Source, revision: &str, asked: &Asked<'_>) -> Result<Found, String> {
@@ -144,10 +188,7 @@ impl Charts {
         if let Some(tree) = self.kept.lock().get(&key) {
             return Ok(Found { revision, tree });
         }
-        let (archive, form) = match version {
-            Which::OfIndex(access, version) => (self.download(&access, &version, source).await?, Form::Chart),
-            Which::OfRegistry(client, digest, _) => layer(&client, &digest, source).await?,
-        };
+        let (archive, form) = self.get_archive(&version, source).await?;
         let unpacking = tokio::task::spawn_blocking(move || form.unpack(&archive));
         let (tree, bytes) = unpacking.await.map_err(|e| format!("unpacking stopped: {e}"))??;
         self.kept.lock().put(key, tree.clone(), bytes);

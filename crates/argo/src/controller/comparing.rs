@@ -56,9 +56,15 @@ impl Turn<'_> {
         let mut failed = None;
         let mut conditions_found = Vec::new();
         let (mut objects, mut commits, mut types) = (Vec::new(), Vec::new(), Vec::new());
-        match sources::fetch(self.world, sources, revisions, app.spec.project(), max_age).await {
+        let fetching = async {
+            let fetched = sources::fetch(self.world, sources, revisions, app.spec.project(), max_age).await?;
+            let named = sources.iter();
+            let values = sources::remote_values(&self.world.charts, &self.config, named, max_age).await?;
+            Ok((fetched, values))
+        };
+        match fetching.await {
             Err(why) => failed = Some(why),
-            Ok(fetched) => {
+            Ok((fetched, values)) => {
                 commits = fetched.iter().map(|f| f.files.revision.clone()).collect();
                 let context = AppContext {
                     name: app.name.clone(),
@@ -67,7 +73,7 @@ impl Turn<'_> {
                     destination_namespace: app.spec.destination.namespace.clone(),
                     cluster: facts,
                     settings: self.config.tools.clone(),
-                    remote_files: Default::default(),
+                    remote_files: Arc::new(values),
                 };
                 let named: Vec<_> = fetched.into_iter().map(|f| (f.source, f.files)).collect();
                 let renderer = self.world.renderer.clone();
@@ -128,12 +134,33 @@ impl Turn<'_> {
         let kept = wanted.filter_map(|judged| elsewhere.refuse(judged.pair.live.as_deref()?));
         conditions_found.extend(kept.map(|why| AppCondition::new(conditions::SHARED_RESOURCE_WARNING, why)));
         conditions_found.append(&mut comparison.conditions);
+        conditions_found.extend(self.orphans(&place));
         comparison.conditions = conditions_found;
         comparison.namespace = of_namespace;
         if commits.is_empty() {
             commits = app.status.revisions().into_iter().map(str::to_owned).collect();
         }
         Ok(Compared { comparison: Arc::new(comparison), revisions: commits, source_types: types })
+    }
+
+    /// What is said of objects of the destination's namespace that belong to nobody, where the project wants it.
+    fn orphans(&self, place: &Place) -> Option<AppCondition> {
+        let monitoring = self.project.orphaned_resources().filter(|monitoring| monitoring.warn)?;
+        let namespace = self.draft.app.spec.destination.namespace.as_str();
+        let mut count = 0;
+        place.observed.each_in(namespace, |key, entry| {
+            let is_nobodys = entry.summary.tracked_by.is_empty() && entry.summary.owners.is_empty();
+            let (kind, name) = (&key.kind, &*key.name);
+            if is_nobodys
+                && (self.permits)(&kind.group, &kind.kind, true, name)
+                && !monitoring.ignores(&kind.group, &kind.kind, namespace, name)
+            {
+                count += 1;
+            }
+        });
+        // Compat(argo-cd 3.5)
+        let message = format!("Application has {count} orphaned resources");
+        (count > 0).then(|| AppCondition::new(conditions::ORPHANED_RESOURCE_WARNING, message))
     }
 
     /// Everything live that bears the Application's tracking, and every live object of a target's key.

@@ -20,7 +20,7 @@ use futures::stream::{self, StreamExt};
 use super::charts::{Asked, Charts};
 use super::comparing::{namespace_differs, takeover};
 use super::config::Config;
-use super::sources::git_spec;
+use super::sources::{git_spec, remote_values};
 use super::world::{MANAGER, World};
 use crate::clusters::Opening;
 use crate::compare::{self, Comparison, Rules};
@@ -187,6 +187,8 @@ impl Preview {
         named: Vec<(Source, SourceFiles)>,
     ) -> Result<Desired, String> {
         let instance = app.instance_name(&self.namespace);
+        let sources = named.iter().map(|(source, _)| source);
+        let remote_files = remote_values(&self.charts, &self.config, sources, Duration::ZERO).await?;
         let context = AppContext {
             name: app.name.clone(),
             instance_name: instance.clone(),
@@ -194,7 +196,7 @@ impl Preview {
             destination_namespace: app.spec.destination.namespace.clone(),
             cluster: at.facts.clone(),
             settings: self.config.tools.clone(),
-            remote_files: Arc::default(),
+            remote_files: Arc::new(remote_files),
         };
         let revisions = named.iter().map(|(_, files)| files.revision.clone()).collect();
         let renderer = self.renderer.clone();

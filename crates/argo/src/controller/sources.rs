@@ -2,16 +2,17 @@
 //!
 //! One look a repository and reference, whoever uses it: a commit wakes those whose repository it is in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use belay_source::{Commit, GitSpec, Reference};
+use belay_tree::File;
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::charts::{self, Asked};
+use super::charts::{self, Asked, Charts};
 use super::config::Config;
 use super::refresh::Level;
 use super::world::{Name, World};
@@ -91,6 +92,25 @@ pub(crate) fn git_spec(config: &Config, repo_url: &str, project: &str, revision:
 
 fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The files of values that sources name by URL, where the settings allow it.
+pub(crate) async fn remote_values<'a>(
+    charts: &Charts,
+    config: &Config,
+    sources: impl Iterator<Item = &'a Source>,
+    max_age: Duration,
+) -> Result<BTreeMap<String, File>, String> {
+    let mut found = BTreeMap::new();
+    for url in sources.filter_map(|source| source.helm.as_ref()).flat_map(|helm| &helm.value_files) {
+        let allowed = &config.tools.values_file_schemes;
+        let Some((scheme, _)) = url.split_once("://") else { continue };
+        if allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(scheme)) {
+            let file = charts.values(url, max_age).await;
+            found.insert(url.clone(), file.map_err(|why| format!("values file {url}: {why}"))?);
+        }
+    }
+    Ok(found)
 }
 
 /// The repository of a source, by the configuration of this moment.

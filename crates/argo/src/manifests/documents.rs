@@ -95,5 +95,5 @@ pub(super) fn expand(object: Object) -> Result<Vec<Object>, String> {
     }
     let items = object.into_value().remove(&["items"]);
     let Some(Value::Array(items)) = items else { return Ok(Vec::new()) };
-    items.into_iter().map(|item| self::object(item)).collect()
+    items.into_iter().map(self::object).collect()
 }

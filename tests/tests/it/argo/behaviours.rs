@@ -477,3 +477,26 @@ async fn a_namespace_bears_the_metadata_that_the_policy_says() {
     world.is("one", "gone").await;
     assert!(world.get(("v1", "Namespace"), "fresh").is_some_and(|n| !n.is_deleting()));
 }
+
+/// argo.md 10.33
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_belong_to_nobody_are_told_where_the_project_wants_it() {
+    let world = with(&[("app/a.yaml", map("a", "1"))]).await;
+    world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: lost, namespace: shop}}");
+    world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: kube-root-ca.crt, namespace: shop}}");
+    let told = || {
+        let app = app(&world);
+        let all = app.at(&["status", "conditions"]).map_or(&[][..], |c| c.items()).to_vec();
+        let found = all.iter().find(|c| c.str_at(&["type"]) == Some("OrphanedResourceWarning"));
+        found.and_then(|c| c.str_at(&["message"]).map(str::to_owned))
+    };
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    assert_eq!(sync(&world, "{}").await, "Succeeded");
+    assert_eq!(told(), None);
+    let project = ("argoproj.io/v1alpha1", "AppProject");
+    world.patch(project, "default", "{spec: {orphanedResources: {}}}");
+    world.until("it is told", || (told()? == "Application has 1 orphaned resources").then_some(())).await;
+    world.patch(project, "default", "{spec: {orphanedResources: {ignore: [{kind: ConfigMap, name: lost}]}}}");
+    world.until("it does not count", || told().is_none().then_some(())).await;
+}

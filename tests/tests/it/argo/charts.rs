@@ -141,3 +141,27 @@ async fn an_artifact_is_followed_by_its_tag_and_told_by_its_digest() {
     told(&world, "one", "expected only a single oci layer, got 2").await;
     assert_eq!(world.data("a", "key").as_deref(), Some("1"));
 }
+
+/// argo.md 10.21: what a chart of Git depends on and does not hold comes from where it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_of_git_is_completed_from_a_repository_and_takes_values_from_a_url() {
+    let files = Files::start("").await;
+    files.put("/index.yaml", index(&[("web", "1.0.0", ""), ("web", "1.1.0", "")]));
+    files.put("/charts/web-1.1.0.tgz", chart("web", "1.1.0", &[]));
+    files.put("/more.yaml", "web: {key: from a url}\n");
+    let about = format!(
+        "apiVersion: v2\nname: umbrella\nversion: 0.1.0\ndependencies: [{{name: web, version: 1.x, repository: '{}'}}]\n",
+        files.url
+    );
+    let world =
+        World::with_files(&[("umbrella/Chart.yaml", &about), ("umbrella/values.yaml", "web: {key: own}\n")]).await;
+    let source = format!(
+        "repoURL: '{}', path: umbrella, targetRevision: HEAD, helm: {{valueFiles: ['{}/more.yaml']}}",
+        world.git.url(),
+        files.url
+    );
+    world.apply(&application("one", &source));
+    world.is("one", "Synced Healthy Succeeded").await;
+    assert_eq!(world.data("one-config", "chart").as_deref(), Some("1.1.0"));
+    assert_eq!(world.data("one-config", "key").as_deref(), Some("from a url"));
+}

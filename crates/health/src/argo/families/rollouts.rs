@@ -15,7 +15,7 @@ pub(super) fn rollout(object: &Object) -> Health {
         None => None,
     };
     let has_status = object.get("status").is_some_and(|s| !s.is_null());
-    let is_observed = has_status && observed.is_none_or(|o| o > generation || o == generation);
+    let is_observed = has_status && observed.is_none_or(|o| o >= generation);
     let workload = object.annotation("rollout.argoproj.io/workload-generation").map(str::to_owned);
     let workload_observed = match object.at(&["status", "workloadObservedGeneration"]) {
         Some(Value::Str(s)) => Some(s.to_string()),
