@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use belay_argo::settings::logins::Attempts;
 use belay_cluster::{Views, WriteOptions};
+use belay_controller::Recorder;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -37,6 +38,8 @@ pub(crate) struct Api {
     pub places: Places,
     /// Objects of destination clusters, for trees.
     pub nodes: Nodes,
+    /// Tells Kubernetes who did what.
+    pub recorder: Recorder,
     /// Sign-ins that went well, and those that did not.
     pub login_counts: [AtomicU64; 2],
 }
@@ -53,6 +56,7 @@ impl Api {
             webhooks: Semaphore::new(MAX_WEBHOOKS),
             places: Places::default(),
             nodes: Nodes::default(),
+            recorder: Recorder::start(options.cluster.clone(), Vec::new()),
             login_counts: Default::default(),
             options,
         })

@@ -31,6 +31,7 @@ mod routes;
 mod services;
 mod snapshot;
 mod sources;
+mod told;
 
 pub use error::{Code, Error};
 pub use listen::serve;

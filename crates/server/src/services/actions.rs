@@ -11,8 +11,9 @@ use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::places::{self, Place};
 use crate::rights::Target;
-use crate::services::resources::{Which, find, tell};
+use crate::services::resources::{Which, find};
 use crate::snapshot::applications;
+use crate::told::Reason;
 use crate::{Code, Error};
 
 /// What may be done to an object.
@@ -119,9 +120,10 @@ async fn act(call: &Call, which: &Which, action: &str, parameters: &[(String, St
             Operation::Patch => patch(call, &subject, &effect.object).await?,
         }
     }
-    if let Some(found) = &subject.found {
-        tell(call, found, &format!("ran action {action}"));
-    }
+    let on = subject.found.as_ref().map(|found| &found.node.key);
+    let on =
+        on.map(|key| format!(" on resource {}/{}/{}", key.kind.group, key.kind.kind, key.name)).unwrap_or_default();
+    call.tell(&subject.target.object, Reason::ActionRan, &format!("ran action {action}{on}"));
     Ok(Answer::empty())
 }
 

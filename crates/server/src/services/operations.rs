@@ -11,6 +11,7 @@ use crate::call::{Call, integer, is_true, text, texts};
 use crate::rights::Target;
 use crate::services::applications::named;
 use crate::snapshot::{applications, shown};
+use crate::told::Reason;
 use crate::{Code, Error};
 
 const TRIES: usize = 10;
@@ -76,8 +77,17 @@ pub(crate) async fn sync(call: Call) -> Result<Answer, Error> {
         }
     }
     // What was put together is what a controller can read.
-    Operation::read(&value)?;
-    Ok(begin(&call, &target, value).await?.into_value().into())
+    let operation = Operation::read(&value)?;
+    let begun = begin(&call, &target, value).await?;
+    let sync = operation.sync.unwrap_or_default();
+    let partial = if sync.resources.is_empty() { "" } else { "partial " };
+    let to = match sync.manifests.is_empty() {
+        true if sync.revision.is_empty() => "the planned revision",
+        true => &sync.revision,
+        false => "locally",
+    };
+    call.tell(&begun, Reason::OperationStarted, &format!("initiated {partial}sync to {to}"));
+    Ok(begun.into_value().into())
 }
 
 /// The revisions that are asked for. Compat(argo 3.5): another one than the spec's needs a right where the
@@ -177,7 +187,9 @@ pub(crate) async fn rollback(call: Call) -> Result<Answer, Error> {
             value.set(&["sync", field], found.clone());
         }
     }
-    Ok(begin(&call, &target, value).await?.into_value().into())
+    let begun = begin(&call, &target, value).await?;
+    call.tell(&begun, Reason::OperationStarted, &format!("initiated rollback to {id}"));
+    Ok(begun.into_value().into())
 }
 
 /// Has the operation that is under way end.
@@ -199,6 +211,7 @@ pub(crate) async fn terminate(call: Call) -> Result<Answer, Error> {
         match cluster.patch(&resource, namespace, name, &Patch::Merge(patch), &api.writing()).await {
             Ok(written) => {
                 shown(api.watches.applications().await?, &written).await;
+                call.tell(&written, Reason::Updated, "terminated running operation");
                 return Ok(Answer::empty());
             }
             Err(e) if e.kind() == ErrorKind::Conflict => {}

@@ -16,6 +16,7 @@ use crate::services::clusters::described;
 use crate::services::credentials::shown_repository;
 use crate::services::repositories::object_of;
 use crate::snapshot::{gone, projects, shown};
+use crate::told::Reason;
 use crate::{Code, Error};
 
 const API_VERSION: &str = "argoproj.io/v1alpha1";
@@ -110,6 +111,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
     match api.options.cluster.create(&projects(), &object, &api.writing()).await {
         Ok(created) => {
             shown(&api.watches.projects, &created).await;
+            call.tell(&created, Reason::Created, "created project");
             return Ok(created.into_value().into());
         }
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
@@ -123,7 +125,9 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
         return Err(Error::invalid("existing project spec is different; use upsert flag to force update"));
     }
     call.require("projects", "update", &name)?;
-    Ok(replace(&call, &object).await?.into_value().into())
+    let written = replace(&call, &object).await?;
+    call.tell(&written, Reason::Updated, "updated project");
+    Ok(written.into_value().into())
 }
 
 /// Replaces a project's spec, labels and annotations.
@@ -134,7 +138,9 @@ pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
     }
     call.require("projects", "update", object.name())?;
     check(&object)?;
-    Ok(replace(&call, &object).await?.into_value().into())
+    let written = replace(&call, &object).await?;
+    call.tell(&written, Reason::Updated, "updated project");
+    Ok(written.into_value().into())
 }
 
 /// Deletes a project that no Application is of.
@@ -153,6 +159,7 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
     if api.options.cluster.delete(&projects(), object.namespace(), name, &options).await?.is_none() {
         gone(&api.watches.projects, object.namespace(), name, object.uid()).await;
     }
+    call.tell(&object, Reason::Deleted, "deleted project");
     Ok(Answer::empty())
 }
 

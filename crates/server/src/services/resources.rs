@@ -16,6 +16,7 @@ use crate::places::Place;
 use crate::rights::Target;
 use crate::services::applications::project_in;
 use crate::services::trees;
+use crate::told::Reason;
 use crate::{Code, Error};
 
 /// Which object of which Application is meant.
@@ -131,7 +132,7 @@ pub(crate) async fn patch(call: Call) -> Result<Answer, Error> {
     let patched =
         found.place.acting.patch(&found.resource, &key.namespace, &key.name, &patch, &call.api.writing()).await;
     let patched = patched.map_err(|e| found.refused("patch", &e))?;
-    tell(&call, &found, "patched");
+    tell(&call, &found, Reason::Updated, "patched");
     Ok(manifest(&call, patched))
 }
 
@@ -150,14 +151,14 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
     let key = &found.node.key;
     let deleted = found.place.acting.delete(&found.resource, &key.namespace, &key.name, &options).await;
     deleted.map_err(|e| found.refused("delete", &e))?;
-    tell(&call, &found, "deleted");
+    tell(&call, &found, Reason::Deleted, "deleted");
     Ok(Answer::empty())
 }
 
-/// Who did what to which object stands in the log.
-pub(crate) fn tell(call: &Call, found: &Found, what: &str) {
-    let (user, application) = (call.caller.name(), &found.target.rbac);
-    tracing::info!(user, application, object = %found.node.key, "{what}");
+fn tell(call: &Call, found: &Found, reason: Reason, what: &str) {
+    let key = &found.node.key;
+    let object = format!("{}/{} '{}'", key.kind.group, key.kind.kind, key.name);
+    call.tell(&found.target.object, reason, &format!("{what} resource {object}"));
 }
 
 fn manifest(call: &Call, object: Object) -> Answer {

@@ -12,6 +12,7 @@ use crate::call::{Call, text};
 use crate::rights::project_name;
 use crate::services::applications::named;
 use crate::snapshot::{applications, gone, shown};
+use crate::told::Reason;
 use crate::{Code, Error};
 
 const API_VERSION: &str = "argoproj.io/v1alpha1";
@@ -36,6 +37,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
     match api.options.cluster.create(&applications(), &object, &api.writing()).await {
         Ok(created) => {
             shown(api.watches.applications().await?, &created).await;
+            call.tell(&created, Reason::Created, "created application");
             return Ok(created.into_value().into());
         }
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
@@ -56,7 +58,9 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
         return Err(Error::invalid("existing application spec is different, use upsert flag to force update"));
     }
     call.require("applications", "update", &rbac)?;
-    Ok(replace(&call, existing, object, true, checked).await?.into_value().into())
+    let written = replace(&call, existing, object, true, checked).await?;
+    call.tell(&written, Reason::Updated, "updated application");
+    Ok(written.into_value().into())
 }
 
 /// Replaces what is wanted of an Application, its labels, annotations and finalizers.
@@ -69,7 +73,9 @@ pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
     call.require("applications", "update", &rbac)?;
     let target = call.application("update", object.name(), object.namespace(), call.query("project")).await?;
     let checked = call.flag("validate")?.unwrap_or(true);
-    Ok(replace(&call, target.object, object, false, checked).await?.into_value().into())
+    let written = replace(&call, target.object, object, false, checked).await?;
+    call.tell(&written, Reason::Updated, "updated application");
+    Ok(written.into_value().into())
 }
 
 /// Replaces the spec alone.
@@ -79,6 +85,7 @@ pub(crate) async fn update_spec(call: Call) -> Result<Answer, Error> {
     object.set(&["spec"], call.message()?);
     let checked = call.flag("validate")?.unwrap_or(true);
     let written = replace(&call, target.object, object, false, checked).await?;
+    call.tell(&written, Reason::Updated, "updated application spec");
     Ok(written.get("spec").cloned().unwrap_or_else(Value::object).into())
 }
 
@@ -102,7 +109,9 @@ pub(crate) async fn patch(call: Call) -> Result<Answer, Error> {
     if object.name() != target.object.name() || object.namespace() != target.object.namespace() {
         return Err(Error::invalid("name and namespace of an application do not change"));
     }
-    Ok(replace(&call, target.object, object, false, true).await?.into_value().into())
+    let written = replace(&call, target.object, object, false, true).await?;
+    call.tell(&written, Reason::Updated, "patched application");
+    Ok(written.into_value().into())
 }
 
 /// Deletes an Application, with what it holds unless that is to stay.
@@ -149,6 +158,7 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
         if cluster.delete(&resource, namespace, name, &options).await?.is_none() {
             gone(api.watches.applications().await?, namespace, name, target.object.uid()).await;
         }
+        call.tell(&target.object, Reason::Deleted, "deleted application");
         return Ok(Answer::empty());
     }
     Err(Error::new(Code::Aborted, "the application changes all the time: try again"))

@@ -161,6 +161,9 @@ async fn something_is_done_to_an_object() {
     let web = world.get("apps", "deployments", "shop", "web").unwrap();
     assert_eq!(web.at(&["spec", "replicas"]).unwrap().as_i64(), Some(3));
     assert_eq!(admin.post(&path, "\"explode\"").await.status, 400);
+    // Who did it is an event of the Application.
+    let words = "admin ran action restart on resource apps/Deployment/web";
+    world.seen(&admin, "/api/v1/applications/one/events", |answer| answer.text.contains(words)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
