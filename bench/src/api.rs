@@ -111,7 +111,7 @@ async fn create(cluster: &Cluster, count: usize) -> Result<()> {
 }
 
 fn application(i: usize) -> Result<Object> {
-    let sync = if i % 5 == 0 { "OutOfSync" } else { "Synced" };
+    let sync = if i.is_multiple_of(5) { "OutOfSync" } else { "Synced" };
     let mut app = Object::of("argoproj.io/v1alpha1", "Application", NAMESPACE, &format!("app-{i:05}"));
     app.set(
         &["spec"],
@@ -172,7 +172,7 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 async fn get(http: &Client, url: &str, token: &str) -> Result<Value> {
-    Ok(from_json(&read(http, url, token).await?).map_err(|e| anyhow::anyhow!("{url}: {e}"))?)
+    from_json(&read(http, url, token).await?).map_err(|e| anyhow::anyhow!("{url}: {e}"))
 }
 
 async fn read(http: &Client, url: &str, token: &str) -> Result<Bytes> {
