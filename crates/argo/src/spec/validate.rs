@@ -100,7 +100,8 @@ fn of_hydrator(hydrator: &SourceHydrator) -> Vec<AppCondition> {
         ),
     ]
     .into_iter()
-    .filter_map(|(is_wrong, message)| is_wrong.then(|| invalid(message.to_owned())))
+    .filter(|(is_wrong, _)| *is_wrong)
+    .map(|(_, message)| invalid(message.to_owned()))
     .collect()
 }
 

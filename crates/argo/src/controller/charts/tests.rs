@@ -1,3 +1,6 @@
+use belay_tree::MemoryTree;
+
+use super::registry::is_range;
 use super::*;
 
 fn check(chart: &str, revision: &str, expected: bool) {
