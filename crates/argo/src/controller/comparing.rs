@@ -13,7 +13,7 @@ use super::application::Turn;
 use super::destinations::{Absent, Place};
 use super::refresh::Level;
 use super::sources;
-use super::world::MANAGER;
+use super::world::{Folder, MANAGER};
 use crate::compare::{self, Comparison, Rules};
 use crate::differ::{self, Manner};
 use crate::manifests::{self, AppContext};
@@ -66,6 +66,8 @@ impl Turn<'_> {
             Err(why) => failed = Some(why),
             Ok((fetched, values)) => {
                 commits = fetched.iter().map(|f| f.files.revision.clone()).collect();
+                let folder = |f: &sources::Fetched| Folder::of(&f.source.repo_url, &f.source.path, &*f.files.tree);
+                *self.memory.folders.lock() = fetched.iter().filter_map(folder).collect();
                 let context = AppContext {
                     name: app.name.clone(),
                     instance_name: self.instance.clone(),

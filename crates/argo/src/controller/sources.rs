@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_source::{Commit, GitSpec, Reference};
-use belay_tree::File;
+use belay_tree::{File, Tree};
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -53,14 +53,14 @@ pub(crate) async fn fetch(
             let (config, repository) = repository_of(world, source, project);
             let asked = Asked { repository: &repository, trust: &config.trust, max_age };
             let found = world.charts.fetch(source, revision, &asked).await?;
-            tell(world, &key, &found.revision);
+            tell(world, &key, &found.revision, None);
             let files = SourceFiles { tree: found.tree, revision: found.revision, repo_url: source.repo_url.clone() };
             all.push(Fetched { source: source.clone(), files, commit: None });
             continue;
         }
         let spec = git_spec(&world.config(), &source.repo_url, project, revision)?;
         let fetched = world.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?;
-        tell(world, &key, &fetched.revision);
+        tell(world, &key, &fetched.revision, Some(&*fetched.tree));
         let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
         all.push(Fetched {
             source: source.clone(),
@@ -120,11 +120,23 @@ fn repository_of(world: &World, source: &Source, project: &str) -> (Arc<Config>,
     (config, repository)
 }
 
-/// Wakes those whom it concerns what a revision was found to be.
-fn tell(world: &World, key: &Use, is: &str) {
+/// Wakes those whom it concerns what a revision was found to be. Where its files are known, those come first
+/// whose folders changed: of thousands in one repository a commit is mostly about one.
+fn tell(world: &World, key: &Use, is: &str, tree: Option<&dyn Tree>) {
     for name in world.polls.seen(key, is.to_owned()) {
-        world.ask(&name, Level::Latest);
+        match tree.is_some_and(|tree| is_left_alone(world, &name, key, tree)) {
+            true => world.ask_later(&name, Level::Latest),
+            false => world.ask(&name, Level::Latest),
+        }
     }
+}
+
+/// Whether the folders of an Application in a repository are as they were.
+fn is_left_alone(world: &World, name: &Name, key: &Use, tree: &dyn Tree) -> bool {
+    let Some(memory) = world.memories.lock().get(name).cloned() else { return false };
+    let folders = memory.folders.lock();
+    let mut own = folders.iter().filter(|folder| folder.repo_url == key.repo_url).peekable();
+    own.peek().is_some() && own.all(|folder| folder.is_same_in(tree))
 }
 
 /// What is looked at: a revision of a repository, with the credentials that a project has for it.
@@ -188,6 +200,11 @@ impl Polls {
     }
     fn keys(&self) -> Vec<Use> {
         self.0.lock().of.keys().cloned().collect()
+    }
+    /// Whether a revision is another than it was.
+    fn is_news(&self, key: &Use, revision: &str) -> bool {
+        let known = self.0.lock().of.get(key).and_then(|(_, known)| known.clone());
+        known.is_some_and(|known| known != revision)
     }
     /// Notes what a revision is now; gives whom that concerns.
     fn seen(&self, key: &Use, revision: String) -> Vec<Name> {
@@ -257,10 +274,23 @@ async fn look_at(world: &World, key: &Use, max_age: Duration) {
         }
     };
     match found {
-        Ok(revision) => tell(world, key, &revision),
+        Ok(revision) if world.polls.is_news(key, &revision) => {
+            let tree = tree_of(world, key).await;
+            tell(world, key, &revision, tree.as_deref());
+        }
+        Ok(revision) => tell(world, key, &revision, None),
         // Its Applications go on with the revision that they have.
         Err(error) => {
             tracing::warn!(repository = key.repo_url, revision = key.revision, %error, "cannot be looked at");
         }
     }
+}
+
+/// The files of a revision that was just resolved, of Git. Without them nobody is put behind anybody.
+async fn tree_of(world: &World, key: &Use) -> Option<Arc<dyn Tree>> {
+    if !key.chart.is_empty() || key.source().is_oci() {
+        return None;
+    }
+    let spec = git_spec(&world.config(), &key.repo_url, &key.project, &key.revision).ok()?;
+    world.repositories.fetch(&spec, TIMEOUT).await.ok().map(|fetched| fetched.tree)
 }

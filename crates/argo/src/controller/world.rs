@@ -10,6 +10,7 @@ use belay_controller::{Event, EventKind, Involved, Recorder, WorkQueue, Written}
 use belay_engine::Elsewhere;
 use belay_object::{Object, ObjectKey, Value};
 use belay_source::Repositories;
+use belay_tree::{Digest, Tree, TreePath};
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
@@ -27,6 +28,9 @@ use crate::manifests::Renderer;
 pub const MANAGER: &str = "argocd-controller";
 /// The component of events, and the field manager of what is written on Applications.
 pub const COMPONENT: &str = "argocd-application-controller";
+
+/// How long those wait whose files a commit left alone: what it changed is applied by then.
+const UNCHANGED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the controller behaves.
 #[derive(Clone)]
@@ -97,6 +101,30 @@ pub(crate) struct Memory {
     pub ours: Ours,
     /// When the last operation began.
     pub last_start: Mutex<Option<Timestamp>>,
+    /// The folders of its sources at the last comparison.
+    pub folders: Mutex<Vec<Folder>>,
+}
+
+/// A source's folder as it was.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Folder {
+    pub repo_url: String,
+    pub path: TreePath,
+    /// Identity of all that is below it; `None` where there is no folder, or its tree does not know.
+    pub digest: Option<Digest>,
+}
+
+impl Folder {
+    /// That of a source in a tree; `None` of a path that can be none.
+    pub fn of(repo_url: &str, path: &str, tree: &dyn Tree) -> Option<Folder> {
+        let path = TreePath::clean(path).ok()?;
+        let digest = tree.dir_digest(&path).ok().flatten();
+        Some(Folder { repo_url: repo_url.to_owned(), path, digest })
+    }
+    /// Whether another tree of the repository certainly has the same there.
+    pub fn is_same_in(&self, tree: &dyn Tree) -> bool {
+        self.digest.is_some() && tree.dir_digest(&self.path).ok().flatten() == self.digest
+    }
 }
 
 /// Our own writes to objects, until a watch shows them: a comparison right after a sync must not miss
@@ -189,6 +217,11 @@ impl World {
         self.note(name, level);
         self.queue.add(name.clone());
     }
+    /// Has one compared that is not expected to have changed: behind those that are.
+    pub fn ask_later(&self, name: &Name, level: Level) {
+        self.note(name, level);
+        self.queue.add_after(name.clone(), UNCHANGED_PAUSE);
+    }
     /// Has the next turn compare, at least so fresh; whenever that is.
     pub fn note(&self, name: &Name, level: Level) {
         let mut asked = self.asked.lock();
@@ -246,3 +279,6 @@ pub(crate) fn since(text: &str) -> Option<Duration> {
     let then: Timestamp = text.parse().ok()?;
     Some(Duration::try_from(Timestamp::now().duration_since(then)).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
