@@ -31,9 +31,10 @@ fn job(name: &str, hook: &str) -> String {
     )
 }
 
-/// What the server was made to do: `+name` for an object made, `~name` for one of the maps changed.
+/// What the server was made to do: `+name` for an object made, `~name` for one of the maps changed. Watches of two
+/// kinds have no order among each other: each deed stands with its version.
 #[derive(Clone, Default)]
-struct Deeds(Arc<Mutex<(Vec<String>, HashSet<String>)>>);
+struct Deeds(Arc<Mutex<(Vec<(u64, String)>, HashSet<String>)>>);
 
 impl Deeds {
     fn follow(world: &World) -> Deeds {
@@ -45,9 +46,9 @@ impl Deeds {
                 while let Some(changes) = changes.next().await {
                     for change in changes {
                         match change {
-                            Change::Resync(all) => all.iter().for_each(|o| deeds.saw(o.object(), begun)),
-                            Change::Upsert(stored) => deeds.saw(stored.object(), true),
-                            Change::Deleted(stored) => deeds.lost(stored.object()),
+                            Change::Resync(all) => all.iter().for_each(|o| deeds.saw(o.object(), o.version(), begun)),
+                            Change::Upsert(stored) => deeds.saw(stored.object(), stored.version(), true),
+                            Change::Deleted(stored) => deeds.lost(stored.object(), stored.version()),
                         }
                     }
                     begun = true;
@@ -56,7 +57,7 @@ impl Deeds {
         }
         deeds
     }
-    fn saw(&self, object: &Object, counts: bool) {
+    fn saw(&self, object: &Object, version: u64, counts: bool) {
         if object.namespace() != "shop" || object.name().starts_with("kube-") {
             return;
         }
@@ -66,13 +67,13 @@ impl Deeds {
         let is_new = seen.insert(object.uid().to_owned());
         let is_other = seen.insert(format!("{}{data}", object.uid()));
         if counts && is_new {
-            deeds.push(format!("+{}", object.name()));
+            deeds.push((version, format!("+{}", object.name())));
         } else if counts && is_other {
-            deeds.push(format!("~{}", object.name()));
+            deeds.push((version, format!("~{}", object.name())));
         }
     }
-    fn lost(&self, object: &Object) {
-        self.0.lock().expect("no holder panics").0.push(format!("-{}", object.name()));
+    fn lost(&self, object: &Object, version: u64) {
+        self.0.lock().expect("no holder panics").0.push((version, format!("-{}", object.name())));
     }
     /// What was made and changed since the last look.
     fn take(&self) -> Vec<String> {
@@ -81,7 +82,9 @@ impl Deeds {
     }
     /// The same, and what was deleted: `-name`.
     fn take_all(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().expect("no holder panics").0)
+        let mut deeds = std::mem::take(&mut self.0.lock().expect("no holder panics").0);
+        deeds.sort();
+        deeds.into_iter().map(|(_, deed)| deed).collect()
     }
 }
 
@@ -261,6 +264,8 @@ async fn one_deletion(trouble: Trouble, nth: usize) -> bool {
     world.is("one", "gone").await;
     let all_gone = || ["one", "two"].iter().all(|name| world.get(MAPS, name).is_none()).then_some(());
     world.until(&format!("{when}: its objects are gone"), all_gone).await;
+    // What was done last is told by then.
+    quiet(&world).await;
     let mut done = deeds.take_all();
     // What a hook made goes last, in either order.
     done.retain(|deed| deed != "-pre" && deed != "-post");
