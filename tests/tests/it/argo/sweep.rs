@@ -34,7 +34,14 @@ fn job(name: &str, hook: &str) -> String {
 /// What the server was made to do: `+name` for an object made, `~name` for one of the maps changed. Watches of two
 /// kinds have no order among each other: each deed stands with its version.
 #[derive(Clone, Default)]
-struct Deeds(Arc<Mutex<(Vec<(u64, String)>, HashSet<String>)>>);
+struct Deeds(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    deeds: Vec<(u64, String)>,
+    /// Uids, and uids with the data of their objects.
+    known: HashSet<String>,
+}
 
 impl Deeds {
     fn follow(world: &World) -> Deeds {
@@ -63,9 +70,9 @@ impl Deeds {
         }
         let data = object.get("data").map(|d| d.to_json()).unwrap_or_default();
         let mut held = self.0.lock().expect("no holder panics");
-        let (deeds, seen) = &mut *held;
-        let is_new = seen.insert(object.uid().to_owned());
-        let is_other = seen.insert(format!("{}{data}", object.uid()));
+        let Seen { deeds, known } = &mut *held;
+        let is_new = known.insert(object.uid().to_owned());
+        let is_other = known.insert(format!("{}{data}", object.uid()));
         if counts && is_new {
             deeds.push((version, format!("+{}", object.name())));
         } else if counts && is_other {
@@ -73,7 +80,7 @@ impl Deeds {
         }
     }
     fn lost(&self, object: &Object, version: u64) {
-        self.0.lock().expect("no holder panics").0.push((version, format!("-{}", object.name())));
+        self.0.lock().expect("no holder panics").deeds.push((version, format!("-{}", object.name())));
     }
     /// What was made and changed since the last look.
     fn take(&self) -> Vec<String> {
@@ -82,7 +89,7 @@ impl Deeds {
     }
     /// The same, and what was deleted: `-name`.
     fn take_all(&self) -> Vec<String> {
-        let mut deeds = std::mem::take(&mut self.0.lock().expect("no holder panics").0);
+        let mut deeds = std::mem::take(&mut self.0.lock().expect("no holder panics").deeds);
         deeds.sort();
         deeds.into_iter().map(|(_, deed)| deed).collect()
     }
@@ -169,6 +176,7 @@ async fn one(trouble: Trouble, nth: usize) -> bool {
         world.start().await;
     }
     let (phase, message) = over(&world, &before).await;
+    quiet(&world).await;
     let mut done = deeds.take();
     if phase != "Succeeded" {
         assert!(!is_crash, "{when}: an operation outlives its process: {phase}: {message}");

@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A control plane.
 pub struct World {
-    pub server: Server,
+    /// It ends with this.
+    _server: Server,
     /// The user at the keyboard.
     pub user: StoreHandle,
     pub prepared: Prepared,
@@ -105,7 +106,7 @@ impl World {
         rbac.set(&["data", "policy.csv"], policy);
         user.merge_patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-rbac-cm"), "", &rbac).expect("a policy");
         let prepared = prepare(&options).await.expect("what the first sign-in needs");
-        let mut world = World { server, user, prepared, options, process: None, admin: String::new() };
+        let mut world = World { _server: server, user, prepared, options, process: None, admin: String::new() };
         world.process = Some(world.router());
         let password = world.prepared.password.as_ref().expect("a first password").expose().clone();
         world.admin = world.stranger().sign_in("admin", &password).await.token.expect("a token");
