@@ -65,6 +65,8 @@ async fn first_run(table: &mut Table, stage: &Stage) -> Result<()> {
 }
 
 async fn one_change(table: &mut Table, stage: &Stage) -> Result<()> {
+    // What the creation left behind (events) is written by then.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let mut follow = stage.follow();
     let renders = stage.ground.renders().await?;
     let changed = stage.name(stage.count / 2);
