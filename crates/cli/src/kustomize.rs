@@ -104,26 +104,47 @@ enum Restrictor {
 }
 
 impl KustomizeCommand {
-    /// What most lines say, `kustomize build [DIR]` and no more, read without the grammar of flags: making
-    /// that costs as much as a small build does. `None` for any other line.
+    /// What most lines say, `kustomize build [DIR]` with the flags that people give, read without the grammar
+    /// of all flags: making that costs as much as a small build does. `None` for any other line, which the
+    /// grammar takes or refuses.
     pub fn plain(mut words: impl Iterator<Item = OsString>) -> Option<KustomizeCommand> {
         if words.next()? != "kustomize" || words.next()? != "build" || std::env::var_os(VERSION_VARIABLE).is_some() {
             return None;
         }
-        let dir = words.next().unwrap_or_else(|| ".".into());
-        let is_flag = dir.is_empty() || dir.as_encoded_bytes().starts_with(b"-");
-        if is_flag || words.next().is_some() {
-            return None;
+        let (mut dir, mut restrictor, mut order, mut enable_helm) = (None, None, None, false);
+        while let Some(word) = words.next() {
+            if word.is_empty() {
+                return None;
+            }
+            if !word.as_encoded_bytes().starts_with(b"-") {
+                if dir.replace(word).is_some() {
+                    return None;
+                }
+                continue;
+            }
+            let word = word.to_str()?;
+            let (flag, value) =
+                word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value.to_owned())));
+            let mut value = || value.clone().or_else(|| words.next()?.into_string().ok());
+            let is_repeated = match flag {
+                "--load-restrictor" => restrictor.replace(Restrictor::from_str(&value()?, false).ok()?).is_some(),
+                "--reorder" => order.replace(Order::from_str(&value()?, false).ok()?).is_some(),
+                "--enable-helm" if word == flag => std::mem::replace(&mut enable_helm, true),
+                _ => return None,
+            };
+            if is_repeated {
+                return None;
+            }
         }
         Some(KustomizeCommand::Build(BuildArgs {
-            dir: dir.into(),
+            dir: dir.unwrap_or_else(|| ".".into()).into(),
             output: None,
-            reorder: None,
-            load_restrictor: Restrictor::RootOnly,
+            reorder: order,
+            load_restrictor: restrictor.unwrap_or(Restrictor::RootOnly),
             compatibility: Follow::V5_8_1,
             enable_managedby_label: false,
             kustomize_version: VERSION.into(),
-            enable_helm: false,
+            enable_helm,
             helm_command: HELM.into(),
             enable_alpha_plugins: false,
             enable_exec: false,
