@@ -8,6 +8,7 @@
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
 //! - `charts`: charts and artifacts of repositories and registries; `dependencies`: those that charts in Git lack.
+//! - [`Mirrors`]: where what is fetched is kept.
 //! - `draft`: what a turn changes of an Application, written at once.
 //! - [`run`]: starting and stopping; [`preview`]: the same comparison once, for who runs no controller.
 
@@ -20,6 +21,7 @@ mod deletion;
 mod dependencies;
 mod destinations;
 mod draft;
+mod mirrors;
 mod operate;
 mod permission;
 pub mod preview;
@@ -29,5 +31,6 @@ mod sources;
 mod world;
 
 pub use config::Config;
+pub use mirrors::Mirrors;
 pub use run::{Controllers, Options, StartError};
 pub use world::{Name, Settings};

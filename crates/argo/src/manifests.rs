@@ -148,6 +148,7 @@ impl Manifests {
 pub struct Renderer {
     memo: Memo,
     tools: Arc<Tools>,
+    dependencies: Option<Arc<dyn Dependencies>>,
 }
 
 /// What tools need besides the source.
@@ -155,7 +156,6 @@ struct Tools {
     outside: Box<dyn Fn() -> Outside + Send + Sync>,
     templates: TemplateCache,
     charts: Arc<belay_render::Charts>,
-    dependencies: Option<Arc<dyn Dependencies>>,
 }
 
 /// One source that is being rendered.
@@ -163,6 +163,7 @@ struct Job<'a> {
     source: &'a Source,
     app: &'a AppContext,
     tools: &'a Tools,
+    dependencies: Option<&'a dyn Dependencies>,
     /// The source's tree, recorded.
     tree: &'a dyn Tree,
     /// The trees of references by name, recorded.
@@ -177,21 +178,13 @@ impl Renderer {
     /// asked once a chart.
     pub fn new(memo: Memo, outside: impl Fn() -> Outside + Send + Sync + Clone + 'static) -> Renderer {
         let charts = Arc::new(belay_render::Charts::new(outside.clone()));
-        let tools =
-            Tools { outside: Box::new(outside), templates: TemplateCache::default(), charts, dependencies: None };
-        Renderer { memo, tools: Arc::new(tools) }
+        let tools = Tools { outside: Box::new(outside), templates: TemplateCache::default(), charts };
+        Renderer { memo, tools: Arc::new(tools), dependencies: None }
     }
 
-    /// The same with dependencies of charts fetched where a chart does not hold them.
-    pub fn with_dependencies(
-        memo: Memo,
-        outside: impl Fn() -> Outside + Send + Sync + Clone + 'static,
-        dependencies: Arc<dyn Dependencies>,
-    ) -> Renderer {
-        let charts = Arc::new(belay_render::Charts::new(outside.clone()));
-        let templates = TemplateCache::default();
-        let tools = Tools { outside: Box::new(outside), templates, charts, dependencies: Some(dependencies) };
-        Renderer { memo, tools: Arc::new(tools) }
+    /// The same, with what it remembers, and dependencies fetched where a chart does not hold them.
+    pub fn fetching(&self, dependencies: Arc<dyn Dependencies>) -> Renderer {
+        Renderer { dependencies: Some(dependencies), ..self.clone() }
     }
 
     /// Renders one source, or remembers a render all of whose reads give the same.
@@ -212,7 +205,8 @@ impl Renderer {
             let references = references.keys().map(String::as_str).zip(others.iter().copied()).collect();
             let environment = Environment::new(source, files, app, asked.has_revision);
             let dir = detect::directory(*tree, source)?;
-            let job = Job { source, app, tools: &self.tools, tree: *tree, references, dir, environment };
+            let (tools, dependencies) = (&*self.tools, self.dependencies.as_deref());
+            let job = Job { source, app, tools, dependencies, tree: *tree, references, dir, environment };
             job.make()
         })?;
         let source_type = SourceType::parse(rendered.renderer).unwrap_or_default();

@@ -1,14 +1,18 @@
-//! `belay api`: Argo CD's HTTP API over a cluster, beside whatever controller runs there.
+//! Argo CD's HTTP API: `belay api` serves it over a cluster, beside whatever controller runs there;
+//! `belay run` and `belay demo` serve it from what their controller has already read and fetched.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use belay_argo::controller::Mirrors;
 use belay_argo::controller::preview::Preview;
 use belay_cli::{Global, connect, outln};
+use belay_cluster::{Cluster, CrSummary, Views};
 use belay_server::{Options, Previewed};
 use clap::Args;
 use tokio::net::TcpListener;
@@ -24,7 +28,17 @@ pub struct ApiArgs {
     /// Argo CD's control-plane namespace: projects, settings and credentials stand there
     #[arg(long, env = "ARGOCD_NAMESPACE", default_value = "argocd")]
     argocd_namespace: String,
-    /// Where the API stands, such as /argocd
+    /// Where mirrors of repositories are kept; a directory of its own, removed at the end, where not given
+    #[arg(long, env = "STORAGE_PATH", value_name = "DIR")]
+    storage_path: Option<PathBuf>,
+    #[command(flatten)]
+    flags: ApiFlags,
+}
+
+/// How the API is served, wherever it is.
+#[derive(Args, Debug, Clone, Default)]
+pub struct ApiFlags {
+    /// Where the API stands, such as /argocd; goes before server.rootpath of argocd-cmd-params-cm
     #[arg(long, env = "ARGOCD_SERVER_ROOTPATH", default_value = "")]
     rootpath: String,
     /// Everybody may do everything; refused where others than this machine can reach it
@@ -33,49 +47,102 @@ pub struct ApiArgs {
     /// It is reached by HTTPS alone: cookies are sent no other way
     #[arg(long)]
     secure_cookies: bool,
-    /// Where mirrors of repositories are kept; a directory of its own, removed at the end, where not given
-    #[arg(long, env = "STORAGE_PATH", value_name = "DIR")]
-    storage_path: Option<PathBuf>,
+}
+
+/// What the API is served from.
+pub(crate) struct Ground {
+    /// The cluster of the control plane.
+    pub cluster: Cluster,
+    /// The control plane's namespace.
+    pub namespace: String,
+    /// Views that whoever else follows the same kinds shares.
+    pub views: Views<CrSummary>,
+    /// What is fetched.
+    pub mirrors: Mirrors,
 }
 
 /// Serves until ctrl-C.
 pub async fn api(global: &Global, args: ApiArgs) -> Result<ExitCode> {
     crate::log::start("info", false);
     let cluster = connect(global).await?.cluster;
-    let listener =
-        TcpListener::bind(&args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
-    let address = listener.local_addr()?;
-    if args.disable_auth && !address.ip().is_loopback() {
-        return Err(anyhow!("--disable-auth lets everybody who reaches {address} do everything: listen on 127.0.0.1"));
-    }
-    let namespace = args.argocd_namespace.as_str();
+    let listener = bind(&args.listen, &args.flags).await?;
     let own = tempfile::tempdir().context("no directory for mirrors")?;
     let storage = args.storage_path.clone().unwrap_or_else(|| own.path().to_owned());
-    let mut options = Options::new(cluster.clone(), namespace);
-    options.root_path = root(&args.rootpath);
-    options.secure = args.secure_cookies;
-    options.disable_auth = args.disable_auth;
-    // Metrics tell the names of all Applications to whoever asks.
-    options.metrics = address.ip().is_loopback();
-    let preview = Preview::open(cluster.clone(), namespace, &storage, belay_cli::helm::outside).await;
-    let preview = preview.map_err(|why| anyhow!(why)).context("the settings cannot be read")?;
-    options.sources = Some(Arc::new(Previewed::new(cluster, namespace, preview)));
-    prepare(&options).await;
-    outln!("serving {}", url(address, &options.root_path));
+    let ground = Ground {
+        namespace: args.argocd_namespace.clone(),
+        views: views(&cluster),
+        mirrors: mirrors(&storage)?,
+        cluster,
+    };
+    let tell = |what: String| outln!("{what}");
     tokio::select! {
-        () = belay_server::serve(listener, belay_server::router(options)) => {}
+        never = serve(listener, &args.flags, ground, tell) => match never {},
         _ = tokio::signal::ctrl_c() => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Views of whole objects, for the controller of Applications and the API together.
+pub(crate) fn views(cluster: &Cluster) -> Views<CrSummary> {
+    Views::of_whole_objects(cluster.clone(), Duration::from_secs(60))
+}
+
+/// Mirrors below a folder.
+pub(crate) fn mirrors(storage: &std::path::Path) -> Result<Mirrors> {
+    let opened = Mirrors::open(storage, belay_net::Egress::default()).map_err(|why| anyhow!(why));
+    opened.with_context(|| format!("no mirrors can be kept in {}", storage.display()))
+}
+
+/// Listens on an address, where the flags may be used there.
+pub(crate) async fn bind(address: &str, flags: &ApiFlags) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let at = listener.local_addr()?;
+    if flags.disable_auth && !at.ip().is_loopback() {
+        bail!("--disable-auth lets everybody who reaches {at} do everything: listen on 127.0.0.1");
+    }
+    Ok(listener)
+}
+
+/// Serves for ever; what it needs and the cluster does not give yet is asked for again.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    flags: &ApiFlags,
+    ground: Ground,
+    tell: impl Fn(String),
+) -> Infallible {
+    let Ground { cluster, namespace, views, mirrors } = ground;
+    let preview = loop {
+        match Preview::open(cluster.clone(), &namespace, mirrors.clone(), belay_cli::helm::outside).await {
+            Ok(preview) => break preview,
+            Err(why) => tracing::warn!(why, namespace, "the settings cannot be read; trying again"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    };
+    let mut options = Options::new(cluster.clone(), &namespace);
+    let parameters = &preview.config().settings.parameters;
+    options.root_path = root(if flags.rootpath.is_empty() { &parameters.root_path } else { &flags.rootpath });
+    options.secure = flags.secure_cookies;
+    options.disable_auth = flags.disable_auth;
+    let address = listener.local_addr();
+    // Metrics tell the names of all Applications to whoever asks.
+    options.metrics = address.as_ref().is_ok_and(|at| at.ip().is_loopback());
+    options.sources = Some(Arc::new(Previewed::new(cluster, &namespace, preview)));
+    options.views = Some(views);
+    prepare(&options, &tell).await;
+    if let Ok(address) = address {
+        tell(format!("serving {}", url(address, &options.root_path)));
+    }
+    belay_server::serve(listener, belay_server::router(options)).await;
+    std::future::pending().await
+}
+
 /// Makes what the first sign-in needs, as soon as the cluster lets it.
-async fn prepare(options: &Options) {
+async fn prepare(options: &Options, tell: impl Fn(String)) {
     loop {
         match belay_server::prepare(options).await {
             Ok(prepared) if prepared.password.is_some() => {
                 let namespace = &options.namespace;
-                outln!("the first password of admin is in the secret {namespace}/argocd-initial-admin-secret");
+                tell(format!("the first password of admin is in the secret {namespace}/argocd-initial-admin-secret"));
                 return;
             }
             Ok(_) => return,

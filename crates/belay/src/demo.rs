@@ -64,6 +64,7 @@ Belay runs, with a Kubernetes API server of its own. Nothing outside of this pro
 
   API server   {api}
   kubeconfig   export KUBECONFIG={kubeconfig}
+  Argo CD API  {argocd_api} (admin; the password stands in the secret argocd/argocd-initial-admin-secret)
   Git          {git}
   your copy    {work}
 
@@ -84,6 +85,7 @@ Four things to try in another terminal:
 Events follow; ctrl-C ends everything.
 ",
         api = stage.api,
+        argocd_api = stage.argocd_api,
         kubeconfig = stage.kubeconfig.display(),
         git = stage.git_url,
     );

@@ -19,15 +19,18 @@ use anyhow::{Context, Result};
 use belay_cli::args::{System, duration};
 use belay_cli::{Global, connect};
 use belay_cluster::Cluster;
+use belay_controller::Leadership;
 use belay_render::Memo;
 use clap::Args;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use argocd::ArgocdArgs;
 
 use crate::rivals::Rivals;
-use crate::serve::{Face, serve};
+use crate::serve::{Face, State, serve};
+use lead::{Held, leadership, lost, resign};
 
 /// How long what is under way may take when all ends.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -115,6 +118,8 @@ pub(crate) struct Ground<'a> {
     pub args: &'a RunArgs,
     pub storage: PathBuf,
     pub face: Arc<Face>,
+    /// Where the API is served, until it is.
+    pub api: Mutex<Option<TcpListener>>,
     /// The memos of both systems' renders, for the metrics.
     pub memos: Arc<[OnceLock<Memo>; 2]>,
 }
@@ -143,6 +148,10 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
             TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
         tokio::spawn(serve(listener, face.clone(), metrics.clone()));
     }
+    let api = match &args.argocd.api_addr {
+        Some(address) => Some(crate::api::bind(&listen(address), &args.argocd.api).await?),
+        None => None,
+    };
     let own_storage = args.storage_path.is_none();
     let storage =
         args.storage_path.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("belay-{}", std::process::id())));
@@ -150,7 +159,15 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     if let Err(error) = cluster.without_retries().version().await {
         tracing::error!(%error, "the cluster does not answer; waiting for it");
     }
-    let ground = Ground { cluster, global, args: &args, storage: storage.clone(), face: face.clone(), memos };
+    let ground = Ground {
+        cluster,
+        global,
+        args: &args,
+        storage: storage.clone(),
+        face: face.clone(),
+        api: Mutex::new(api),
+        memos,
+    };
     let ends = both(&ground).await;
     face.end();
     if own_storage {
@@ -201,6 +218,36 @@ async fn both(ground: &Ground<'_>) -> [Result<End>; 2] {
     };
     let (flux, argocd, ()) = tokio::join!(flux, argocd, signals);
     [flux, argocd]
+}
+
+/// One system, from its beginning to its end: `begin` waits until it may work and takes Leases, `start` starts
+/// its controllers, `stop` ends them.
+async fn system<C>(
+    state: &State,
+    halted: watch::Receiver<bool>,
+    begin: impl AsyncFnOnce(&mut Vec<Held>) -> Result<()>,
+    start: impl AsyncFnOnce(Leadership) -> Result<C>,
+    stop: impl AsyncFnOnce(C),
+) -> Result<End> {
+    let mut terms = Vec::new();
+    let begun = tokio::select! {
+        begun = begin(&mut terms) => begun.map(|()| true),
+        () = halt_of(halted.clone()) => Ok(false),
+    };
+    if !matches!(begun, Ok(true)) {
+        resign(terms).await;
+        return begun.map(|_| End::Asked);
+    }
+    let controllers = start(leadership(&terms)).await?;
+    state.ready();
+    let end = tokio::select! {
+        (lease, why) = lost(&terms) => End::Lost(lease, why),
+        () = halt_of(halted) => End::Asked,
+    };
+    state.wait();
+    stop(controllers).await;
+    resign(terms).await;
+    Ok(end)
 }
 
 /// Waits until everything is to end.

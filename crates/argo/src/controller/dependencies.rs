@@ -1,14 +1,14 @@
 //! Charts that a chart in Git depends on and does not hold: fetched from the repositories that it names, with
 //! the credentials that its project may use, as charts of sources are.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use belay_tree::Tree;
 use tokio::runtime::Handle;
 
-use super::charts::Asked;
-use super::world::World;
+use super::charts::{Asked, Charts};
+use super::config::Config;
 use crate::manifests::{Dependencies, WantedChart};
 use crate::repositories::{Repositories, Repository};
 use crate::spec::Source;
@@ -16,18 +16,22 @@ use crate::spec::Source;
 /// How long an index of a repository is believed: renders are remembered, so it is seldom asked for.
 const BELIEVED: Duration = Duration::from_secs(180);
 
-/// Fetches through the controller that is set by then.
-pub(crate) struct FromRepositories(pub Arc<OnceLock<Weak<World>>>);
+/// Fetches under the configuration of the moment.
+pub(crate) struct FromRepositories<C> {
+    /// Where they are kept.
+    pub charts: Arc<Charts>,
+    /// The configuration; `None` where who holds it is ending.
+    pub config: C,
+}
 
-impl Dependencies for FromRepositories {
+impl<C: Fn() -> Option<Arc<Config>> + Send + Sync> Dependencies for FromRepositories<C> {
     fn fetch(&self, chart: &WantedChart) -> Result<Arc<dyn Tree>, String> {
-        let world = self.0.get().and_then(Weak::upgrade).ok_or("the controller is ending")?;
-        let config = world.config();
+        let config = (self.config)().ok_or("the controller is ending")?;
         let repository = repository(&config.repositories, chart)?;
         let source = Source { repo_url: repository.url.clone(), chart: chart.name.clone(), ..Source::default() };
         let asked = Asked { repository: &repository, trust: &config.trust, max_age: BELIEVED };
         let version = if chart.version.is_empty() { "*" } else { &chart.version };
-        Handle::current().block_on(world.charts.fetch(&source, version, &asked)).map(|found| found.tree)
+        Handle::current().block_on(self.charts.fetch(&source, version, &asked)).map(|found| found.tree)
     }
 }
 

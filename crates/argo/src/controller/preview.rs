@@ -5,21 +5,20 @@
 //! status lists, and no source renders, is not seen.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use belay_access::project::Project;
 use belay_cluster::{Cluster, ListOptions, Resource};
-use belay_net::ClientOptions;
 use belay_object::{GroupKind, Object, ObjectKey};
 use belay_render::Memo;
-use belay_source::{Repositories, RepositoriesOptions};
 use futures::stream::{self, StreamExt};
 
-use super::charts::{Asked, Charts};
+use super::charts::Asked;
 use super::comparing::{namespace_differs, takeover};
 use super::config::Config;
+use super::dependencies::FromRepositories;
+use super::mirrors::Mirrors;
 use super::sources::{git_spec, remote_values};
 use super::world::{MANAGER, World};
 use crate::clusters::Opening;
@@ -38,8 +37,7 @@ pub struct Preview {
     home: Cluster,
     namespace: String,
     config: Arc<Config>,
-    repositories: Repositories,
-    charts: Arc<Charts>,
+    mirrors: Mirrors,
     renderer: Renderer,
 }
 
@@ -82,38 +80,29 @@ pub async fn configuration(cluster: &Cluster, namespace: &str) -> belay_cluster:
 }
 
 impl Preview {
-    /// Reads the configuration; mirrors of repositories are kept below `storage`.
+    /// Reads the configuration.
     pub async fn open(
         cluster: Cluster,
         namespace: &str,
-        storage: &Path,
+        mirrors: Mirrors,
         outside: fn() -> belay_helm::Outside,
     ) -> Result<Preview, String> {
         let config = configuration(&cluster, namespace).await.map_err(|e| e.to_string())?;
-        let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
-        let base = ClientOptions { proxy: proxy.clone(), ..ClientOptions::default() };
-        let options = RepositoriesOptions { proxy, ..RepositoriesOptions::new(storage) };
-        let repositories = Repositories::new(options).map_err(|e| e.to_string())?;
-        Ok(Preview {
-            home: cluster,
-            namespace: namespace.to_owned(),
-            config: Arc::new(config),
-            repositories,
-            charts: Arc::new(Charts::new(storage.join("charts"), base)),
-            renderer: Renderer::new(Memo::default(), outside),
-        })
+        let renderer = Renderer::new(Memo::default(), outside);
+        Ok(Preview::under(cluster, namespace, config, mirrors, &renderer))
     }
 
-    /// The same mirrors under another configuration.
+    fn under(home: Cluster, namespace: &str, config: Config, mirrors: Mirrors, renderer: &Renderer) -> Preview {
+        let config = Arc::new(config);
+        let known = config.clone();
+        let charts = mirrors.charts.clone();
+        let renderer = renderer.fetching(Arc::new(FromRepositories { charts, config: move || Some(known.clone()) }));
+        Preview { home, namespace: namespace.to_owned(), config, mirrors, renderer }
+    }
+
+    /// The same mirrors and memory under another configuration.
     pub fn configured(&self, config: Config) -> Preview {
-        Preview {
-            home: self.home.clone(),
-            namespace: self.namespace.clone(),
-            config: Arc::new(config),
-            repositories: self.repositories.clone(),
-            charts: self.charts.clone(),
-            renderer: self.renderer.clone(),
-        }
+        Preview::under(self.home.clone(), &self.namespace, config, self.mirrors.clone(), &self.renderer)
     }
 
     /// The commit of a Git repository at a revision; refs that were listed at most `max_age` ago are believed.
@@ -125,7 +114,7 @@ impl Preview {
         max_age: Duration,
     ) -> Result<Option<Arc<belay_source::Commit>>, String> {
         let spec = git_spec(&self.config, repo_url, project, revision)?;
-        Ok(self.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?.commit)
+        Ok(self.mirrors.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?.commit)
     }
 
     /// The configuration.
@@ -188,7 +177,7 @@ impl Preview {
     ) -> Result<Desired, String> {
         let instance = app.instance_name(&self.namespace);
         let sources = named.iter().map(|(source, _)| source);
-        let remote_files = remote_values(&self.charts, &self.config, sources, Duration::ZERO).await?;
+        let remote_files = remote_values(&self.mirrors.charts, &self.config, sources, Duration::ZERO).await?;
         let context = AppContext {
             name: app.name.clone(),
             instance_name: instance.clone(),
@@ -217,12 +206,12 @@ impl Preview {
         if source.is_chart() || source.is_oci() {
             let repository = self.config.repositories.get(&source.repo_url, app.spec.project());
             let asked = Asked { repository: &repository, trust: &self.config.trust, max_age: Duration::ZERO };
-            let found = self.charts.fetch(source, revision, &asked).await?;
+            let found = self.mirrors.charts.fetch(source, revision, &asked).await?;
             let repo_url = source.repo_url.clone();
             return Ok(SourceFiles { tree: found.tree, revision: found.revision, repo_url });
         }
         let spec = git_spec(&self.config, &source.repo_url, app.spec.project(), revision)?;
-        let fetched = self.repositories.fetch(&spec, Duration::ZERO).await.map_err(|e| e.to_string())?;
+        let fetched = self.mirrors.repositories.fetch(&spec, Duration::ZERO).await.map_err(|e| e.to_string())?;
         let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
         Ok(SourceFiles { tree: fetched.tree, revision, repo_url: source.repo_url.clone() })
     }

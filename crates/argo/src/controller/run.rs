@@ -1,28 +1,25 @@
 //! Starts the controller and wires what wakes it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::Weak;
 use std::time::Duration;
 
 use belay_access::NameList;
-use belay_cluster::{Change, Cluster, ViewScope, Views};
+use belay_cluster::{Change, Cluster, CrSummary, ViewScope, Views};
 use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
 use belay_engine::Keeper;
-use belay_net::ClientOptions;
 use belay_object::Object;
 use belay_render::Memo;
-use belay_source::{Repositories, RepositoriesOptions};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::application::reconcile;
-use super::charts::Charts;
 use super::config::Files;
 use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
+use super::mirrors::Mirrors;
 use super::refresh::{Level, REFRESH};
 use super::sources::{self, Polls};
 use super::world::{Name, Settings, World};
@@ -37,10 +34,10 @@ pub struct Options {
     pub settings: Settings,
     /// The right to write; all stops when it is lost.
     pub leadership: Leadership,
-    /// Where mirrors are kept.
-    pub storage: PathBuf,
-    /// Which remote addresses may be reached.
-    pub egress: belay_net::Egress,
+    /// What is fetched.
+    pub mirrors: Mirrors,
+    /// Views of whole objects of that cluster, where others watch the same kinds; made where not given.
+    pub views: Option<Views<CrSummary>>,
     /// The clock and randomness that charts see.
     pub outside: fn() -> belay_helm::Outside,
 }
@@ -54,6 +51,9 @@ pub struct Controllers {
 
 /// How long the watches of our own kinds may take to begin.
 const SYNC_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a view is kept that nobody looks at.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// How long a change of the configuration waits for others.
 const CONFIG_SETTLE: Duration = Duration::from_millis(200);
@@ -72,17 +72,11 @@ impl std::error::Error for StartError {}
 impl Controllers {
     /// Starts the controller: returns when the watches of its kinds have begun.
     pub async fn start(options: Options) -> Result<Controllers, StartError> {
-        let Options { cluster, settings, leadership, storage, egress, outside } = options;
+        let Options { cluster, settings, leadership, mirrors, views, outside } = options;
         // Every write asks whether we still lead (ACT-8): two leaders cannot both write.
         let cluster = cluster.fenced(Arc::new(leadership.clone()));
         let failed = |e: &dyn std::fmt::Display| StartError(e.to_string());
-        let proxy = belay_net::Proxy::from_variables(|name| std::env::var(name).ok()).map_err(|e| failed(&e))?;
-        let base = ClientOptions { egress: egress.clone(), proxy: proxy.clone(), ..ClientOptions::default() };
-        let charts = Charts::new(storage.join("charts"), base);
-        let repositories =
-            Repositories::new(RepositoriesOptions { egress, proxy, ..RepositoriesOptions::new(storage.join("git")) })
-                .map_err(|e| failed(&e))?;
-        let views = Views::of_whole_objects(cluster.clone(), Duration::from_secs(60));
+        let views = views.unwrap_or_else(|| Views::of_whole_objects(cluster.clone(), LINGER));
         let home = ViewScope::in_namespace(&settings.namespace);
         // What the watches of clusters wake is known only once everything stands.
         let woken: Arc<OnceLock<Weak<World>>> = Arc::default();
@@ -114,6 +108,11 @@ impl Controllers {
         let is_home_alone = namespaces.is_empty() && config.settings.parameters.namespaces.is_empty();
         let scope = if is_home_alone { home.clone() } else { ViewScope::default() };
         let memo = Memo::default();
+        let dependencies = {
+            let woken = woken.clone();
+            let config = move || Some(woken.get().and_then(Weak::upgrade)?.config());
+            Arc::new(FromRepositories { charts: mirrors.charts.clone(), config })
+        };
         let world = Arc::new(World {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
             applications: views.view(&World::resource(), &scope),
@@ -124,9 +123,9 @@ impl Controllers {
             memories: Mutex::default(),
             destinations: Destinations::new(cluster.clone(), on_tracked, on_ready, settings.claimed_elsewhere.clone()),
             config: RwLock::new(config),
-            repositories,
-            charts,
-            renderer: Renderer::with_dependencies(memo.clone(), outside, Arc::new(FromRepositories(woken.clone()))),
+            renderer: Renderer::new(memo.clone(), outside).fetching(dependencies),
+            repositories: mirrors.repositories,
+            charts: mirrors.charts,
             polls: Polls::default(),
             cluster,
             namespaces,

@@ -176,7 +176,7 @@ pub(crate) struct World {
     pub memories: Mutex<HashMap<Name, Arc<Memory>>>,
     pub destinations: Destinations,
     pub repositories: Repositories,
-    pub charts: Charts,
+    pub charts: Arc<Charts>,
     pub renderer: Renderer,
     pub polls: Polls,
 }

@@ -175,7 +175,7 @@ fn fetched(job: &Job<'_>, wanted: &WantedChart, limits: &Limits) -> Result<Optio
         let path = job.dir.join(path).map_err(|e| wrong(&e.to_string()))?;
         return belay_helm::load(job.tree, &path, limits).map(Some).map_err(|e| wrong(&told(&e)));
     }
-    let Some(dependencies) = &job.tools.dependencies else { return Ok(None) };
+    let Some(dependencies) = job.dependencies else { return Ok(None) };
     let files = dependencies.fetch(wanted).map_err(|why| wrong(&why))?;
     belay_helm::load_dir(&*files, &TreePath::root(), limits).map(Some).map_err(|e| wrong(&told(&e)))
 }

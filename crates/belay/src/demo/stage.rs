@@ -1,5 +1,6 @@
 //! What the demo plays on: the servers, the controllers, the repository.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,9 +14,11 @@ use belay_object::object;
 use belay_source::git_http::{GitServer, GitServerOptions};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use super::DemoArgs;
 use super::git::{commit_and_push, copy_folder, git};
+use crate::api;
 use crate::rivals::Rivals;
 use belay_cli::outln;
 
@@ -38,6 +41,8 @@ const SHOP: &[(&str, &str)] = &[
 struct Running {
     flux: Controllers,
     argocd: belay_argo::controller::Controllers,
+    /// Argo CD's API; it ends with this.
+    _api: JoinSet<Infallible>,
 }
 
 /// How often repositories of Applications are looked at.
@@ -47,12 +52,15 @@ const LOOK_EVERY: &str = "2s";
 pub struct Stage {
     pub cluster: Cluster,
     pub api: String,
+    /// Where Argo CD's API is served once the controllers run.
+    pub argocd_api: String,
     pub kubeconfig: PathBuf,
     pub git_url: String,
     pub work: PathBuf,
     /// The namespace and name of what is applied.
     pub name: String,
     controllers: Mutex<Option<Running>>,
+    argocd_listener: Mutex<Option<TcpListener>>,
     storage: PathBuf,
     _serving: Serving,
     _git: GitServer,
@@ -78,6 +86,7 @@ impl Stage {
             .await
             .with_context(|| format!("cannot listen on port {}", args.port))?;
         let serving = server.serve(listener, Some(Tls::generate(&[])?))?;
+        let argocd_listener = api::bind("127.0.0.1:0", &api::ApiFlags::default()).await?;
         let kubeconfig = root.join("kubeconfig");
         serving.write_kubeconfig(&kubeconfig)?;
         let repositories = root.join("git");
@@ -93,6 +102,8 @@ impl Stage {
         Ok(Stage {
             cluster: Cluster::from_service("demo", server.clone()),
             api: serving.url(),
+            argocd_api: format!("http://{}/api/v1", argocd_listener.local_addr()?),
+            argocd_listener: Mutex::new(Some(argocd_listener)),
             kubeconfig,
             git_url,
             work,
@@ -120,6 +131,7 @@ impl Stage {
         })
         .await?;
         rivals.flux_keeps(flux.keeper());
+        let (mirrors, views) = (api::mirrors(&self.storage.join("argocd"))?, api::views(&self.cluster));
         let argocd = belay_argo::controller::Controllers::start(belay_argo::controller::Options {
             cluster: self.cluster.clone(),
             settings: belay_argo::controller::Settings {
@@ -127,13 +139,18 @@ impl Stage {
                 ..belay_argo::controller::Settings::new(ARGOCD)
             },
             leadership: Leadership::unopposed(),
-            storage: self.storage.join("argocd"),
-            egress: belay_net::Egress::default(),
+            mirrors: mirrors.clone(),
+            views: Some(views.clone()),
             outside: belay_cli::helm::outside,
         })
         .await?;
         rivals.argocd_keeps(argocd.keeper());
-        *self.controllers.lock().await = Some(Running { flux, argocd });
+        let mut serving = JoinSet::new();
+        if let Some(listener) = self.argocd_listener.lock().await.take() {
+            let ground = api::Ground { cluster: self.cluster.clone(), namespace: ARGOCD.to_owned(), views, mirrors };
+            serving.spawn(async move { api::serve(listener, &api::ApiFlags::default(), ground, |_| {}).await });
+        }
+        *self.controllers.lock().await = Some(Running { flux, argocd, _api: serving });
         Ok(())
     }
 

@@ -1,16 +1,18 @@
-//! Argo CD's controller in `belay run`.
+//! Argo CD's controller in `belay run`, and its API.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::Result;
-use belay_argo::controller::{Controllers, Options, Settings};
-use belay_cluster::{Cluster, ErrorKind, ListOptions, Resource};
+use belay_argo::controller::{Controllers, Mirrors, Options, Settings};
+use belay_cluster::{Cluster, CrSummary, ErrorKind, ListOptions, Resource, Views};
 use belay_object::Value;
 use clap::Args;
 use tokio::sync::watch;
 
-use super::lead::{Held, lead, leadership, lost, resign};
-use super::{End, Ground, PATIENCE, definitions, halt_of};
+use super::lead::{Held, lead};
+use super::{End, Ground, PATIENCE, definitions, system};
+use crate::api::ApiFlags;
 use crate::rivals::Rivals;
 
 /// The Lease of Belay's controller of Applications; Argo CD's own takes none.
@@ -36,45 +38,61 @@ pub struct ArgocdArgs {
     /// Applications worked on at once
     #[arg(long, env = "ARGOCD_APPLICATION_CONTROLLER_STATUS_PROCESSORS", default_value_t = 20)]
     status_processors: usize,
+    /// Where Argo CD's API is served, such as :8080; nowhere where not given
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) api_addr: Option<String>,
+    #[command(flatten)]
+    pub(super) api: ApiFlags,
 }
 
-/// Runs it until all is to end.
+/// Runs it, and the API beside it, until all is to end.
 pub(super) async fn run(ground: &Ground<'_>, rivals: &Rivals, halted: watch::Receiver<bool>) -> Result<End> {
-    let mut terms = Vec::new();
-    tokio::select! {
-        begun = begin(ground, &mut terms) => begun?,
-        () = halt_of(halted.clone()) => {
-            resign(terms).await;
-            return Ok(End::Asked);
-        }
-    }
-    let args = &ground.args.argocd;
-    let controllers = Controllers::start(Options {
-        cluster: ground.cluster.clone(),
-        settings: Settings {
-            namespace: args.argocd_namespace.clone(),
-            concurrent: args.status_processors,
-            application_namespaces: args.application_namespaces.clone(),
-            claimed_elsewhere: rivals.seen_by_argocd(),
+    let mirrors = crate::api::mirrors(&ground.storage.join("argocd"))?;
+    let views = crate::api::views(&ground.cluster);
+    let serving = api(ground, views.clone(), mirrors.clone());
+    let state = &ground.face.argocd;
+    let controlling = system(
+        state,
+        halted,
+        async |terms| begin(ground, terms).await,
+        async |leadership| {
+            let args = &ground.args.argocd;
+            let controllers = Controllers::start(Options {
+                cluster: ground.cluster.clone(),
+                settings: Settings {
+                    namespace: args.argocd_namespace.clone(),
+                    concurrent: args.status_processors,
+                    application_namespaces: args.application_namespaces.clone(),
+                    claimed_elsewhere: rivals.seen_by_argocd(),
+                },
+                leadership,
+                mirrors,
+                views: Some(views),
+                outside: belay_cli::helm::outside,
+            })
+            .await?;
+            rivals.argocd_keeps(controllers.keeper());
+            let _ = ground.memos[1].set(controllers.memo().clone());
+            tracing::info!(namespace = args.argocd_namespace, "the controller of Applications runs");
+            Ok(controllers)
         },
-        leadership: leadership(&terms),
-        storage: ground.storage.join("argocd"),
-        egress: belay_net::Egress::default(),
-        outside: belay_cli::helm::outside,
-    })
-    .await?;
-    rivals.argocd_keeps(controllers.keeper());
-    let _ = ground.memos[1].set(controllers.memo().clone());
-    ground.face.argocd.ready();
-    tracing::info!(namespace = args.argocd_namespace, "the controller of Applications runs");
-    let end = tokio::select! {
-        (lease, why) = lost(&terms) => End::Lost(lease, why),
-        () = halt_of(halted) => End::Asked,
-    };
-    ground.face.argocd.wait();
-    controllers.stop(PATIENCE).await;
-    resign(terms).await;
-    Ok(end)
+        async |controllers| controllers.stop(PATIENCE).await,
+    );
+    tokio::select! {
+        ended = controlling => ended,
+        never = serving => match never {},
+    }
+}
+
+/// Serves the API where it is wanted, as soon as the definitions are there; it needs no Lease, since what it
+/// writes somebody asked for.
+async fn api(ground: &Ground<'_>, views: Views<CrSummary>, mirrors: Mirrors) -> Infallible {
+    let Some(listener) = ground.api.lock().take() else { return std::future::pending().await };
+    definitions::served(&ground.cluster, &NEEDED, |_| {}).await;
+    let args = &ground.args.argocd;
+    let namespace = args.argocd_namespace.clone();
+    let served = crate::api::Ground { cluster: ground.cluster.clone(), namespace, views, mirrors };
+    crate::api::serve(listener, &args.api, served, |what| tracing::info!("Argo CD's API: {what}")).await
 }
 
 /// Waits for the definitions, for an end of Argo CD's own controller, and for our Lease.

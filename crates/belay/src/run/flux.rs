@@ -7,8 +7,8 @@ use belay_cli::Global;
 use belay_flux::{Controllers, Options, Settings, names};
 use tokio::sync::watch;
 
-use super::lead::{Held, lead, leadership, lost, resign};
-use super::{End, Ground, PATIENCE, RunArgs, definitions, halt_of, listen};
+use super::lead::{Held, lead};
+use super::{End, Ground, PATIENCE, RunArgs, definitions, listen, system};
 use crate::rivals::Rivals;
 
 /// What must be defined before anything can be done; HelmReleases and other sources may come later.
@@ -19,39 +19,32 @@ const NEEDED: [definitions::Needed; 2] = [
 
 /// Runs them until all is to end.
 pub(super) async fn run(ground: &Ground<'_>, rivals: &Rivals, halted: watch::Receiver<bool>) -> Result<End> {
-    let mut terms = Vec::new();
-    tokio::select! {
-        begun = begin(ground, &mut terms) => begun?,
-        () = halt_of(halted.clone()) => {
-            resign(terms).await;
-            return Ok(End::Asked);
-        }
-    }
     let args = ground.args;
-    let mut settings = settings(ground.global, args);
-    settings.claimed_elsewhere = rivals.seen_by_flux();
-    let controllers = Controllers::start(Options {
-        cluster: ground.cluster.clone(),
-        settings,
-        leadership: leadership(&terms),
-        storage: ground.storage.clone(),
-        artifacts: listen(&args.storage_addr).parse::<SocketAddr>().context("--storage-addr is no address")?,
-        advertised: args.storage_adv_addr.clone(),
-        egress: belay_net::Egress::default(),
-    })
-    .await?;
-    rivals.flux_keeps(controllers.keeper());
-    let _ = ground.memos[0].set(controllers.memo().clone());
-    ground.face.flux.ready();
-    tracing::info!(artifacts = %controllers.artifacts, "the controllers of Flux's resources run");
-    let end = tokio::select! {
-        (lease, why) = lost(&terms) => End::Lost(lease, why),
-        () = halt_of(halted) => End::Asked,
-    };
-    ground.face.flux.wait();
-    controllers.stop(PATIENCE).await;
-    resign(terms).await;
-    Ok(end)
+    system(
+        &ground.face.flux,
+        halted,
+        async |terms| begin(ground, terms).await,
+        async |leadership| {
+            let mut settings = settings(ground.global, args);
+            settings.claimed_elsewhere = rivals.seen_by_flux();
+            let controllers = Controllers::start(Options {
+                cluster: ground.cluster.clone(),
+                settings,
+                leadership,
+                storage: ground.storage.clone(),
+                artifacts: listen(&args.storage_addr).parse::<SocketAddr>().context("--storage-addr is no address")?,
+                advertised: args.storage_adv_addr.clone(),
+                egress: belay_net::Egress::default(),
+            })
+            .await?;
+            rivals.flux_keeps(controllers.keeper());
+            let _ = ground.memos[0].set(controllers.memo().clone());
+            tracing::info!(artifacts = %controllers.artifacts, "the controllers of Flux's resources run");
+            Ok(controllers)
+        },
+        async |controllers| controllers.stop(PATIENCE).await,
+    )
+    .await
 }
 
 /// Waits for the definitions, then takes the Leases of Flux's controllers, so that a Flux that still runs

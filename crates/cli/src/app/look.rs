@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Error, Result, bail};
+use belay_argo::controller::Mirrors;
 use belay_argo::controller::preview::{Desired, Destination, Preview};
 use belay_argo::manifests::SourceFiles;
 use belay_argo::spec::{Application, Source};
@@ -79,7 +80,8 @@ impl Look {
     /// Begins.
     pub async fn at(argo: &Argocd, app: &Application) -> Result<Look> {
         let storage = Folder::make()?;
-        let preview = Preview::open(argo.cluster.clone(), &argo.namespace, &storage.0, crate::helm::outside).await;
+        let mirrors = Mirrors::open(&storage.0, belay_net::Egress::default()).map_err(Error::msg)?;
+        let preview = Preview::open(argo.cluster.clone(), &argo.namespace, mirrors, crate::helm::outside).await;
         let preview = preview.map_err(Error::msg)?;
         let at = preview.destination(app).await.map_err(Error::msg)?;
         Ok(Look { preview, at, _storage: storage })

@@ -2,6 +2,7 @@
 //! once, a sync heals it, a drifted field is shown with who wrote it, a rollback goes back, a window forbids, an
 //! exclusion hides. And what two systems claim neither of them applies.
 
+use belay_argo::controller::Mirrors;
 use belay_argo::controller::preview::Preview;
 use belay_argo::spec::Application;
 use belay_cluster::Cluster;
@@ -47,7 +48,8 @@ async fn drift(world: &World) -> Vec<String> {
     let cluster = Cluster::from_service("looked at", world.server.clone());
     let folder = tempfile::tempdir().unwrap();
     let outside = || belay_helm::Outside { now_unix_ns: 0, random: None, check: None, lookup: None };
-    let preview = Preview::open(cluster, "argocd", folder.path(), outside).await.unwrap();
+    let mirrors = Mirrors::open(folder.path(), belay_net::Egress::default()).unwrap();
+    let preview = Preview::open(cluster, "argocd", mirrors, outside).await.unwrap();
     let app = Application::read(&world.get(APPLICATIONS, "one").unwrap()).unwrap();
     let at = preview.destination(&app).await.unwrap();
     let desired = preview.render(&app, &at, &app.spec.sources(), &[]).await.unwrap();

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use belay_apiserver::{Server, StoreHandle, controllers, handle};
-use belay_argo::controller::{Controllers, Options, Settings};
+use belay_argo::controller::{Controllers, Mirrors, Options, Settings};
 use belay_cluster::Cluster;
 use belay_controller::Leadership;
 use belay_object::{Object, Value};
@@ -100,8 +100,8 @@ impl World {
             cluster: cluster.with_timeout(Duration::from_secs(2)),
             settings: self.settings.clone(),
             leadership: Leadership::unopposed(),
-            storage: self.storage.path().to_owned(),
-            egress: belay_net::Egress::default(),
+            mirrors: Mirrors::open(self.storage.path(), belay_net::Egress::default()).expect("mirrors"),
+            views: None,
             outside: || belay_helm::Outside { now_unix_ns: 0, random: None, check: None, lookup: None },
         };
         let started = Controllers::start(options).await;

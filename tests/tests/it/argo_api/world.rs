@@ -117,7 +117,8 @@ impl World {
     pub async fn render(&mut self, storage: &std::path::Path) {
         let outside = || belay_helm::Outside { now_unix_ns: 0, random: None, check: None, lookup: None };
         let cluster = self.options.cluster.clone();
-        let preview = belay_argo::controller::preview::Preview::open(cluster.clone(), "argocd", storage, outside).await;
+        let mirrors = belay_argo::controller::Mirrors::open(storage, belay_net::Egress::default()).expect("mirrors");
+        let preview = belay_argo::controller::preview::Preview::open(cluster.clone(), "argocd", mirrors, outside).await;
         let preview = preview.unwrap_or_else(|e| panic!("{e}"));
         self.options.sources = Some(std::sync::Arc::new(belay_server::Previewed::new(cluster, "argocd", preview)));
         self.process = Some(self.router());

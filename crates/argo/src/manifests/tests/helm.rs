@@ -255,7 +255,7 @@ fn dependencies_stand_in_charts_in_the_repository_or_are_fetched() {
             Err(format!("asked for {} {} of {}", chart.name, chart.version, chart.repository))
         }
     }
-    let fetching = Renderer::with_dependencies(Memo::default(), Outside::default, Arc::new(Asked));
+    let fetching = Renderer::new(Memo::default(), Outside::default).fetching(Arc::new(Asked));
     let lock = "dependencies:\n- {name: sub, version: 1.2.0, repository: https://example.com/charts}\n";
     let given = files(&[("c/Chart.yaml", &remote), ("c/Chart.lock", lock)]);
     let result = fetching.render(&source("path: c"), &given, &References::new(), &app());
