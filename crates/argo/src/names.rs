@@ -2,6 +2,10 @@
 //!
 //! Names of single keys stand where they are read.
 
+use std::sync::Arc;
+
+use belay_cluster::Resource;
+
 /// The settings.
 pub const CONFIG: &str = "argocd-cm";
 /// What is read at start: flags as keys.
@@ -42,6 +46,16 @@ pub mod secret_type {
     pub const REPOSITORY_WRITE: &str = "repository-write";
     /// Credentials of such.
     pub const REPO_WRITE_CREDS: &str = "repo-write-creds";
+}
+
+/// The resource of Applications.
+pub fn applications() -> Arc<Resource> {
+    Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true)
+}
+
+/// The resource of projects.
+pub fn projects() -> Arc<Resource> {
+    Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
 }
 
 /// The API server of the cluster that we run in.

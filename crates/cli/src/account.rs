@@ -6,7 +6,7 @@ use belay_access::project::Project;
 use belay_access::{MatchMode, Subject};
 use belay_argo::controller::Config;
 use belay_argo::controller::preview::configuration;
-use belay_argo::names::{ADMIN, SECRET};
+use belay_argo::names::{self, ADMIN, SECRET};
 use belay_argo::settings::accounts::{
     Account, AccountToken, Capability, check_new_password, hash_password, secret_patch,
 };
@@ -192,7 +192,7 @@ async fn may(
     }
     let of = project_of(resource, object).or_else(|| project_role(&subject.name).map(|(project, _)| project));
     let project = match of {
-        Some(name) => argo.cluster.find(&Argocd::projects(), &argo.namespace, name).await?,
+        Some(name) => argo.cluster.find(&names::projects(), &argo.namespace, name).await?,
         None => None,
     };
     let mode: MatchMode = policy.mode();

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use belay_argo::names;
 use belay_argo::spec::Application;
 use belay_cluster::{Cluster, ErrorKind, ListOptions, Patch, Resource, WriteOptions};
 use belay_object::{Object, Value, merge_patch_between};
@@ -62,16 +63,6 @@ impl Argocd {
         Ok(Argocd { cluster, namespace, app_namespace })
     }
 
-    /// The resource of Applications.
-    pub fn applications() -> Arc<Resource> {
-        Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true)
-    }
-
-    /// The resource of projects.
-    pub fn projects() -> Arc<Resource> {
-        Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
-    }
-
     /// The resource of secrets.
     pub fn secrets() -> Arc<Resource> {
         Resource::known("", "v1", "Secret", "secrets", true)
@@ -87,7 +78,7 @@ impl Argocd {
 
     /// An Application's object.
     pub async fn object(&self, id: &AppId) -> Result<Object> {
-        let found = self.cluster.find(&Argocd::applications(), &id.namespace, &id.name).await;
+        let found = self.cluster.find(&names::applications(), &id.namespace, &id.name).await;
         found
             .map_err(no_definitions)?
             .with_context(|| format!("application '{}' not found in namespace '{}'", id.name, id.namespace))
@@ -102,7 +93,7 @@ impl Argocd {
     /// may be seen.
     pub async fn all(&self, labels: &str, everywhere: bool) -> Result<Vec<Object>> {
         let options = ListOptions { labels: labels.to_owned(), ..ListOptions::default() };
-        let list = async |namespace: &str| self.cluster.list(&Argocd::applications(), namespace, &options).await;
+        let list = async |namespace: &str| self.cluster.list(&names::applications(), namespace, &options).await;
         let found = match everywhere {
             // Who may not look everywhere sees those of the control plane.
             true => match list("").await {
@@ -161,7 +152,7 @@ impl Argocd {
     /// The same of an Application.
     pub async fn change_app(&self, id: &AppId, change: impl FnMut(&mut Object) -> Result<()>) -> Result<Object> {
         self.object(id).await?;
-        self.change(&Argocd::applications(), &id.namespace, &id.name, change).await
+        self.change(&names::applications(), &id.namespace, &id.name, change).await
     }
 }
 

@@ -167,7 +167,7 @@ async fn settings(session: &Session, definitions: &[Object]) -> Result<bool> {
     }
     let namespace = std::env::var("ARGOCD_NAMESPACE").unwrap_or_else(|_| "argocd".to_owned());
     action(&format!("checking Argo CD's settings in {namespace} namespace"));
-    match session.cluster.find(&crate::argocd::Argocd::projects(), &namespace, "default").await {
+    match session.cluster.find(&belay_argo::names::projects(), &namespace, "default").await {
         Ok(Some(_)) => success("project default"),
         _ => {
             failure("there is no project default: Applications without a project are refused");

@@ -10,6 +10,7 @@ pub use role::time;
 
 use anyhow::{Context, Result, bail};
 use belay_access::project::Project;
+use belay_argo::names;
 use belay_cluster::{DeleteOptions, ListOptions};
 use belay_object::{Object, Value, object};
 
@@ -45,14 +46,14 @@ pub async fn proj(global: &Global, args: ProjArgs) -> Result<u8> {
 
 /// A project's object.
 pub async fn get(argo: &Argocd, name: &str) -> Result<Object> {
-    let found = argo.cluster.find(&Argocd::projects(), &argo.namespace, name).await?;
+    let found = argo.cluster.find(&names::projects(), &argo.namespace, name).await?;
     found.with_context(|| format!("project '{name}' not found in namespace '{}'", argo.namespace))
 }
 
 /// Changes a project; one that would be wrong is not written.
 pub async fn change(argo: &Argocd, name: &str, mut change: impl FnMut(&mut Object) -> Result<()>) -> Result<Object> {
     get(argo, name).await?;
-    argo.change(&Argocd::projects(), &argo.namespace, name, |project| {
+    argo.change(&names::projects(), &argo.namespace, name, |project| {
         change(project)?;
         Project::read(project)?.validate()?;
         Ok(())
@@ -88,10 +89,10 @@ async fn create(argo: &Argocd, args: ProjCreateArgs) -> Result<u8> {
     spec::apply(&args.spec, &mut project)?;
     Project::read(&project)?.validate()?;
     let name = project.name().to_owned();
-    let existing = argo.cluster.find(&Argocd::projects(), &argo.namespace, &name).await?;
+    let existing = argo.cluster.find(&names::projects(), &argo.namespace, &name).await?;
     match existing {
         None => {
-            argo.cluster.create(&Argocd::projects(), &project, &options()).await?;
+            argo.cluster.create(&names::projects(), &project, &options()).await?;
         }
         Some(existing) if existing.get("spec") == project.get("spec") => {}
         Some(_) if !args.upsert => {
@@ -110,7 +111,7 @@ async fn create(argo: &Argocd, args: ProjCreateArgs) -> Result<u8> {
 }
 
 async fn list(argo: &Argocd, form: Form) -> Result<u8> {
-    let mut found = argo.cluster.list(&Argocd::projects(), &argo.namespace, &ListOptions::default()).await?.items;
+    let mut found = argo.cluster.list(&names::projects(), &argo.namespace, &ListOptions::default()).await?.items;
     found.sort_by(|a, b| a.name().cmp(b.name()));
     match form {
         Form::Json | Form::Yaml => {
@@ -152,7 +153,7 @@ async fn delete(argo: &Argocd, names: &[String]) -> Result<u8> {
             bail!("project is referenced by {users} applications");
         }
         let options = DeleteOptions { uid: object.uid().to_owned(), ..DeleteOptions::default() };
-        argo.cluster.delete(&Argocd::projects(), &argo.namespace, name, &options).await?;
+        argo.cluster.delete(&names::projects(), &argo.namespace, name, &options).await?;
     }
     Ok(0)
 }

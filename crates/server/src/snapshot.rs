@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use belay_access::{Policy, Project, ProjectPolicy};
 use belay_argo::controller::Config;
-use belay_argo::names::{PART_OF, SECRET_TYPE};
+use belay_argo::names::{PART_OF, SECRET_TYPE, applications, projects};
 use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
 use belay_object::{Map, Object, Value};
 use parking_lot::Mutex;
@@ -90,14 +90,6 @@ pub(crate) type ApplicationChanges = broadcast::Receiver<ApplicationChange>;
 /// Changes that a slow reader may be behind; then it is told how things are.
 const MAX_BEHIND: usize = 2048;
 
-/// The resource of Applications.
-pub(crate) fn applications() -> Arc<Resource> {
-    Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true)
-}
-/// The resource of projects.
-pub(crate) fn projects() -> Arc<Resource> {
-    Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
-}
 /// The resource of secrets.
 pub(crate) fn secrets() -> Arc<Resource> {
     Resource::known("", "v1", "Secret", "secrets", true)

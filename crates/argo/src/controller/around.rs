@@ -20,6 +20,7 @@ use super::draft::Draft;
 use super::operate::told;
 use super::world::{COMPONENT, MANAGER, Name, World};
 use crate::marks;
+use crate::names::applications;
 use crate::spec::{OperationState, option_value};
 
 /// What the engine asks of its surroundings.
@@ -91,7 +92,7 @@ impl<'t> Turn<'t> {
             },
         };
         let options = WriteOptions { field_manager: COMPONENT.to_owned(), ..WriteOptions::default() };
-        let resource = World::resource();
+        let resource = applications();
         let patch = Patch::Merge(patch);
         let patched = self.world.cluster.patch(&resource, of.namespace(), of.name(), &patch, &options).await;
         let patched = patched.map_err(|e| format!("the state of the operation could not be written: {e}"))?;

@@ -20,13 +20,13 @@ use super::config::Config;
 use super::dependencies::FromRepositories;
 use super::mirrors::Mirrors;
 use super::sources::{git_spec, remote_values};
-use super::world::{MANAGER, World};
+use super::world::MANAGER;
 use crate::clusters::Opening;
 use crate::compare::{self, Comparison, Rules};
 use crate::differ::{self, Known, Manner};
 use crate::ignore::IgnoreRules;
 use crate::manifests::{self, AppContext, ClusterFacts, Renderer, SourceFiles};
-use crate::names::{PART_OF, SECRET_TYPE};
+use crate::names::{PART_OF, SECRET_TYPE, projects};
 use crate::spec::{AppCondition, Application, Source};
 
 /// Objects that are asked for at once.
@@ -280,7 +280,7 @@ impl Preview {
 
     async fn project(&self, app: &Application) -> Result<Project, String> {
         let name = app.spec.project();
-        let found = self.home.find(&World::project_resource(), &self.namespace, name).await;
+        let found = self.home.find(&projects(), &self.namespace, name).await;
         let object = found.map_err(|e| e.to_string())?;
         let object = object.ok_or_else(|| format!("Application referencing project {name} which does not exist"))?;
         Project::read(&object).map_err(|e| e.to_string())

@@ -24,6 +24,7 @@ use super::refresh::{Level, REFRESH};
 use super::sources::{self, Polls};
 use super::world::{Name, Settings, World};
 use crate::manifests::Renderer;
+use crate::names::{applications, projects};
 use crate::spec::Destination;
 
 /// What the controller is started with.
@@ -115,8 +116,8 @@ impl Controllers {
         };
         let world = Arc::new(World {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
-            applications: views.view(&World::resource(), &scope),
-            projects: views.view(&World::project_resource(), &home),
+            applications: views.view(&applications(), &scope),
+            projects: views.view(&projects(), &home),
             written: Written::default(),
             queue: WorkQueue::new(QueueOptions::default()),
             asked: Mutex::default(),

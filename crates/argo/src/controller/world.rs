@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_access::NameList;
-use belay_cluster::{Cluster, CrView, Patch, Resource, WriteOptions};
+use belay_cluster::{Cluster, CrView, Patch, WriteOptions};
 use belay_controller::{Event, EventKind, Involved, Recorder, WorkQueue, Written};
 use belay_engine::Elsewhere;
 use belay_object::{Object, ObjectKey, Value};
@@ -22,6 +22,7 @@ use super::sources::Polls;
 use crate::compare::Comparison;
 use crate::differ::Known;
 use crate::manifests::Renderer;
+use crate::names::applications;
 
 /// The field manager of what is applied.
 // Compat(argo-cd 3.5): ArgoCDSSAManager
@@ -182,14 +183,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The resource of Applications.
-    pub fn resource() -> Arc<Resource> {
-        Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true)
-    }
-    /// The resource of projects.
-    pub fn project_resource() -> Arc<Resource> {
-        Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
-    }
     /// An Application, at least as new as our last write.
     pub fn application(&self, name: &Name) -> Option<Arc<Object>> {
         self.written.newer(name, self.applications.object(&name.namespace, &name.name))
@@ -238,7 +231,7 @@ impl World {
     pub async fn write(&self, before: &Object, patch: Value) -> belay_cluster::Result<Option<Object>> {
         // Not as who applies: an Application that another one applies would lose what is written here.
         let options = WriteOptions { field_manager: COMPONENT.to_owned(), ..WriteOptions::default() };
-        let resource = World::resource();
+        let resource = applications();
         let (namespace, name) = (before.namespace(), before.name());
         match self.cluster.patch(&resource, namespace, name, &Patch::Merge(patch), &options).await {
             Ok(written) => {

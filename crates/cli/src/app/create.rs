@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use anyhow::{Context, Result, bail};
 use belay_access::project::Project;
+use belay_argo::names;
 use belay_argo::spec::{Application, Spec, validate};
 use belay_object::{Object, Value, from_json_str};
 use belay_yaml::Options;
@@ -28,11 +29,11 @@ pub async fn create(argo: &Argocd, args: AppCreateArgs) -> Result<u8> {
         if args.validate {
             check(argo, &app).await?;
         }
-        let existing = argo.cluster.find(&Argocd::applications(), &id.namespace, &id.name).await?;
+        let existing = argo.cluster.find(&names::applications(), &id.namespace, &id.name).await?;
         let word = match existing {
             None => {
                 object.remove(&["status"]);
-                argo.cluster.create(&Argocd::applications(), &object, &options()).await?;
+                argo.cluster.create(&names::applications(), &object, &options()).await?;
                 "created"
             }
             Some(existing) => upsert(argo, &id, &existing, &object, args.upsert).await?,
@@ -143,7 +144,7 @@ async fn upsert(argo: &Argocd, id: &AppId, existing: &Object, wanted: &Object, m
 /// What a server would refuse: the project, the source, the destination.
 pub async fn check(argo: &Argocd, app: &Application) -> Result<()> {
     let name = app.spec.project();
-    let found = argo.cluster.find(&Argocd::projects(), &argo.namespace, name).await?;
+    let found = argo.cluster.find(&names::projects(), &argo.namespace, name).await?;
     let object = found.with_context(|| format!("application references project {name} which does not exist"))?;
     let project = Project::read(&object)?;
     if !project.permits_namespace(&app.namespace, &argo.namespace) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use belay_argo::names;
 use belay_cluster::DeleteOptions;
 use belay_object::Value;
 
@@ -39,7 +40,7 @@ pub async fn delete(argo: &Argocd, args: &AppDeleteArgs) -> Result<u8> {
             })
             .await?;
         let options = DeleteOptions { uid: object.uid().to_owned(), ..DeleteOptions::default() };
-        argo.cluster.delete(&Argocd::applications(), &id.namespace, &id.name, &options).await?;
+        argo.cluster.delete(&names::applications(), &id.namespace, &id.name, &options).await?;
         if args.wait {
             let until = Until { delete: true, ..Until::default() };
             wait::wait_for(argo, &id, until, &[], Duration::ZERO, Form::Json).await?;

@@ -1,6 +1,7 @@
 //! `belay app patch`, `terminate-op` and `confirm-deletion`: single writes to an Application.
 
 use anyhow::{Result, bail};
+use belay_argo::names;
 use belay_cluster::Patch;
 use belay_object::from_json_str;
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ pub async fn patch(argo: &Argocd, args: &AppPatchArgs) -> Result<u8> {
         "merge" => Patch::Merge(value),
         other => bail!("patch type {other:?} is not supported: it is json or merge"),
     };
-    let patched = argo.cluster.patch(&Argocd::applications(), &id.namespace, &id.name, &patch, &options()).await?;
+    let patched = argo.cluster.patch(&names::applications(), &id.namespace, &id.name, &patch, &options()).await?;
     print_value(patched.value(), Form::Yaml)?;
     Ok(0)
 }

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use belay_access::project::Project;
 use belay_access::windows;
+use belay_argo::names;
 use belay_argo::spec::{
     Application, Backoff, Info, Initiator, Operation, RetryStrategy, StrategyOptions, SyncOperation, SyncResource,
     SyncStrategy,
@@ -56,7 +57,7 @@ fn revisions(args: &AppSyncArgs) -> Revisions<'_> {
 /// Writes an operation into an Application, where it may run now.
 pub async fn start(argo: &Argocd, id: &AppId, operation: &Operation, is_dry: bool) -> Result<Object> {
     let project = argo.application(id).await?.spec.project().to_owned();
-    let project = argo.cluster.find(&Argocd::projects(), &argo.namespace, &project).await?;
+    let project = argo.cluster.find(&names::projects(), &argo.namespace, &project).await?;
     let project = project.and_then(|o| Project::read(&o).ok());
     argo.change_app(id, |object| {
         let app = crate::argocd::read(object)?;

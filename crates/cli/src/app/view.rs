@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use belay_access::project::Project;
 use belay_access::windows::{self, Target};
+use belay_argo::names;
 use belay_argo::spec::{Application, OperationState};
 use belay_object::{Object, ObjectKey};
 use jiff::Timestamp;
@@ -109,7 +110,7 @@ fn policy(app: &Application) -> String {
 
 /// Whether a sync may run now, and the windows that say so.
 async fn window(argo: &Argocd, app: &Application) -> (&'static str, Vec<String>) {
-    let found = argo.cluster.find(&Argocd::projects(), &argo.namespace, app.spec.project()).await;
+    let found = argo.cluster.find(&names::projects(), &argo.namespace, app.spec.project()).await;
     let Some(project) = found.ok().flatten().and_then(|o| Project::read(&o).ok()) else {
         return ("Sync Allowed", Vec::new());
     };

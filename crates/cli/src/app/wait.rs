@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use belay_argo::names;
 use belay_argo::spec::{Application, HealthCode, SyncCode};
 use belay_object::Object;
 use jiff::Timestamp;
@@ -82,7 +83,7 @@ pub async fn wait_for(
     let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
     let mut news = News::new(form);
     loop {
-        let found = argo.cluster.find(&Argocd::applications(), &id.namespace, &id.name).await?;
+        let found = argo.cluster.find(&names::applications(), &id.namespace, &id.name).await?;
         let Some(object) = found else {
             if until.delete {
                 return Ok(None);

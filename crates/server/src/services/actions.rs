@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use belay_argo::names::applications;
 use belay_cluster::{Patch, Resource, WriteOptions};
 use belay_health::argo::{Effect, ErrorKind, Operation};
 use belay_object::{Map, Object, Value, merge_patch_between, object};
@@ -12,7 +13,6 @@ use crate::call::{Call, text};
 use crate::places::{self, Place};
 use crate::rights::Target;
 use crate::services::resources::{Which, find};
-use crate::snapshot::applications;
 use crate::told::Reason;
 use crate::{Code, Error};
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use belay_argo::names::applications;
 use belay_cluster::{CrView, Patch};
 use belay_object::{Object, object};
 
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::rights::Target;
-use crate::snapshot::applications;
 use crate::{Code, Error};
 
 /// The annotation that asks for a comparison; the controller takes it away when that is done.

@@ -1,5 +1,6 @@
 //! What Kubernetes says of Applications, their objects, and projects.
 
+use belay_argo::names::projects;
 use belay_cluster::{Cluster, ListOptions, Resource};
 use belay_object::{Object, Value, object};
 
@@ -8,7 +9,6 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::services::applications::named;
 use crate::services::trees;
-use crate::snapshot::projects;
 
 /// Of an Application, or of one object in its tree.
 pub(crate) async fn of_application(call: Call) -> Result<Answer, Error> {

@@ -1,6 +1,7 @@
 //! Operations of Applications: asked for, ended; and when one may be asked for.
 
 use belay_access::windows::{self, Decision, Window};
+use belay_argo::names::applications;
 use belay_argo::spec::{Application, Operation, RetryStrategy, Source, SyncOperation, SyncStrategy};
 use belay_cluster::{ErrorKind, Patch};
 use belay_object::{Object, Value, object};
@@ -10,7 +11,7 @@ use crate::answer::Answer;
 use crate::call::{Call, integer, is_true, text, texts};
 use crate::rights::Target;
 use crate::services::applications::named;
-use crate::snapshot::{applications, shown};
+use crate::snapshot::shown;
 use crate::told::Reason;
 use crate::{Code, Error};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use belay_access::project::normalize_tokens;
 use belay_access::{Project, Window};
+use belay_argo::names::projects;
 use belay_cluster::{DeleteOptions, ErrorKind};
 use belay_object::{Object, Value, object};
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::rights::project_name;
 use crate::services::clusters::described;
 use crate::services::credentials::shown_repository;
 use crate::services::repositories::object_of;
-use crate::snapshot::{gone, projects, shown};
+use crate::snapshot::{gone, shown};
 use crate::told::Reason;
 use crate::{Code, Error};
 

@@ -2,6 +2,7 @@
 
 use belay_access::Project;
 use belay_access::project::normalize_tokens;
+use belay_argo::names::projects;
 use belay_argo::settings::tokens::{Claims, issue};
 use belay_cluster::ErrorKind;
 use belay_object::{Object, Value, object};
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use crate::answer::Answer;
 use crate::call::{Call, integer, text};
 use crate::identity::fresh_id;
-use crate::snapshot::{projects, shown};
+use crate::snapshot::shown;
 use crate::{Code, Error};
 
 const TRIES: usize = 5;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use belay_access::Project;
+use belay_argo::names::applications;
 use belay_argo::spec::{AppCondition, Application, Source, Spec, conditions, validate};
 use belay_cluster::{DeleteOptions, ErrorKind, Patch};
 use belay_object::{Map, Object, Value, json_patch, merge_patch, object};
@@ -11,7 +12,7 @@ use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::rights::project_name;
 use crate::services::applications::named;
-use crate::snapshot::{applications, gone, shown};
+use crate::snapshot::{gone, shown};
 use crate::told::Reason;
 use crate::{Code, Error};
 
