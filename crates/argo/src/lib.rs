@@ -5,6 +5,7 @@
 //!   an object is.
 //! - [`manifests`]: sources to objects.
 //! - [`compare`], [`differ`], [`ignore`]: desired against live; [`live`]: what is kept of live objects.
+//! - [`mask`]: what is taken out of objects before people see them.
 //! - [`resource_tree`]: what an Application consists of, for people.
 //! - [`auto_sync`]: whether to sync without being asked.
 //! - [`crds`], [`install`]: the definitions, and what an installation starts with.
@@ -25,6 +26,7 @@ pub mod install;
 pub mod live;
 pub mod manifests;
 pub mod marks;
+pub mod mask;
 pub mod names;
 pub mod repositories;
 pub mod resource_tree;

@@ -3,9 +3,12 @@
 //! [`Repositories::read`] takes the secrets; [`Repositories::get`] gives the repository of an
 //! address for a project, with the credentials of its own or of the template whose address is the
 //! longest beginning of it; a [`Repository`] hands them over in the form that each kind of source
-//! takes. [`Trust`] is what is believed of hosts. Nothing is fetched here.
+//! takes. [`Trust`] is what is believed of hosts; [`hosts`] and [`keys`] are its entries as people see and
+//! change them. Nothing is fetched here.
 
 mod access;
+pub mod hosts;
+pub mod keys;
 mod read;
 mod trust;
 mod write;

@@ -20,7 +20,6 @@ mod fields;
 mod guard;
 mod identity;
 mod listen;
-mod mask;
 mod nodes;
 mod options;
 mod places;

@@ -116,7 +116,7 @@ fn the_operations_of_the_contract_are_all_there() {
 #[track_caller]
 fn check_mask(states: &[&str], expected: &[&str]) {
     let mut states: Vec<Option<Object>> = states.iter().map(|json| Object::new(value(json)).ok()).collect();
-    crate::mask::hide(&mut states, &["token".to_owned()]);
+    belay_argo::mask::hide(&mut states, &["token".to_owned()]);
     let found: Vec<String> = states.iter().flatten().map(|o| o.value().to_json()).collect();
     let expected: Vec<String> = expected.iter().map(|json| value(json).to_json()).collect();
     assert_eq!(found, expected);

@@ -14,12 +14,12 @@ use futures::stream::{self, StreamExt};
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::mask::{hidden, hide, is_secret};
 use crate::places;
 use crate::rights::Target;
 use crate::services::applications::named;
 use crate::services::trees::managed;
 use crate::{Code, Error, ManifestsOf, Rendered, Sources};
+use belay_argo::mask::{hidden, hide, is_secret};
 
 /// The field manager that applies. Compat(argo 3.5)
 const MANAGER: &str = "argocd-controller";

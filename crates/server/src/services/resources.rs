@@ -11,13 +11,13 @@ use belay_object::{GroupVersionKind, Object, ObjectKey, Value, from_json_str, ob
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::mask::{hidden, is_secret};
 use crate::places::Place;
 use crate::rights::Target;
 use crate::services::applications::project_in;
 use crate::services::trees;
 use crate::told::Reason;
 use crate::{Code, Error};
+use belay_argo::mask::{hidden, is_secret};
 
 /// Which object of which Application is meant.
 #[derive(Clone, Debug, Default)]

@@ -10,15 +10,15 @@ use belay_object::{Map, Object, Value};
 const MASK: &str = "++++++++";
 const MORE: &str = "++++";
 /// Keeps a Secret as somebody applied it.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Whether an object's values are secret.
-pub(crate) fn is_secret(object: &Object) -> bool {
+pub fn is_secret(object: &Object) -> bool {
     object.kind() == "Secret" && object.api_version() == "v1"
 }
 
 /// Hides what is secret in the states of one object. `sensitive` are annotations that hold secrets.
-pub(crate) fn hide(states: &mut [Option<Object>], sensitive: &[String]) {
+pub fn hide(states: &mut [Option<Object>], sensitive: &[String]) {
     let any = states.iter().flatten().any(is_secret);
     for object in states.iter_mut().flatten() {
         object.remove(&["metadata", "managedFields"]);
@@ -40,7 +40,7 @@ pub(crate) fn hide(states: &mut [Option<Object>], sensitive: &[String]) {
 }
 
 /// Hides what is secret in one object.
-pub(crate) fn hidden(object: Object, sensitive: &[String]) -> Object {
+pub fn hidden(object: Object, sensitive: &[String]) -> Object {
     let mut states = [Some(object)];
     hide(&mut states, sensitive);
     let [object] = states;
