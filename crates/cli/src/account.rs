@@ -15,7 +15,7 @@ use belay_net::Secret;
 use belay_object::{Object, Value, object};
 use jiff::Timestamp;
 
-use crate::argocd::{Argocd, Columns, print_value};
+use crate::argocd::{Argocd, Columns, form_of, print_value};
 use crate::args::{AccountArgs, AccountCommand, Form, Global};
 use crate::outln;
 use crate::proj::time;
@@ -94,10 +94,13 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
 /// Compat(argocd 3.5): a duration in Go's form, with days; in seconds.
 pub fn span(text: &str) -> Result<i64> {
     let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok());
-    if let Some(days) = days {
+    if let Some(days) = days.filter(|days| *days >= 0) {
         return Ok(days.saturating_mul(86_400));
     }
     let nanos = belay_access::parse_go_duration(text).map_err(anyhow::Error::msg)?;
+    if nanos < 0 {
+        bail!("{text:?} is over before it begins: a token lives for a while, or for ever with 0s");
+    }
     Ok(nanos / 1_000_000_000)
 }
 
@@ -136,10 +139,9 @@ fn told(name: &str, account: &Account) -> Value {
 fn list(config: &Config, form: &str) -> Result<u8> {
     let accounts = &config.settings.accounts;
     let all = || accounts.iter().map(|(name, account)| told(name, account)).collect::<Value>();
-    match form {
-        "json" => print_value(&all(), Form::Json)?,
-        "yaml" => print_value(&all(), Form::Yaml)?,
-        "name" => accounts.iter().for_each(|(name, _)| outln!("{name}")),
+    match (form_of(form, &["wide", "name"])?, form) {
+        (Some(form), _) => print_value(&all(), form)?,
+        (None, "name") => accounts.iter().for_each(|(name, _)| outln!("{name}")),
         _ => {
             let mut table = Columns::new(&["NAME", "ENABLED", "CAPABILITIES"]);
             for (name, account) in accounts.iter() {
@@ -261,6 +263,8 @@ mod tests {
         for (text, expected) in [("0s", 0), ("24h", 86_400), ("7d", 604_800), ("1h30m", 5_400)] {
             assert_eq!(span(text).unwrap(), expected, "{text}");
         }
-        assert!(span("soon").is_err());
+        for text in ["soon", "-1h", "-1d"] {
+            assert!(span(text).is_err(), "{text}");
+        }
     }
 }

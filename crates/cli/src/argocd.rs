@@ -11,7 +11,7 @@ use belay_argo::spec::Application;
 use belay_cluster::{Cluster, ErrorKind, ListOptions, Patch, Resource, WriteOptions};
 use belay_object::{Object, Value, merge_patch_between};
 
-use crate::args::{ArgocdFlags, Form, Global};
+use crate::args::{ArgocdFlags, ChosenFlags, Form, Global};
 use crate::connect::{Session, connect};
 use crate::out;
 use crate::output::clean;
@@ -57,7 +57,7 @@ impl Argocd {
     pub async fn connect(global: &Global, flags: &ArgocdFlags, app_namespace: Option<&str>) -> Result<Argocd> {
         let Session { cluster, namespace } = connect(global).await?;
         // Argo CD's commands take the namespace of the installation from kubectl's flag.
-        let of_flag = Some(namespace).filter(|n| n != OF_FLUX && !n.is_empty());
+        let of_flag = given(&namespace, OF_FLUX, &std::env::var("FLUX_SYSTEM_NAMESPACE").unwrap_or_default());
         let namespace = flags.argocd_namespace.clone().or(of_flag).unwrap_or_else(|| NAMESPACE.to_owned());
         let app_namespace = app_namespace.unwrap_or(&namespace).to_owned();
         Ok(Argocd { cluster, namespace, app_namespace })
@@ -108,8 +108,9 @@ impl Argocd {
     }
 
     /// The Applications that a command is about: those named, and those selected.
-    pub async fn chosen(&self, names: &[String], selector: Option<&str>, projects: &[String]) -> Result<Vec<AppId>> {
-        let mut ids: Vec<AppId> = names.iter().map(|name| self.id(name)).collect();
+    pub async fn chosen(&self, flags: &ChosenFlags, projects: &[String]) -> Result<Vec<AppId>> {
+        let selector = flags.selector.as_deref();
+        let mut ids: Vec<AppId> = flags.names.iter().map(|name| self.id(name)).collect();
         if selector.is_some() || !projects.is_empty() {
             for object in self.all(selector.unwrap_or_default(), true).await? {
                 let project = object.str_at(&["spec", "project"]).filter(|p| !p.is_empty()).unwrap_or("default");
@@ -156,6 +157,11 @@ impl Argocd {
     }
 }
 
+/// The namespace of kubectl's flag, where somebody gave it: it has a default, and a variable that is about Flux.
+fn given(namespace: &str, default: &str, of_flux: &str) -> Option<String> {
+    (!namespace.is_empty() && namespace != default && namespace != of_flux).then(|| namespace.to_owned())
+}
+
 /// How the commands write.
 pub fn options() -> WriteOptions {
     WriteOptions { field_manager: MANAGER.to_owned(), ..WriteOptions::default() }
@@ -167,8 +173,39 @@ pub fn read(object: &Object) -> Result<Application> {
 }
 
 /// A manifest as an object.
-pub fn object_of(value: Value) -> Result<Object> {
+fn object_of(value: Value) -> Result<Object> {
     Object::new(value).map_err(|_| anyhow::anyhow!("the manifest is no object: it needs apiVersion, kind and a name"))
+}
+
+/// A manifest is a few KiB; an API server takes 3 MiB.
+const MAX_BYTES: u64 = 3 << 20;
+
+/// The objects of a file, or of standard input where it is `-`.
+pub fn manifests(file: &std::path::Path) -> Result<Vec<Object>> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let cannot = || format!("{} cannot be read", file.display());
+    let read = match file.to_str() {
+        Some("-") => std::io::stdin().take(MAX_BYTES + 1).read_to_string(&mut text),
+        _ => std::fs::File::open(file).with_context(cannot)?.take(MAX_BYTES + 1).read_to_string(&mut text),
+    };
+    if read.with_context(cannot)? as u64 > MAX_BYTES {
+        bail!("{} is larger than 3 MiB", file.display());
+    }
+    let values = match text.trim_start().starts_with('{') {
+        true => vec![belay_object::from_json_str(&text)?],
+        false => belay_yaml::parse_documents(&text, &belay_yaml::Options::v2())?,
+    };
+    values.into_iter().filter(|v| !v.is_null()).map(object_of).collect()
+}
+
+/// A manifest without what a server writes: what was read from one cluster can be made in another.
+pub fn fresh(mut object: Object) -> Object {
+    object.remove(&["status"]);
+    for field in ["uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields"] {
+        object.remove(&["metadata", field]);
+    }
+    object
 }
 
 /// What is not served most often is not installed.
@@ -216,6 +253,16 @@ impl Columns {
     /// Prints it.
     pub fn print(&self) {
         out!("{}", self.text());
+    }
+}
+
+/// A form that a list is asked for in: json, yaml, or one of the words of that list; anything else is told.
+pub fn form_of(word: &str, own: &[&str]) -> Result<Option<Form>> {
+    match word {
+        "json" => Ok(Some(Form::Json)),
+        "yaml" => Ok(Some(Form::Yaml)),
+        other if own.contains(&other) => Ok(None),
+        other => bail!("unknown output format: {other}: it is json, yaml, {}", own.join(", ")),
     }
 }
 

@@ -24,7 +24,7 @@ pub use app_resource::{
 };
 pub use app_run::{
     ActionsCommand, ActionsFlags, AppHistoryArgs, AppLogsArgs, AppManifestsArgs, AppResourcesArgs, AppRollbackArgs,
-    AppSyncArgs, AppWaitArgs, RetryFlags,
+    AppSyncArgs, AppWaitArgs, ChosenFlags, RetryFlags, RevisionFlags,
 };
 pub use app_spec::AppSpecFlags;
 pub use argocd::{
@@ -210,6 +210,8 @@ pub fn with_go_flags(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|arg| match arg.get_action() {
         ArgAction::SetTrue => on_or_off(arg).action(ArgAction::Set).default_value("false"),
         ArgAction::Set if arg.get_default_values() == ["true"] => on_or_off(arg),
+        // Not said is something else than off.
+        ArgAction::Set if arg.get_value_parser().type_id() == std::any::TypeId::of::<bool>() => on_or_off(arg),
         _ => arg,
     });
     names.iter().fold(command, |command, name| command.mut_subcommand(name, with_go_flags))
@@ -231,17 +233,24 @@ pub fn parse_from<T: Parser, A: Into<OsString> + Clone>(line: impl IntoIterator<
 }
 
 /// Parses the process's arguments. Wrong ones end it with exit status 1, as Flux's, and with 2 where
-/// 1 says something else (`diff`).
+/// 1 says something else (`diff`, `app diff`).
 pub fn parse<T: Parser>() -> T {
     parse_from(std::env::args_os()).unwrap_or_else(|e| {
         let _ = e.print();
-        let is_diff = std::env::args().skip(1).find(|a| !a.starts_with('-')).is_some_and(|a| a == "diff");
-        std::process::exit(match (e.use_stderr(), is_diff) {
-            (false, _) => 0,
-            (true, false) => 1,
-            (true, true) => 2,
+        std::process::exit(match e.use_stderr() {
+            false => 0,
+            true => status_of_misuse(std::env::args_os().skip(1)),
         })
     })
+}
+
+/// With what wrong arguments end. Values of flags before the command are not known as such: a word too many
+/// is looked at rather than one too few.
+fn status_of_misuse(words: impl Iterator<Item = OsString>) -> i32 {
+    let words: Vec<OsString> = words.filter(|w| !w.as_encoded_bytes().starts_with(b"-")).take(4).collect();
+    let is_diff =
+        words.first().is_some_and(|w| w == "diff") || words.windows(2).any(|w| w[0] == "app" && w[1] == "diff");
+    if is_diff { 2 } else { 1 }
 }
 
 /// A form for scripts.

@@ -9,8 +9,8 @@ use belay_argo::names::{IN_CLUSTER, SECRET_TYPE, secret_type};
 use belay_cluster::ListOptions;
 use belay_object::{Value, object};
 
-use crate::argocd::{Argocd, Columns, print_value};
-use crate::args::{ClusterArgs, ClusterSubcommand, Form, Global};
+use crate::argocd::{Argocd, Columns, form_of, print_value};
+use crate::args::{ClusterArgs, ClusterSubcommand, Global};
 use crate::delete::confirmed;
 use crate::outln;
 use crate::repo::remove;
@@ -24,10 +24,9 @@ pub async fn cluster(global: &Global, args: ClusterArgs) -> Result<u8> {
     match args.command {
         ClusterSubcommand::List(args) => {
             let known = known(&argo).await?;
-            match args.output.as_str() {
-                "json" => print_value(&known.iter().map(told).collect::<Value>(), Form::Json)?,
-                "yaml" => print_value(&known.iter().map(told).collect::<Value>(), Form::Yaml)?,
-                "server" => known.iter().for_each(|c| outln!("{}", c.server)),
+            match (form_of(&args.output, &["wide", "server"])?, args.output.as_str()) {
+                (Some(form), _) => print_value(&known.iter().map(told).collect::<Value>(), form)?,
+                (None, "server") => known.iter().for_each(|c| outln!("{}", c.server)),
                 _ => table(&argo, known.iter().collect()).await.print(),
             }
             Ok(0)
@@ -35,10 +34,9 @@ pub async fn cluster(global: &Global, args: ClusterArgs) -> Result<u8> {
         ClusterSubcommand::Get(args) => {
             let known = known(&argo).await?;
             let found = find(&known, &args.which)?;
-            match args.output.as_str() {
-                "json" => print_value(&told(found), Form::Json)?,
-                "yaml" => print_value(&told(found), Form::Yaml)?,
-                "server" => outln!("{}", found.server),
+            match (form_of(&args.output, &["wide", "server"])?, args.output.as_str()) {
+                (Some(form), _) => print_value(&told(found), form)?,
+                (None, "server") => outln!("{}", found.server),
                 _ => table(&argo, vec![found]).await.print(),
             }
             Ok(0)
@@ -53,9 +51,12 @@ pub async fn cluster(global: &Global, args: ClusterArgs) -> Result<u8> {
                     );
                 }
                 if !args.yes
-                    && !confirmed(&format!(
-                        "Are you sure you want to remove '{which}'? Any Apps deploying to this cluster will go to health status Unknown."
-                    ))?
+                    && !confirmed(
+                        &format!(
+                            "Are you sure you want to remove '{which}'? Any Apps deploying to this cluster will go to health status Unknown."
+                        ),
+                        "--yes",
+                    )?
                 {
                     outln!("The command to remove '{which}' was cancelled.");
                     continue;

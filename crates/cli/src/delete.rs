@@ -21,7 +21,7 @@ pub async fn delete(global: &Global, command: DeleteCommand) -> Result<u8> {
     };
     let session = connect(global).await?;
     let object = session.object(kind, &name).await?;
-    if !silent && !confirmed(&format!("Are you sure you want to delete this {}", kind.human))? {
+    if !silent && !confirmed(&format!("Are you sure you want to delete this {}", kind.human), "--silent")? {
         bail!("aborting");
     }
     if !kind.source && suspended(&object) {
@@ -34,12 +34,12 @@ pub async fn delete(global: &Global, command: DeleteCommand) -> Result<u8> {
     Ok(0)
 }
 
-/// Asks a person. Where nobody can answer, the answer is no.
-pub fn confirmed(question: &str) -> Result<bool> {
+/// Asks a person. Where nobody can answer it is an error that names the flag which answers.
+pub fn confirmed(question: &str, flag: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("no terminal to ask on: give --silent to go ahead without a question");
+        bail!("no terminal to ask on: give {flag} to go ahead without a question");
     }
-    eprint!("? {question} [y/N] ");
+    eprint!("? {} [y/N] ", crate::output::clean(question));
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

@@ -139,7 +139,7 @@ async fn established(session: &Session, objects: &[Object], timeout: Duration) -
 pub async fn uninstall(global: &Global, args: &UninstallArgs) -> Result<u8> {
     let session = connect(global).await?;
     let question = "Are you sure you want to delete Belay and its custom resource definitions";
-    if !args.dry_run && !args.silent && !confirmed(question)? {
+    if !args.dry_run && !args.silent && !confirmed(question, "--silent")? {
         bail!("aborting");
     }
     action(&format!("deleting components in {} namespace", session.namespace));
@@ -231,7 +231,12 @@ async fn remove_finalizers(
             Err(e) => return Err(e.into()),
         };
         for object in found.iter().filter(|o| o.finalizers().any(&is_finalizer)) {
-            let patch = Patch::Merge(object! { "metadata" => object! { "finalizers" => belay_object::Value::Null } });
+            // Those of others stay, whatever they wait for; a list that changed meanwhile is not written over.
+            let kept: belay_object::Value = object.finalizers().filter(|f| !is_finalizer(f)).collect();
+            let mut patch = object! {};
+            patch.set(&["metadata", "finalizers"], kept);
+            patch.set(&["metadata", "resourceVersion"], object.resource_version());
+            let patch = Patch::Merge(patch);
             let options =
                 WriteOptions { field_manager: CLI_MANAGER.into(), dry_run: args.dry_run, ..WriteOptions::default() };
             match session.cluster.patch(resource, object.namespace(), object.name(), &patch, &options).await {

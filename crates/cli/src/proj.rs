@@ -9,12 +9,12 @@ mod windows;
 pub use role::time;
 
 use anyhow::{Context, Result, bail};
-use belay_access::project::Project;
+use belay_access::project::{Project, normalize_tokens};
 use belay_argo::names;
 use belay_cluster::{DeleteOptions, ListOptions};
 use belay_object::{Object, Value, object};
 
-use crate::argocd::{Argocd, Columns, object_of, options, print_value};
+use crate::argocd::{Argocd, Columns, fresh, manifests, options, print_value};
 use crate::args::{Form, Global, ProjArgs, ProjCommand, ProjCreateArgs};
 use crate::outln;
 
@@ -72,11 +72,17 @@ pub fn edit_list(project: &mut Object, field: &str, change: impl FnOnce(&mut Vec
 async fn create(argo: &Argocd, args: ProjCreateArgs) -> Result<u8> {
     let mut project = match &args.file {
         Some(file) => {
-            let text = match file.to_str() {
-                Some("-") => std::io::read_to_string(std::io::stdin())?,
-                _ => std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?,
-            };
-            object_of(belay_yaml::parse_value(&text, &belay_yaml::Options::v2())?)?
+            let found = manifests(file)?;
+            let [only] = <[Object; 1]>::try_from(found)
+                .map_err(|all| anyhow::anyhow!("{} contains {} objects, and not one", file.display(), all.len()))?;
+            if only.kind() != "AppProject" {
+                bail!("file {} contains a {}, and no AppProject", file.display(), only.kind());
+            }
+            let mut project = fresh(only);
+            if let Some(name) = &args.project {
+                project.set(&["metadata", "name"], name.as_str());
+            }
+            project
         }
         None => {
             let name = args.project.as_deref().context("name the project")?;
@@ -101,7 +107,10 @@ async fn create(argo: &Argocd, args: ProjCreateArgs) -> Result<u8> {
         }
         Some(_) => {
             change(argo, &name, |object| {
+                // Tokens that were given out stay, whether the new spec knows of them or not.
+                normalize_tokens(object);
                 object.set(&["spec"], project.get("spec").cloned().unwrap_or_default());
+                normalize_tokens(object);
                 Ok(())
             })
             .await?;

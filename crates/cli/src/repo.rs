@@ -7,12 +7,13 @@ use belay_access::{is_ssh, same_git_url};
 use belay_argo::names::{SECRET_TYPE, repository_secret};
 use belay_argo::repositories::{AzurePrincipal, Credentials, GithubApp, Kind, Repositories, Repository, Template};
 use belay_cluster::{DeleteOptions, ErrorKind, ListOptions};
-use belay_net::Secret;
+use belay_net::{Secret, redact};
 use belay_object::{Object, Value, object};
 
-use crate::argocd::{Argocd, Columns, options, print_value};
-use crate::args::{Form, Global, RepoAddArgs, RepoArgs, RepoCommand, RepocredsArgs, RepocredsCommand};
+use crate::argocd::{Argocd, Columns, form_of, options, print_value};
+use crate::args::{Global, RepoAddArgs, RepoArgs, RepoCommand, RepocredsArgs, RepocredsCommand};
 use crate::outln;
+use crate::output::clean;
 
 /// Carries out `belay repo`.
 pub async fn repo(global: &Global, args: RepoArgs) -> Result<u8> {
@@ -24,10 +25,9 @@ pub async fn repo(global: &Global, args: RepoArgs) -> Result<u8> {
             let known = known(&argo).await?;
             let found = known.all().iter().find(|r| same_git_url(&r.url, &args.url) && r.project == args.project);
             let found = found.with_context(|| format!("repo '{}' not found", args.url))?;
-            match args.output.as_str() {
-                "json" => print_value(&told(found), Form::Json)?,
-                "yaml" => print_value(&told(found), Form::Yaml)?,
-                "url" => outln!("{}", found.url),
+            match (form_of(&args.output, &["wide", "url"])?, args.output.as_str()) {
+                (Some(form), _) => print_value(&told(found), form)?,
+                (None, "url") => outln!("{}", clean(&found.url)),
                 _ => table(std::iter::once(found)).print(),
             }
             Ok(0)
@@ -61,17 +61,30 @@ pub async fn repocreds(global: &Global, args: RepocredsArgs) -> Result<u8> {
                 force_basic_auth: args.force_http_basic_auth,
                 ..Template::default()
             };
-            let name = repository_secret("creds", &args.url, "");
+            // One that somebody wrote by hand has a name of its own.
+            let there = known(&argo).await?.templates().iter().find(|t| same_git_url(&t.url, &args.url)).cloned();
+            let name = match there {
+                Some(there) => there.secret_name,
+                None => repository_secret("creds", &args.url, ""),
+            };
             let existing = argo.cluster.find(&Argocd::secrets(), &argo.namespace, &name).await?;
+            let template = Template { secret_name: name, ..template };
             refuse_existing(existing.as_ref(), &args)?;
             write(&argo, template.to_secret(&argo.namespace, existing.as_ref()), existing.is_some()).await?;
             outln!("Repository credentials for '{}' added", args.url);
         }
         RepocredsCommand::List(args) => {
             let known = known(&argo).await?;
-            if args.output == "url" {
-                known.templates().iter().for_each(|t| outln!("{}", t.url));
-                return Ok(0);
+            match (form_of(&args.output, &["wide", "url"])?, args.output.as_str()) {
+                (Some(form), _) => {
+                    print_value(&known.templates().iter().map(told_template).collect::<Value>(), form)?;
+                    return Ok(0);
+                }
+                (None, "url") => {
+                    known.templates().iter().for_each(|t| outln!("{}", clean(&t.url)));
+                    return Ok(0);
+                }
+                _ => {}
             }
             let mut table = Columns::new(&["URL PATTERN", "USERNAME", "SSH_CREDS", "TLS_CREDS"]);
             for t in known.templates() {
@@ -239,10 +252,9 @@ pub async fn remove(argo: &Argocd, name: &str) -> Result<()> {
 
 async fn list(argo: &Argocd, form: &str) -> Result<u8> {
     let known = known(argo).await?;
-    match form {
-        "json" => print_value(&known.all().iter().map(told).collect::<Value>(), Form::Json)?,
-        "yaml" => print_value(&known.all().iter().map(told).collect::<Value>(), Form::Yaml)?,
-        "url" => known.all().iter().for_each(|r| outln!("{}", r.url)),
+    match (form_of(form, &["wide", "url"])?, form) {
+        (Some(form), _) => print_value(&known.all().iter().map(told).collect::<Value>(), form)?,
+        (None, "url") => known.all().iter().for_each(|r| outln!("{}", clean(&r.url))),
         _ => table(known.all().iter()).print(),
     }
     Ok(0)
@@ -276,6 +288,21 @@ fn table<'a>(all: impl Iterator<Item = &'a Repository>) -> Columns {
     table
 }
 
+/// Credentials without what is secret.
+fn told_template(t: &Template) -> Value {
+    let mut value = object! { "url" => redact(&t.url) };
+    for (name, text) in [("username", &t.credentials.username), ("proxy", &redact(&t.proxy)), ("noProxy", &t.no_proxy)]
+    {
+        if !text.is_empty() {
+            value.set(&[name], text.as_str());
+        }
+    }
+    if let Some(kind) = t.kind {
+        value.set(&["type"], kind.as_str());
+    }
+    value
+}
+
 /// A repository without what is secret.
 fn told(r: &Repository) -> Value {
     let mut value = object! { "repo" => r.url.as_str(), "type" => r.kind.as_str() };
@@ -283,7 +310,7 @@ fn told(r: &Repository) -> Value {
         ("name", &r.name),
         ("project", &r.project),
         ("username", &r.credentials.username),
-        ("proxy", &r.proxy),
+        ("proxy", &redact(&r.proxy)),
         ("noProxy", &r.no_proxy),
     ] {
         if !text.is_empty() {

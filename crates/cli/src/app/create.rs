@@ -1,26 +1,21 @@
 //! `belay app create`.
 
-use std::io::Read as _;
-
 use anyhow::{Context, Result, bail};
 use belay_access::project::Project;
 use belay_argo::names;
-use belay_argo::spec::{Application, Spec, validate};
-use belay_object::{Object, Value, from_json_str};
-use belay_yaml::Options;
+use belay_argo::spec::{Application, validate};
+use belay_object::{Object, Value};
 
 use super::spec;
-use crate::argocd::{AppId, Argocd, object_of, options, pairs, read};
+use crate::argocd::{AppId, Argocd, fresh, manifests, options, pairs, read};
 use crate::args::AppCreateArgs;
 use crate::outln;
 
 /// Deletes what the Application made with it.
 pub const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
-/// A manifest is a few KiB; an API server takes 3 MiB.
-const MAX_BYTES: u64 = 3 << 20;
 
 pub async fn create(argo: &Argocd, args: AppCreateArgs) -> Result<u8> {
-    for mut object in objects(argo, &args)? {
+    for object in objects(argo, &args)? {
         let id = AppId { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
         if object.namespace().is_empty() {
             bail!("application '{}' names no namespace", object.name());
@@ -32,7 +27,6 @@ pub async fn create(argo: &Argocd, args: AppCreateArgs) -> Result<u8> {
         let existing = argo.cluster.find(&names::applications(), &id.namespace, &id.name).await?;
         let word = match existing {
             None => {
-                object.remove(&["status"]);
                 argo.cluster.create(&names::applications(), &object, &options()).await?;
                 "created"
             }
@@ -52,12 +46,15 @@ fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
         bail!("--name argument '{a}' does not match app name {b}");
     }
     let mut found = match &args.file {
-        Some(file) => from_file(file)?,
+        Some(file) => manifests(file)?.into_iter().map(fresh).collect(),
         None => {
             let id = argo.id(name.context("name the application")?);
             vec![Object::of("argoproj.io/v1alpha1", "Application", &id.namespace, &id.name)]
         }
     };
+    if let ([_, _, ..], Some(name)) = (found.as_slice(), name) {
+        bail!("the file contains {} Applications: name {name:?} can be that of one", found.len());
+    }
     for object in &mut found {
         if object.kind() != "Application" {
             bail!(
@@ -67,20 +64,25 @@ fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
             );
         }
         if let (Some(name), true) = (name, args.file.is_some()) {
-            object.set(&["metadata", "name"], argo.id(name).name);
+            let id = argo.id(name);
+            object.set(&["metadata", "name"], id.name);
+            if name.contains('/') {
+                object.set(&["metadata", "namespace"], id.namespace);
+            }
         }
         if object.namespace().is_empty() {
             object.set(&["metadata", "namespace"], argo.app_namespace.as_str());
         }
-        let mut wanted = match object.get("spec") {
-            Some(value) => Spec::read(value)?,
-            None => Spec::default(),
-        };
-        spec::apply(&args.spec, &mut wanted, None)?;
-        if wanted.project.is_empty() {
-            wanted.project = "default".to_owned();
+        if object.get("spec").is_none() {
+            object.set(&["spec"], Value::object());
         }
-        object.set(&["spec"], wanted.to_value());
+        spec::rewrite(object, |wanted| {
+            spec::apply(&args.spec, wanted, None)?;
+            if wanted.project.is_empty() {
+                wanted.project = "default".to_owned();
+            }
+            Ok(())
+        })?;
         pairs(&args.labels)?.iter().for_each(|(key, value)| object.set_label(key, value));
         pairs(&args.annotations)?.iter().for_each(|(key, value)| object.set_annotation(key, value));
         if args.set_finalizer && !object.finalizers().any(|f| f == CASCADE) {
@@ -89,24 +91,6 @@ fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
         }
     }
     Ok(found)
-}
-
-fn from_file(file: &std::path::Path) -> Result<Vec<Object>> {
-    let mut text = String::new();
-    let cannot = || format!("{} cannot be read", file.display());
-    match file.to_str() {
-        Some("-") => std::io::stdin().take(MAX_BYTES).read_to_string(&mut text).with_context(cannot)?,
-        _ => std::fs::File::open(file)
-            .with_context(cannot)?
-            .take(MAX_BYTES)
-            .read_to_string(&mut text)
-            .with_context(cannot)?,
-    };
-    let values = match text.trim_start().starts_with('{') {
-        true => vec![from_json_str(&text)?],
-        false => belay_yaml::parse_documents(&text, &Options::v2())?,
-    };
-    values.into_iter().filter(|v| !v.is_null()).map(object_of).collect()
 }
 
 /// Changes one that is there; one that is as wanted stays.
@@ -158,7 +142,10 @@ pub async fn check(argo: &Argocd, app: &Application) -> Result<()> {
     let destination = &app.spec.destination;
     match config.clusters.resolve(&destination.server, &destination.name) {
         Err(why) => wrong.push(why),
-        Ok(entry) if !project.permits_destination(&entry.server, &destination.name, &destination.namespace) => {
+        Ok(entry)
+            if (project.only_scoped_clusters() && entry.project != project.name())
+                || !project.permits_destination(&entry.server, &entry.name, &destination.namespace) =>
+        {
             wrong.push(format!(
                 "application destination server '{}' and namespace '{}' do not match any of the allowed destinations in project '{name}'",
                 entry.server, destination.namespace

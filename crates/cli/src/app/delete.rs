@@ -22,11 +22,11 @@ pub async fn delete(argo: &Argocd, args: &AppDeleteArgs) -> Result<u8> {
         // Compat(argo 3.5): the words.
         (true, other) => bail!("invalid propagation policy: {other}. Valid values: 'foreground', 'background'"),
     };
-    let ids = argo.chosen(&args.names, args.selector.as_deref(), &[]).await?;
+    let ids = argo.chosen(&args.chosen, &[]).await?;
     for id in ids {
         argo.object(&id).await?;
         let what = if args.cascade { " and all its resources" } else { "" };
-        if !args.yes && !confirmed(&format!("Are you sure you want to delete '{id}'{what}"))? {
+        if !args.yes && !confirmed(&format!("Are you sure you want to delete '{id}'{what}"), "--yes")? {
             outln!("The command to delete '{id}' was cancelled.");
             continue;
         }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Error, Result};
 use belay_argo::compare::Judged;
 use belay_argo::controller::preview::Desired;
+use belay_argo::mask::{LAST_APPLIED, hidden, is_secret};
 use belay_argo::spec::{Application, SyncCode};
-use belay_object::{Object, Value};
+use belay_object::Object;
 
-use super::look::{Look, Revisions};
+use super::look::{Look, revisions};
 use super::wait;
 use crate::argocd::Argocd;
 use crate::args::AppDiffArgs;
@@ -27,14 +28,7 @@ pub async fn diff(argo: &Argocd, args: &AppDiffArgs) -> Result<u8> {
     let look = Look::at(argo, &app).await?;
     let desired = match &args.local {
         Some(folder) => look.local(&app, folder, &args.local_repo_root).await?,
-        None => {
-            let wanted = Revisions {
-                one: args.revision.as_deref(),
-                several: &args.revisions,
-                positions: &args.source_positions,
-            };
-            look.desired(&app, &wanted.of(&app)?).await?
-        }
+        None => look.desired(&app, &revisions(&args.revisions, &app)?).await?,
     };
     let differs = print(&look, &app, desired).await?;
     Ok(if differs && args.exit_code { args.diff_exit_code } else { 0 })
@@ -43,50 +37,67 @@ pub async fn diff(argo: &Argocd, args: &AppDiffArgs) -> Result<u8> {
 /// Prints the differences; gives whether there are any.
 pub async fn print(look: &Look, app: &Application, desired: Desired) -> Result<bool> {
     let comparison = look.preview.compare(app, &look.at, desired).await.map_err(Error::msg)?;
+    let sensitive = look.sensitive();
     let mut differs = false;
     for judged in comparison.resources.iter().filter(|j| j.status.status != Some(SyncCode::Synced)) {
-        let lines = told(judged);
+        let lines = told(judged, sensitive);
         if lines.is_empty() {
             continue;
         }
         differs = true;
         let status = &judged.status;
-        let place = if status.namespace.is_empty() { String::new() } else { format!("{}/", status.namespace) };
-        // Compat(argocd 3.5): the line above each object.
-        outln!("\n===== {}/{} {place}{} ======", status.group, status.kind, status.name);
+        headline(&status.group, &status.kind, &status.namespace, &status.name);
         lines.iter().for_each(|line| outln!("{}", clean(line)));
     }
     Ok(differs)
 }
 
+/// Compat(argocd 3.5): the line above each object.
+pub fn headline(group: &str, kind: &str, namespace: &str, name: &str) {
+    let place = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+    outln!("\n===== {} ======", clean(&format!("{group}/{kind} {place}{name}")));
+}
+
 /// The lines about one object; none where it does not differ.
-pub fn told(judged: &Judged) -> Vec<String> {
-    let whole = |mark: &str, object: &Object| {
-        let mut object = object.clone();
-        for path in [&["metadata", "managedFields"][..], &["status"]] {
-            object.remove(path);
-        }
-        mask(&mut object);
-        belay_yaml::to_yaml(object.value()).lines().map(|line| format!("{mark} {line}")).collect()
-    };
+pub fn told(judged: &Judged, sensitive: &[String]) -> Vec<String> {
     match (&judged.pair.target, &judged.pair.live) {
-        (Some(target), None) => whole(">", target),
-        (None, Some(live)) if judged.status.requires_pruning => whole("<", live),
+        (Some(target), None) => whole(">", target, sensitive),
+        (None, Some(live)) if judged.status.requires_pruning => whole("<", live, sensitive),
         (Some(target), Some(_)) => {
-            let is_secret = target.kind() == "Secret" && target.api_version() == "v1";
-            judged.differences.iter().flat_map(|d| field(d, is_secret)).collect()
+            let secrets = if is_secret(target) { secret_paths(sensitive) } else { Vec::new() };
+            judged.differences.iter().flat_map(|d| field(d, &secrets)).collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn field(difference: &belay_schema::ssa::Difference, is_secret: bool) -> Vec<String> {
+/// An object that is there on one side alone.
+pub fn whole(mark: &str, object: &Object, sensitive: &[String]) -> Vec<String> {
+    let mut object = masked(object.clone(), sensitive);
+    for path in [&["metadata", "managedFields"][..], &["status"]] {
+        object.remove(path);
+    }
+    belay_yaml::to_yaml(object.value()).lines().map(|line| format!("{mark} {line}")).collect()
+}
+
+/// Where a Secret holds what is secret, as JSON pointers.
+pub fn secret_paths(sensitive: &[String]) -> Vec<String> {
+    let annotations = [LAST_APPLIED].into_iter().chain(sensitive.iter().map(String::as_str));
+    let annotations =
+        annotations.map(|name| format!("/metadata/annotations/{}", name.replace('~', "~0").replace('/', "~1")));
+    ["/data", "/stringData"].into_iter().map(str::to_owned).chain(annotations).collect()
+}
+
+/// One field that differs; what stands at, above or below one of these paths is not shown.
+pub fn field(difference: &belay_schema::ssa::Difference, secrets: &[String]) -> Vec<String> {
     let owner = match &difference.manager {
         Some(manager) => format!("  (last written by {manager})"),
         None => String::new(),
     };
-    let mut lines = vec![format!("{}{owner}", if difference.pointer.is_empty() { "/" } else { &difference.pointer })];
-    let hidden = is_secret && ["/data", "/stringData"].iter().any(|p| difference.pointer.starts_with(p));
+    let pointer = difference.pointer.as_str();
+    let mut lines = vec![format!("{}{owner}", if pointer.is_empty() { "/" } else { pointer })];
+    let is_at = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let hidden = secrets.iter().any(|path| is_at(pointer, path) || is_at(path, pointer));
     for (mark, value, masked) in [("<", &difference.live, "++++++++"), (">", &difference.desired, "+++++++++")] {
         let Some(value) = value else { continue };
         match hidden {
@@ -97,20 +108,7 @@ fn field(difference: &belay_schema::ssa::Difference, is_secret: bool) -> Vec<Str
     lines
 }
 
-/// Hides the values of a secret.
-pub fn mask(object: &mut Object) {
-    if object.kind() != "Secret" || object.api_version() != "v1" {
-        return;
-    }
-    for part in ["data", "stringData"] {
-        let names: Vec<String> = object
-            .get(part)
-            .and_then(Value::as_object)
-            .into_iter()
-            .flat_map(belay_object::Map::iter)
-            .map(|(name, _)| name.as_str().to_owned())
-            .collect();
-        names.iter().for_each(|name| object.set(&[part, name], "++++++++"));
-    }
-    object.remove(&["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"]);
+/// An object as people see it: without a Secret's values.
+pub fn masked(object: Object, sensitive: &[String]) -> Object {
+    if is_secret(&object) { hidden(object, sensitive) } else { object }
 }

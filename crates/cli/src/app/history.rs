@@ -93,14 +93,13 @@ pub async fn rollback(argo: &Argocd, args: &AppRollbackArgs) -> Result<u8> {
         retry: policy.retry.unwrap_or_default(),
         ..Operation::default()
     };
-    let before = app.status.operation_state.as_ref().map(|s| s.started_at.clone());
     sync::start(argo, &id, &operation, false).await?;
     let until = Until { operation: true, ..Until::default() };
     let Some(object) = wait::wait_for(argo, &id, until, &[], args.timeout, args.output).await? else {
         bail!("application '{id}' is gone");
     };
     wait::summary(argo, &object, args.output).await?;
-    sync::ended(&object, before.as_deref(), false)
+    sync::ended(&object, false)
 }
 
 /// The entry of a number; the one before the last where none is given.

@@ -59,9 +59,10 @@ pub async fn logs(argo: &Argocd, args: &AppLogsArgs) -> Result<u8> {
     Ok(0)
 }
 
-fn containers(pod: &Object, wanted: Option<&str>) -> Vec<String> {
-    let all = pod.at(&["spec", "containers"]).map_or(&[][..], Value::items);
-    let names = all.iter().filter_map(|c| c.str_at(&["name"]));
+pub fn containers(pod: &Object, wanted: Option<&str>) -> Vec<String> {
+    let lists: &[&str] = if wanted.is_some() { &["initContainers", "containers"] } else { &["containers"] };
+    let all = lists.iter().flat_map(|list| pod.at(&["spec", list]).map_or(&[][..], Value::items));
+    let names = all.filter_map(|c| c.str_at(&["name"]));
     names.filter(|name| wanted.is_none_or(|w| w == *name)).map(str::to_owned).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use belay_argo::controller::Mirrors;
 use belay_argo::controller::preview::{Desired, Destination, Preview};
 use belay_argo::manifests::SourceFiles;
@@ -11,6 +11,7 @@ use belay_argo::spec::{Application, Source};
 use belay_tree::{DirTree, Limits};
 
 use crate::argocd::Argocd;
+use crate::args::RevisionFlags;
 
 /// What is needed to look, gone when it is dropped.
 pub struct Look {
@@ -29,7 +30,11 @@ impl Folder {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|e| Error::msg(format!("the system gives no randomness: {e}")))?;
         let path = std::env::temp_dir().join(format!("belay-app-{:016x}", u64::from_ne_bytes(random)));
-        std::fs::create_dir(&path)?;
+        let mut builder = std::fs::DirBuilder::new();
+        // What is fetched may be private, and the folder of temporary files is everybody's.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path)?;
         Ok(Folder(path))
     }
 }
@@ -40,40 +45,45 @@ impl Drop for Folder {
     }
 }
 
-/// Which revisions are looked at.
-#[derive(Default)]
-pub struct Revisions<'a> {
-    /// Of the only source.
-    pub one: Option<&'a str>,
-    /// Of several.
-    pub several: &'a [String],
-    /// Which of the sources these are of, from 1; of all in order where empty.
-    pub positions: &'a [usize],
+/// The revision of each source as the flags name them; empty for what a source names itself.
+pub fn revisions(flags: &RevisionFlags, app: &Application) -> Result<Vec<String>> {
+    let sources = app.spec.sources();
+    let count = sources.len();
+    let mut all = vec![String::new(); count];
+    if let Some(one) = &flags.revision {
+        match all.as_mut_slice() {
+            [only] => one.clone_into(only),
+            _ => bail!("the application has {count} sources: name revisions by --revisions and --source-positions"),
+        }
+    }
+    for (place, revision) in positions(flags, app)?.into_iter().zip(&flags.revisions) {
+        let Some(entry) = place.checked_sub(1).and_then(|p| all.get_mut(p)) else {
+            bail!("source-position cannot be less than 1 or more than {count}: {place}");
+        };
+        revision.clone_into(entry);
+    }
+    Ok(all)
 }
 
-impl Revisions<'_> {
-    /// The revision of each source; empty for what it names itself.
-    pub fn of(&self, app: &Application) -> Result<Vec<String>> {
-        let count = app.spec.sources().len();
-        let mut all = vec![String::new(); count];
-        if let Some(one) = self.one {
-            match all.as_mut_slice() {
-                [only] => one.clone_into(only),
-                _ => bail!("the application has {count} sources: name revisions by --revisions and --source-positions"),
-            }
-        }
-        if !self.positions.is_empty() && self.positions.len() != self.several.len() {
-            bail!("--revisions and --source-positions must be as many");
-        }
-        for (i, revision) in self.several.iter().enumerate() {
-            let place = self.positions.get(i).copied().unwrap_or(i + 1);
-            let Some(entry) = place.checked_sub(1).and_then(|p| all.get_mut(p)) else {
-                bail!("source-position cannot be less than 1 or more than {count}: {place}");
-            };
-            revision.clone_into(entry);
-        }
-        Ok(all)
+/// The positions, from 1, that revisions are of: those that are given, those of names, or all in order.
+fn positions(flags: &RevisionFlags, app: &Application) -> Result<Vec<usize>> {
+    let found: Vec<usize> = match (flags.source_positions.is_empty(), flags.source_names.is_empty()) {
+        // Compat(argocd 3.5): the words.
+        (false, false) => bail!("Only one of source-positions and source-names can be specified."),
+        (true, true) => return Ok((1..=flags.revisions.len()).collect()),
+        (false, true) => flags.source_positions.clone(),
+        (true, false) => flags.source_names.iter().map(|name| position_of(app, name)).collect::<Result<_>>()?,
+    };
+    if found.len() != flags.revisions.len() {
+        bail!("--revisions and --source-positions (or --source-names) must be as many");
     }
+    Ok(found)
+}
+
+/// The position, from 1, of the source that is called so.
+pub fn position_of(app: &Application, name: &str) -> Result<usize> {
+    let found = app.spec.sources().iter().position(|source| source.name == name);
+    found.map(|place| place + 1).with_context(|| format!("application '{}' has no source called {name:?}", app.name))
 }
 
 impl Look {
@@ -85,6 +95,11 @@ impl Look {
         let preview = preview.map_err(Error::msg)?;
         let at = preview.destination(app).await.map_err(Error::msg)?;
         Ok(Look { preview, at, _storage: storage })
+    }
+
+    /// The annotations whose values are not shown of Secrets.
+    pub fn sensitive(&self) -> &[String] {
+        &self.preview.config().settings.resources.sensitive_annotations
     }
 
     /// What the sources give.

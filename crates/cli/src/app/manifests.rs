@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use belay_object::Object;
 
-use super::diff::mask;
-use super::look::{Look, Revisions};
+use super::diff::masked;
+use super::look::{Look, revisions};
 use crate::argocd::Argocd;
 use crate::args::AppManifestsArgs;
 use crate::{out, outln};
@@ -14,22 +14,15 @@ pub async fn manifests(argo: &Argocd, args: &AppManifestsArgs) -> Result<u8> {
     let look = Look::at(argo, &app).await?;
     let objects: Vec<Object> = match (args.source.as_str(), &args.local) {
         ("git", Some(folder)) => look.local(&app, folder, &args.local_repo_root).await?.objects,
-        ("git", None) => {
-            let wanted = Revisions {
-                one: args.revision.as_deref(),
-                several: &args.revisions,
-                positions: &args.source_positions,
-            };
-            look.desired(&app, &wanted.of(&app)?).await?.objects
-        }
+        ("git", None) => look.desired(&app, &revisions(&args.revisions, &app)?).await?.objects,
         ("live", _) => {
             let live = look.preview.live(&app, &look.at, &[]).await.map_err(anyhow::Error::msg)?;
             live.into_values().map(|object| (*object).clone()).collect()
         }
         (other, _) => bail!("unknown source type {other:?}: it is git or live"),
     };
-    for mut object in objects {
-        mask(&mut object);
+    for object in objects {
+        let mut object = masked(object, look.sensitive());
         object.remove(&["metadata", "managedFields"]);
         outln!("---");
         out!("{}", belay_yaml::to_yaml(object.value()));

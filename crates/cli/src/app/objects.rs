@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use belay_cluster::{DeleteOptions, Patch, Propagation};
 use belay_object::{Object, Value, from_json_str};
 
-use super::diff::mask;
+use super::diff::masked;
 use super::look::Look;
 use super::tree;
 use crate::argocd::{Argocd, options, print_value};
@@ -35,9 +35,9 @@ async fn meant(argo: &Argocd, flags: &ObjectFlags) -> Result<(Look, Vec<Object>)
 }
 
 /// Compat(argocd 3.5): several only where all are asked for.
-fn refuse_several(found: &[Object], all: bool) -> Result<()> {
+fn refuse_several(found: &[Object], all: bool, verb: &str) -> Result<()> {
     if found.len() > 1 && !all {
-        bail!("Multiple resources match inputs. Use the --all flag to patch multiple resources");
+        bail!("Multiple resources match inputs. Use the --all flag to {verb} multiple resources");
     }
     Ok(())
 }
@@ -48,9 +48,9 @@ pub async fn get(argo: &Argocd, args: &AppGetResourceArgs) -> Result<u8> {
         "yaml" | "wide" => Form::Yaml,
         other => bail!("unknown output format {other:?}: it is json or yaml"),
     };
-    let (_, found) = meant(argo, &args.which).await?;
-    for mut object in found {
-        mask(&mut object);
+    let (look, found) = meant(argo, &args.which).await?;
+    for object in found {
+        let mut object = masked(object, look.sensitive());
         if !args.show_managed_fields {
             object.remove(&["metadata", "managedFields"]);
         }
@@ -79,7 +79,7 @@ pub async fn patch(argo: &Argocd, args: &AppPatchResourceArgs) -> Result<u8> {
         other => bail!("patch type {other:?} is not known"),
     };
     let (look, found) = meant(argo, &args.which).await?;
-    refuse_several(&found, args.all)?;
+    refuse_several(&found, args.all, "patch")?;
     for object in found {
         let resource = look.at.cluster.resource_of(&object).await?;
         look.at.cluster.patch(&resource, object.namespace(), object.name(), &patch, &options()).await?;
@@ -90,7 +90,7 @@ pub async fn patch(argo: &Argocd, args: &AppPatchResourceArgs) -> Result<u8> {
 
 pub async fn delete(argo: &Argocd, args: &AppDeleteResourceArgs) -> Result<u8> {
     let (look, found) = meant(argo, &args.which).await?;
-    refuse_several(&found, args.all)?;
+    refuse_several(&found, args.all, "delete")?;
     for object in found {
         let resource = look.at.cluster.resource_of(&object).await?;
         let options = DeleteOptions {

@@ -1,10 +1,9 @@
 //! `belay app set`.
 
 use anyhow::Result;
-use belay_argo::spec::Spec;
 
 use super::{create, spec};
-use crate::argocd::{Argocd, read};
+use crate::argocd::Argocd;
 use crate::args::AppSetArgs;
 
 pub async fn set(argo: &Argocd, args: &AppSetArgs) -> Result<u8> {
@@ -14,12 +13,7 @@ pub async fn set(argo: &Argocd, args: &AppSetArgs) -> Result<u8> {
     if args.validate {
         create::check(argo, &app).await?;
     }
-    argo.change_app(&id, |object| {
-        let mut spec: Spec = read(object)?.spec;
-        spec::apply(&args.spec, &mut spec, args.source_position)?;
-        object.set(&["spec"], spec.to_value());
-        Ok(())
-    })
-    .await?;
+    argo.change_app(&id, |object| spec::rewrite(object, |spec| spec::apply(&args.spec, spec, args.source_position)))
+        .await?;
     Ok(0)
 }

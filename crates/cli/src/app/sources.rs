@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use belay_argo::spec::{Source, Spec};
+use belay_object::Value;
 
 use super::{create, spec};
 use crate::argocd::{Argocd, read};
@@ -16,7 +17,10 @@ pub async fn add(argo: &Argocd, args: &AppAddSourceArgs) -> Result<u8> {
     argo.change_app(&id, |object| {
         let mut wanted = read(object)?.spec;
         append(args, &mut wanted)?;
-        object.set(&["spec"], wanted.to_value());
+        // Of a list that grows only what is new is written.
+        let mut sources = object.at(&["spec", "sources"]).map_or(&[][..], Value::items).to_vec();
+        sources.extend(wanted.sources.last().map(Source::to_value));
+        object.set(&["spec", "sources"], sources);
         Ok(())
     })
     .await?;
@@ -36,8 +40,10 @@ fn append(args: &AppAddSourceArgs, wanted: &mut Spec) -> Result<()> {
 
 pub async fn remove(argo: &Argocd, args: &AppRemoveSourceArgs) -> Result<u8> {
     let id = argo.id(&args.name);
+    // A position is that of the list as it is: in one that somebody else changed meanwhile it is another source.
+    let mut meant: Option<Source> = None;
     argo.change_app(&id, |object| {
-        let mut wanted = read(object)?.spec;
+        let wanted = read(object)?.spec;
         let place = match (args.source_position, &args.source_name) {
             (Some(position), _) => position.checked_sub(1),
             (None, Some(name)) => wanted.sources.iter().position(|s| s.name == *name),
@@ -49,8 +55,12 @@ pub async fn remove(argo: &Argocd, args: &AppRemoveSourceArgs) -> Result<u8> {
         if wanted.sources.len() == 1 {
             bail!("Cannot remove the only source remaining in the app");
         }
-        wanted.sources.remove(place);
-        object.set(&["spec"], wanted.to_value());
+        if meant.get_or_insert_with(|| wanted.sources[place].clone()) != &wanted.sources[place] {
+            bail!("the sources were changed meanwhile: look at them again");
+        }
+        let mut sources = object.at(&["spec", "sources"]).map_or(&[][..], Value::items).to_vec();
+        sources.remove(place);
+        object.set(&["spec", "sources"], sources);
         Ok(())
     })
     .await?;

@@ -5,10 +5,54 @@ use belay_argo::spec::{
     Automated, Backoff, Directory, DrySource, EnvEntry, Helm, HelmFileParameter, HelmParameter, HydrateTo, JsonnetVar,
     Kustomize, KustomizeReplica, Plugin, RetryStrategy, Source, SourceHydrator, Spec, SyncPolicy, SyncSource,
 };
-use belay_object::Value;
+use belay_object::{Object, Value};
 
 use crate::argocd::pairs;
 use crate::args::AppSpecFlags;
+
+/// Deeper than any field of an Application that has a name; what is below is taken as it is written.
+const MAX_DEPTH: usize = 32;
+
+/// Changes the spec of an object. Fields that are not known here stay as they are: a newer Argo CD has more.
+pub fn rewrite(object: &mut Object, change: impl FnOnce(&mut Spec) -> Result<()>) -> Result<()> {
+    let raw = object.get("spec").cloned().unwrap_or_else(Value::object);
+    let before = Spec::read(&raw)?;
+    let mut after = before.clone();
+    change(&mut after)?;
+    object.set(&["spec"], carried(&raw, &before.to_value(), &after.to_value(), 0));
+    Ok(())
+}
+
+/// `after`, with what `raw` has beyond `before`.
+fn carried(raw: &Value, before: &Value, after: &Value, depth: usize) -> Value {
+    if before == after {
+        return raw.clone();
+    }
+    if depth >= MAX_DEPTH {
+        return after.clone();
+    }
+    match (raw, before, after) {
+        (Value::Object(raw), Value::Object(before), Value::Object(after)) => {
+            let mut all = raw.clone();
+            before.keys().filter(|key| !after.contains_key(key)).for_each(|key| drop(all.remove(key)));
+            for (key, value) in after.iter() {
+                let value = match (raw.get(key), before.get(key)) {
+                    (Some(raw), Some(before)) => carried(raw, before, value, depth + 1),
+                    _ => value.clone(),
+                };
+                all.insert(key.clone(), value);
+            }
+            Value::Object(all)
+        }
+        (Value::Array(raw), Value::Array(before), Value::Array(after))
+            if raw.len() == before.len() && before.len() == after.len() =>
+        {
+            let each = raw.iter().zip(before.iter()).zip(after.iter());
+            each.map(|((raw, before), after)| carried(raw, before, after, depth + 1)).collect()
+        }
+        _ => after.clone(),
+    }
+}
 
 /// Puts what the flags name into a spec. `position` is which of several sources they are about, from 1.
 pub fn apply(flags: &AppSpecFlags, spec: &mut Spec, position: Option<usize>) -> Result<()> {
@@ -32,10 +76,13 @@ pub fn apply(flags: &AppSpecFlags, spec: &mut Spec, position: Option<usize>) -> 
     }
     policy(flags, spec)?;
     hydrator(flags, spec);
-    if spec.source_hydrator.is_some() && !names_source(flags) {
-        return Ok(());
+    match (spec.source_hydrator.is_some(), names_source(flags)) {
+        (_, false) => Ok(()),
+        (true, true) => bail!(
+            "the application has a sourceHydrator, which these flags are not about: give --dry-source-repo, --dry-source-revision, --dry-source-path, or change it by `belay app edit`"
+        ),
+        (false, true) => source(flags, at(spec, position)?),
     }
-    source(flags, at(spec, position)?)
 }
 
 /// The source that flags are about.
@@ -50,31 +97,54 @@ pub fn at(spec: &mut Spec, position: Option<usize>) -> Result<&mut Source> {
             .and_then(|place| spec.sources.get_mut(place))
             .with_context(|| format!("source-position cannot be less than 1 or more than {count}: {position}"));
     }
+    if let Some(position) = position.filter(|p| *p != 1) {
+        bail!("the application has one source, and none at position {position}");
+    }
     Ok(spec.source.get_or_insert_default())
 }
 
+/// Whether any flag is about a source.
 fn names_source(flags: &AppSpecFlags) -> bool {
-    let none = AppSpecFlags {
+    // What is about the rest of a spec, as it was given; whatever else was given is about a source.
+    let rest = AppSpecFlags {
         project: flags.project.clone(),
         dest_server: flags.dest_server.clone(),
         dest_name: flags.dest_name.clone(),
         dest_namespace: flags.dest_namespace.clone(),
+        revision_history_limit: flags.revision_history_limit,
+        sync_policy: flags.sync_policy.clone(),
+        sync_option: flags.sync_option.clone(),
+        auto_prune: flags.auto_prune,
+        self_heal: flags.self_heal,
+        allow_empty: flags.allow_empty,
+        sync_retry_limit: flags.sync_retry_limit,
+        sync_retry_backoff_duration: flags.sync_retry_backoff_duration.clone(),
+        sync_retry_backoff_factor: flags.sync_retry_backoff_factor,
+        sync_retry_backoff_max_duration: flags.sync_retry_backoff_max_duration.clone(),
+        sync_retry_refresh: flags.sync_retry_refresh,
+        dry_source_repo: flags.dry_source_repo.clone(),
+        dry_source_revision: flags.dry_source_revision.clone(),
+        dry_source_path: flags.dry_source_path.clone(),
+        sync_source_branch: flags.sync_source_branch.clone(),
+        sync_source_path: flags.sync_source_path.clone(),
+        hydrate_to_branch: flags.hydrate_to_branch.clone(),
         ..AppSpecFlags::default()
     };
-    flags.repo != none.repo || flags.path != none.path || flags.helm_chart.is_some()
+    *flags != rest
 }
 
 fn policy(flags: &AppSpecFlags, spec: &mut Spec) -> Result<()> {
-    let wants_automated = flags.auto_prune || flags.self_heal || flags.allow_empty;
+    let automation = [flags.auto_prune, flags.self_heal, flags.allow_empty];
+    let says_automation = automation.iter().any(Option::is_some);
     let retry = [
         flags.sync_retry_limit.is_some(),
         flags.sync_retry_backoff_duration.is_some(),
         flags.sync_retry_backoff_factor.is_some(),
         flags.sync_retry_backoff_max_duration.is_some(),
-        flags.sync_retry_refresh,
+        flags.sync_retry_refresh.is_some(),
     ];
     let says_retry = retry.contains(&true);
-    if flags.sync_policy.is_none() && flags.sync_option.is_empty() && !wants_automated && !says_retry {
+    if flags.sync_policy.is_none() && flags.sync_option.is_empty() && !says_automation && !says_retry {
         return Ok(());
     }
     let policy = spec.sync_policy.get_or_insert_default();
@@ -93,21 +163,16 @@ fn policy(flags: &AppSpecFlags, spec: &mut Spec) -> Result<()> {
             policy.sync_options.push(option.clone());
         }
     }
-    if wants_automated {
-        let automated: &mut Automated = match &mut policy.automated {
-            Some(automated) => automated,
-            None => bail!(
-                "--auto-prune, --self-heal and --allow-empty are about automated syncs: give --sync-policy=automated"
-            ),
-        };
+    if says_automation {
+        // Compat(argocd 3.5): where no syncs are automated, this turns none on.
+        let off = || Automated { enabled: Some(false), ..Automated::default() };
+        let automated: &mut Automated = policy.automated.get_or_insert_with(off);
         for (flag, field) in [
             (flags.auto_prune, &mut automated.prune),
             (flags.self_heal, &mut automated.self_heal),
             (flags.allow_empty, &mut automated.allow_empty),
         ] {
-            if flag {
-                *field = Some(true);
-            }
+            *field = flag.or(*field);
         }
     }
     if says_retry {
@@ -130,7 +195,7 @@ fn put_retry(flags: &AppSpecFlags, policy: &mut SyncPolicy) {
     if let Some(limit) = flags.sync_retry_limit {
         retry.limit = limit;
     }
-    retry.refresh |= flags.sync_retry_refresh;
+    retry.refresh = flags.sync_retry_refresh.unwrap_or(retry.refresh);
     let backoff = retry.backoff.get_or_insert_with(fresh);
     if let Some(duration) = &flags.sync_retry_backoff_duration {
         duration.clone_into(&mut backoff.duration);
@@ -228,7 +293,7 @@ fn helm(flags: &AppSpecFlags, helm: &mut Helm) -> Result<()> {
         (&mut helm.skip_tests, flags.helm_skip_tests),
         (&mut helm.skip_schema_validation, flags.helm_skip_schema_validation),
     ] {
-        *to |= flag;
+        put(to, flag);
     }
     let plain = pairs(&flags.parameter)?.into_iter().chain(pairs(&flags.helm_set)?).map(|pair| (pair, false));
     let strings = pairs(&flags.helm_set_string)?.into_iter().map(|pair| (pair, true));
@@ -265,7 +330,7 @@ fn kustomize(flags: &AppSpecFlags, kustomize: &mut Kustomize) -> Result<()> {
         (&mut kustomize.label_include_templates, flags.kustomize_label_include_templates),
         (&mut kustomize.ignore_missing_components, flags.ignore_missing_components),
     ] {
-        *to |= flag;
+        put(to, flag);
     }
     if !flags.kustomize_api_versions.is_empty() {
         kustomize.api_versions.clone_from(&flags.kustomize_api_versions);
@@ -295,9 +360,14 @@ pub fn image_name(text: &str) -> &str {
     bare[after_slash..].find(':').map_or(bare, |at| &bare[..after_slash + at])
 }
 
+/// Sets a flag that was said.
+fn put(to: &mut bool, flag: Option<bool>) {
+    *to = flag.unwrap_or(*to);
+}
+
 fn directory(flags: &AppSpecFlags, directory: &mut Directory) -> Result<()> {
-    directory.recurse |= flags.directory_recurse;
-    directory.disable_extension_filter |= flags.directory_disable_extension_filter;
+    put(&mut directory.recurse, flags.directory_recurse);
+    put(&mut directory.disable_extension_filter, flags.directory_disable_extension_filter);
     for (to, from) in
         [(&mut directory.include, &flags.directory_include), (&mut directory.exclude, &flags.directory_exclude)]
     {

@@ -11,7 +11,7 @@ use belay_argo::spec::{
 use belay_object::Object;
 use jiff::Timestamp;
 
-use super::look::{Look, Revisions};
+use super::look::{Look, revisions};
 use super::selector;
 use super::wait::{self, Until};
 use super::{diff, view};
@@ -21,20 +21,22 @@ use crate::delete::confirmed;
 use crate::outln;
 
 pub async fn sync(argo: &Argocd, args: &AppSyncArgs) -> Result<u8> {
-    let ids = argo.chosen(&args.names, args.selector.as_deref(), &args.project).await?;
+    let ids = argo.chosen(&args.chosen, &args.project).await?;
     let mut code = 0;
     for id in ids {
         let app = argo.application(&id).await?;
         if args.preview_changes {
             let look = Look::at(argo, &app).await?;
-            let desired = look.desired(&app, &revisions(args).of(&app)?).await?;
+            let desired = match &args.local {
+                Some(folder) => look.local(&app, folder, &args.local_repo_root).await?,
+                None => look.desired(&app, &revisions(&args.revisions, &app)?).await?,
+            };
             let differs = diff::print(&look, &app, desired).await?;
-            if differs && !args.assume_yes && !confirmed(&format!("Do you want to sync {id}"))? {
+            if differs && !args.assume_yes && !confirmed(&format!("Do you want to sync {id}"), "--assumeYes")? {
                 continue;
             }
         }
         let operation = operation(argo, &app, args).await?;
-        let started = app.status.operation_state.as_ref().map(|s| s.started_at.clone());
         start(argo, &id, &operation, args.dry_run).await?;
         if args.is_async {
             continue;
@@ -45,13 +47,9 @@ pub async fn sync(argo: &Argocd, args: &AppSyncArgs) -> Result<u8> {
             bail!("application '{id}' is gone");
         };
         wait::summary(argo, &object, args.output).await?;
-        code = code.max(ended(&object, started.as_deref(), args.dry_run)?);
+        code = code.max(ended(&object, args.dry_run)?);
     }
     Ok(code)
-}
-
-fn revisions(args: &AppSyncArgs) -> Revisions<'_> {
-    Revisions { one: args.revision.as_deref(), several: &args.revisions, positions: &args.source_positions }
 }
 
 /// Writes an operation into an Application, where it may run now.
@@ -69,6 +67,11 @@ pub async fn start(argo: &Argocd, id: &AppId, operation: &Operation, is_dry: boo
         if app.operation.is_some() || runs {
             bail!("another operation is already in progress");
         }
+        let is_local = operation.sync.as_ref().is_some_and(|sync| !sync.manifests.is_empty());
+        let wants_signatures = |p: &Project| p.effective_source_integrity().is_some_and(|i| i.git.is_some());
+        if is_local && project.as_ref().is_some_and(wants_signatures) {
+            bail!("cannot use local sync when signature verification is enabled.");
+        }
         if let Some(project) = project.as_ref().filter(|_| !is_dry) {
             let decision = windows::allows(project.windows(), &view::target(&app), Timestamp::now(), true, None);
             if !decision.allowed {
@@ -76,15 +79,17 @@ pub async fn start(argo: &Argocd, id: &AppId, operation: &Operation, is_dry: boo
             }
         }
         object.set(&["operation"], operation.to_value());
+        // Compat(argo 3.5): the last one's state goes, so that what is told of this one is this one's.
+        object.remove(&["status", "operationState"]);
         Ok(())
     })
     .await
 }
 
 /// The exit status that an ended operation stands for.
-pub fn ended(object: &Object, before: Option<&str>, is_dry: bool) -> Result<u8> {
+pub fn ended(object: &Object, is_dry: bool) -> Result<u8> {
     let app = crate::argocd::read(object)?;
-    let Some(state) = app.status.operation_state.filter(|s| Some(s.started_at.as_str()) != before) else {
+    let Some(state) = app.status.operation_state else {
         bail!("the operation left no trace: another one may have replaced it");
     };
     if state.phase == belay_argo::spec::OperationPhase::Succeeded {
@@ -99,14 +104,10 @@ pub fn ended(object: &Object, before: Option<&str>, is_dry: bool) -> Result<u8> 
 }
 
 async fn operation(argo: &Argocd, app: &Application, args: &AppSyncArgs) -> Result<Operation> {
-    let revisions = revisions(args).of(app)?;
+    let revisions = revisions(&args.revisions, app)?;
     let several = app.spec.has_multiple_sources();
-    let source = app.spec.sources().into_iter().next().unwrap_or_default();
-    if let (Some(revision), Some(_)) = (&args.revision, app.spec.automated())
-        && !args.dry_run
-        && *revision != source.target_revision
-    {
-        bail!("Cannot sync to {revision}: auto-sync currently set to {}", source.target_revision);
+    if app.spec.automated().is_some() && !args.dry_run {
+        refuse_others(app, &revisions)?;
     }
     let names_revision = revisions.iter().any(|r| !r.is_empty());
     let policy = app.spec.sync_policy.clone().unwrap_or_default();
@@ -135,6 +136,17 @@ async fn operation(argo: &Argocd, app: &Application, args: &AppSyncArgs) -> Resu
         info,
         retry: retry(&args.retry).or(policy.retry).unwrap_or_default(),
     })
+}
+
+/// Compat(argo 3.5): what syncs by itself is synced to nothing else.
+fn refuse_others(app: &Application, revisions: &[String]) -> Result<()> {
+    for (source, revision) in app.spec.sources().iter().zip(revisions) {
+        let planned = if source.target_revision.is_empty() { "HEAD" } else { &source.target_revision };
+        if !revision.is_empty() && revision != planned {
+            bail!("Cannot sync to {revision}: auto-sync currently set to {planned}");
+        }
+    }
+    Ok(())
 }
 
 fn strategy(args: &AppSyncArgs) -> Result<SyncStrategy> {
@@ -176,7 +188,10 @@ async fn resources(argo: &Argocd, app: &Application, args: &AppSyncArgs) -> Resu
     }
     let labels = pairs(&args.label)?;
     let look = Look::at(argo, app).await?;
-    let desired = look.desired(app, &Vec::new()).await?;
+    let desired = match &args.local {
+        Some(folder) => look.local(app, folder, &args.local_repo_root).await?,
+        None => look.desired(app, &revisions(&args.revisions, app)?).await?,
+    };
     for object in desired.objects.iter().filter(|o| labels.iter().all(|(k, v)| o.label(k) == Some(v))) {
         let kind = object.group_kind();
         found.push(SyncResource {

@@ -5,7 +5,7 @@ use belay_object::{Object, Value};
 use belay_yaml::{Options, parse_value};
 
 use super::selector::{self, Selector};
-use super::{list, spec, unset, view, wait};
+use super::{diff, list, logs, look, patch, spec, tree, unset, view, wait};
 use crate::args::{AppCommand, ClusterCli, ClusterCommand, parse_from};
 
 fn yaml(text: &str) -> Value {
@@ -91,10 +91,175 @@ fn flags_say_when_an_application_is_synced() {
             "{one}, syncPolicy: {{retry: {{limit: 3, backoff: {{duration: 10s, factor: 2, maxDuration: 3m0s}}}}}}}}"
         ),
     );
+    // Alone they turn nothing on.
     check(
         &format!("{one}}}"),
         "--auto-prune",
-        "--auto-prune, --self-heal and --allow-empty are about automated syncs: give --sync-policy=automated",
+        &format!("{one}, syncPolicy: {{automated: {{enabled: false, prune: true}}}}}}"),
+    );
+}
+
+#[test]
+fn a_flag_that_is_off_is_taken_as_off() {
+    check(
+        "{source: {repoURL: r, directory: {recurse: true}}, syncPolicy: {automated: {prune: true, selfHeal: true}}}",
+        "--auto-prune=false --directory-recurse=false",
+        "{source: {repoURL: r}, syncPolicy: {automated: {prune: false, selfHeal: true}}}",
+    );
+    check(
+        "{source: {repoURL: r, helm: {skipCrds: true, passCredentials: true}}}",
+        "--helm-skip-crds=false",
+        "{source: {repoURL: r, helm: {passCredentials: true}}}",
+    );
+}
+
+#[test]
+fn flags_about_a_source_are_refused_where_a_hydrator_makes_it() {
+    let hydrator = "{sourceHydrator: {drySource: {repoURL: r, targetRevision: main, path: a}, syncSource: {targetBranch: e, path: b}}}";
+    check(
+        hydrator,
+        "--helm-set a=b",
+        "the application has a sourceHydrator, which these flags are not about: give --dry-source-repo, --dry-source-revision, --dry-source-path, or change it by `belay app edit`",
+    );
+    let moved = hydrator.replace("path: a", "path: c");
+    check(hydrator, "--dry-source-path c", &moved);
+    check(
+        "{source: {repoURL: r}}",
+        "--source-position 2 --path a",
+        "the application has one source, and none at position 2",
+    );
+}
+
+#[test]
+fn fields_that_are_not_known_stay_when_others_change() {
+    let text = "{apiVersion: a/v1, kind: Application, metadata: {name: one, namespace: argocd}, spec: {project: p, \
+        destination: {server: s, newer: 1}, source: {repoURL: r, path: a, newer: {of: it}, helm: {releaseName: x, newer: true}}, newer: [1, 2]}}";
+    let mut object = Object::new(yaml(text)).unwrap();
+    spec::rewrite(&mut object, |spec| {
+        let source = spec.source.as_mut().unwrap();
+        source.path = "b".into();
+        source.helm.as_mut().unwrap().release_name.clear();
+        spec.destination.namespace = "shop".into();
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(
+        object.get("spec").unwrap().to_json(),
+        r#"{"destination":{"namespace":"shop","newer":1,"server":"s"},"newer":[1,2],"project":"p","source":{"helm":{"newer":true},"newer":{"of":"it"},"path":"b","repoURL":"r"}}"#
+    );
+}
+
+#[test]
+fn a_patch_changes_what_people_write_and_nothing_else() {
+    let object = Object::new(yaml(
+        "{apiVersion: a/v1, kind: Application, metadata: {name: one, namespace: argocd, uid: u}, spec: {project: p, source: {repoURL: r}}, status: {sync: {status: Synced}}}",
+    ))
+    .unwrap();
+    let check = |kind: &str, patch: &str, expected: &str| {
+        let told = match patch::patched(&object, &yaml(patch), kind) {
+            Ok(after) => format!(
+                "{} {}",
+                after.get("spec").unwrap().to_json(),
+                after.str_at(&["status", "sync", "status"]).unwrap()
+            ),
+            Err(e) => format!("{e:#}"),
+        };
+        assert!(told.starts_with(expected), "{told}");
+    };
+    check(
+        "merge",
+        "{spec: {project: q}, status: {sync: {status: OutOfSync}}}",
+        r#"{"project":"q","source":{"repoURL":"r"}} Synced"#,
+    );
+    check(
+        "json",
+        "[{op: replace, path: /spec/project, value: q}]",
+        r#"{"project":"q","source":{"repoURL":"r"}} Synced"#,
+    );
+    check("merge", "{status: {sync: {status: OutOfSync}}}", "the patch changes nothing that people write");
+    check("merge", "{spec: {source: {path: 5}}}", "application 'one' cannot be read");
+    check("strategic", "{}", "Patch type 'strategic' is not supported");
+}
+
+#[test]
+fn objects_of_others_in_the_same_namespace_do_not_belong_to_an_application() {
+    let object = |kind: &str, name: &str, owner: &str| {
+        let owners = if owner.is_empty() { String::new() } else { format!(", ownerReferences: [{{uid: {owner}}}]") };
+        Object::new(yaml(&format!(
+            "{{apiVersion: v1, kind: {kind}, metadata: {{name: {name}, namespace: shop, uid: {name}{owners}}}}}"
+        )))
+        .unwrap()
+    };
+    let roots = vec![object("Deployment", "web", "")];
+    let others = vec![
+        object("Pod", "theirs-1", "theirs"),
+        object("Pod", "web-1-a", "web-1"),
+        object("ReplicaSet", "theirs", "their-deployment"),
+        object("ReplicaSet", "web-1", "web"),
+    ];
+    let found: Vec<String> = tree::with_owned(roots, others).iter().map(|o| o.name().to_owned()).collect();
+    assert_eq!(found, ["web", "web-1", "web-1-a"]);
+}
+
+#[test]
+fn values_of_a_secret_are_shown_in_no_difference() {
+    let check = |pointer: &str, expected: bool| {
+        let difference = belay_schema::ssa::Difference {
+            pointer: pointer.to_owned(),
+            live: Some(Value::from("canary-live")),
+            desired: Some(Value::from("canary-desired")),
+            manager: None,
+        };
+        let lines = diff::field(&difference, &diff::secret_paths(&["example.com/token".to_owned()])).join("\n");
+        assert_eq!(!lines.contains("canary"), expected, "{pointer}: {lines}");
+    };
+    for pointer in [
+        "/data",
+        "/data/password",
+        "/stringData/password",
+        "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
+        "/metadata/annotations/example.com~1token",
+        "/metadata/annotations",
+        "/metadata",
+        "",
+    ] {
+        check(pointer, true);
+    }
+    for pointer in ["/metadata/labels/a", "/metadata/annotations/other", "/dataset", "/type"] {
+        check(pointer, false);
+    }
+}
+
+#[test]
+fn containers_that_run_first_have_logs_too_when_they_are_named() {
+    let pod = Object::new(yaml(
+        "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {initContainers: [{name: first}], containers: [{name: web}, {name: proxy}]}}",
+    ))
+    .unwrap();
+    assert_eq!(logs::containers(&pod, None), ["web", "proxy"]);
+    assert_eq!(logs::containers(&pod, Some("first")), ["first"]);
+}
+
+#[test]
+fn revisions_are_named_by_position_or_by_name() {
+    let app = app("{sources: [{repoURL: a, name: first}, {repoURL: b, name: second}]}", "");
+    let check = |flags: &str, expected: &str| {
+        let line = format!("belay app diff one {flags}");
+        let cli: ClusterCli = parse_from(line.split_whitespace()).unwrap();
+        let ClusterCommand::App(args) = cli.command else { panic!("{line}") };
+        let AppCommand::Diff(args) = args.command else { panic!("{line}") };
+        let told = look::revisions(&args.revisions, &app).map_or_else(|e| format!("{e:#}"), |all| all.join(","));
+        assert_eq!(told, expected, "{flags}");
+    };
+    check("", ",");
+    check("--revisions v1", "v1,");
+    check("--revisions v1 --source-positions 2", ",v1");
+    check("--revisions v1 --source-names second", ",v1");
+    check("--revisions v1 --source-names third", "application 'one' has no source called \"third\"");
+    check("--revisions v1 --source-positions 3", "source-position cannot be less than 1 or more than 2: 3");
+    check(
+        "--revisions v1 --source-names second --source-positions 2",
+        "Only one of source-positions and source-names can be specified.",
     );
 }
 

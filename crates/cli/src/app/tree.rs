@@ -28,13 +28,13 @@ const OWNED: [(&str, &str, &str); 6] = [
 /// A Deployment's pod is two steps below it; what operators make goes deeper.
 const MAX_DEPTH: usize = 16;
 
-/// The live objects of an Application, and what may be below them.
+/// The live objects of an Application, and what they own.
 pub async fn objects(look: &Look, app: &Application) -> Result<Vec<Object>> {
     let live = look.preview.live(app, &look.at, &[]).await.map_err(anyhow::Error::msg)?;
     let namespaces: BTreeSet<String> =
         live.values().map(|o| o.namespace().to_owned()).filter(|n| !n.is_empty()).collect();
-    let mut all: Vec<Object> = live.into_values().map(|o| (*o).clone()).collect();
-    let mut known: HashSet<ObjectKey> = all.iter().map(Object::key).collect();
+    let roots: Vec<Object> = live.into_values().map(|o| (*o).clone()).collect();
+    let mut owned = Vec::new();
     for namespace in namespaces {
         for (group, kind, plural) in OWNED {
             let resource = Resource::known(group, "v1", kind, plural, true);
@@ -42,10 +42,29 @@ pub async fn objects(look: &Look, app: &Application) -> Result<Vec<Object>> {
             let Ok(found) = look.at.cluster.list(&resource, &namespace, &ListOptions::default()).await else {
                 continue;
             };
-            all.extend(found.items.into_iter().filter(|o| !owners(o).is_empty() && known.insert(o.key())));
+            owned.extend(found.items.into_iter().filter(|o| !owners(o).is_empty()));
         }
     }
-    Ok(all)
+    Ok(with_owned(roots, owned))
+}
+
+/// These objects, and those of `others` that one of them owns, or one that it owns: a namespace holds objects of
+/// other Applications, too.
+pub fn with_owned(roots: Vec<Object>, mut others: Vec<Object>) -> Vec<Object> {
+    let mut all = roots;
+    let mut known: HashSet<ObjectKey> = all.iter().map(Object::key).collect();
+    let mut uids: HashSet<String> = all.iter().map(|o| o.uid().to_owned()).filter(|uid| !uid.is_empty()).collect();
+    for _ in 0..MAX_DEPTH {
+        let (found, rest): (Vec<Object>, Vec<Object>) =
+            others.into_iter().partition(|o| owners(o).into_iter().any(|uid| uids.contains(uid)));
+        if found.is_empty() {
+            break;
+        }
+        uids.extend(found.iter().map(|o| o.uid().to_owned()));
+        all.extend(found.into_iter().filter(|o| known.insert(o.key())));
+        others = rest;
+    }
+    all
 }
 
 /// The uids of an object's owners.

@@ -1,23 +1,46 @@
 //! `belay app unset`.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use belay_argo::spec::{Helm, Kustomize, Source};
 use belay_object::Value;
 
-use super::spec::{at, image_name};
-use crate::argocd::{Argocd, read};
+use super::spec::{at, image_name, rewrite};
+use crate::argocd::Argocd;
 use crate::args::AppUnsetArgs;
 
 pub async fn unset(argo: &Argocd, args: &AppUnsetArgs) -> Result<u8> {
+    if says_nothing(args) {
+        bail!("nothing to unset is named: see `belay app unset --help`");
+    }
     let id = argo.id(&args.name);
     argo.change_app(&id, |object| {
-        let mut spec = read(object)?.spec;
-        take(args, at(&mut spec, args.source_position)?);
-        object.set(&["spec"], spec.to_value());
-        Ok(())
+        rewrite(object, |spec| {
+            if spec.source_hydrator.is_some() || (spec.source.is_none() && spec.sources.is_empty()) {
+                bail!("application '{}' has no source that this takes from: `belay app edit` changes it", id.name);
+            }
+            take(args, at(spec, args.source_position)?);
+            Ok(())
+        })
     })
     .await?;
     Ok(0)
+}
+
+/// Whether the flags name anything.
+pub fn says_nothing(args: &AppUnsetArgs) -> bool {
+    let lists = [&args.parameter, &args.values, &args.kustomize_image, &args.kustomize_replica, &args.plugin_env];
+    let flags = [
+        args.values_literal,
+        args.ignore_missing_value_files,
+        args.pass_credentials,
+        args.nameprefix,
+        args.namesuffix,
+        args.kustomize_version,
+        args.kustomize_namespace,
+        args.ignore_missing_components,
+        args.reference,
+    ];
+    lists.iter().all(|list| list.is_empty()) && !flags.contains(&true)
 }
 
 /// Takes what the flags name out of a source.

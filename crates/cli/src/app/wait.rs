@@ -33,7 +33,7 @@ pub struct Until {
 }
 
 pub async fn wait(argo: &Argocd, args: &AppWaitArgs) -> Result<u8> {
-    let ids = argo.chosen(&args.names, args.selector.as_deref(), &[]).await?;
+    let ids = argo.chosen(&args.chosen, &[]).await?;
     let mut until = Until {
         sync: args.sync,
         health: args.health,

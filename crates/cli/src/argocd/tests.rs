@@ -20,3 +20,21 @@ fn pairs_are_split_at_their_first_equals_sign() {
     assert_eq!(pairs(&texts).unwrap(), [("a".to_owned(), "b=c".to_owned())]);
     assert!(pairs(&["a".to_owned()]).is_err());
 }
+
+#[test]
+fn the_namespace_of_flux_is_not_the_one_of_argo_cd() {
+    assert_eq!(given("flux-system", "flux-system", ""), None);
+    assert_eq!(given("team-flux", "flux-system", "team-flux"), None);
+    assert_eq!(given("gitops", "flux-system", "team-flux"), Some("gitops".to_owned()));
+}
+
+#[test]
+fn what_a_server_wrote_is_left_out_of_a_manifest() {
+    let text =
+        "{apiVersion: v1, kind: A, metadata: {name: a, uid: u, resourceVersion: '5', labels: {b: c}}, status: {d: 1}}";
+    let object = Object::new(belay_yaml::parse_value(text, &belay_yaml::Options::v2()).unwrap()).unwrap();
+    assert_eq!(
+        fresh(object).value().to_json(),
+        r#"{"apiVersion":"v1","kind":"A","metadata":{"labels":{"b":"c"},"name":"a"}}"#
+    );
+}

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use super::{
     ActionsCommand, AppAddSourceArgs, AppDeleteResourceArgs, AppGetResourceArgs, AppHistoryArgs, AppLogsArgs,
     AppManifestsArgs, AppPatchResourceArgs, AppRemoveSourceArgs, AppResourcesArgs, AppRollbackArgs, AppSpecFlags,
-    AppSyncArgs, AppWaitArgs,
+    AppSyncArgs, AppWaitArgs, ChosenFlags, RevisionFlags,
 };
 
 /// Flags that every command about Argo CD's resources takes.
@@ -192,15 +192,8 @@ pub struct AppDiffArgs {
     /// The same, and forget what was rendered
     #[arg(long)]
     pub hard_refresh: bool,
-    /// Against this revision
-    #[arg(long)]
-    pub revision: Option<String>,
-    /// Against these revisions of several sources
-    #[arg(long)]
-    pub revisions: Vec<String>,
-    /// Positions of sources, from 1, that --revisions are of
-    #[arg(long)]
-    pub source_positions: Vec<usize>,
+    #[command(flatten)]
+    pub revisions: RevisionFlags,
     /// Against a folder in the place of the source
     #[arg(long)]
     pub local: Option<PathBuf>,
@@ -274,10 +267,8 @@ pub struct AppUnsetArgs {
 
 #[derive(Args, Debug)]
 pub struct AppDeleteArgs {
-    pub names: Vec<String>,
-    /// All with these labels
-    #[arg(short = 'l', long)]
-    pub selector: Option<String>,
+    #[command(flatten)]
+    pub chosen: ChosenFlags,
     /// Delete what the Application made, too
     #[arg(long, default_value_t = true, action = ArgAction::Set)]
     pub cascade: bool,

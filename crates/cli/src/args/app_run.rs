@@ -24,26 +24,44 @@ pub struct RetryFlags {
     pub retry_refresh: bool,
 }
 
-#[derive(Args, Debug)]
-pub struct AppSyncArgs {
+/// Which Applications.
+#[derive(Args, Debug, Clone, Default)]
+pub struct ChosenFlags {
+    /// NAME or NAMESPACE/NAME
     pub names: Vec<String>,
     /// All with these labels
     #[arg(short = 'l', long)]
     pub selector: Option<String>,
-    /// All of these projects
-    #[arg(long)]
-    pub project: Vec<String>,
-    #[arg(short = 'o', long, value_enum, default_value_t = Form::Wide)]
-    pub output: Form,
-    /// To this revision
+}
+
+/// Which revisions of an Application's sources, in the place of those that it names.
+#[derive(Args, Debug, Clone, Default)]
+pub struct RevisionFlags {
+    /// Of the only source
     #[arg(long)]
     pub revision: Option<String>,
-    /// To these revisions of several sources
+    /// Of several sources
     #[arg(long)]
     pub revisions: Vec<String>,
     /// Positions of sources, from 1, that --revisions are of
     #[arg(long)]
     pub source_positions: Vec<usize>,
+    /// Names of sources that --revisions are of
+    #[arg(long)]
+    pub source_names: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct AppSyncArgs {
+    #[command(flatten)]
+    pub chosen: ChosenFlags,
+    /// All of these projects
+    #[arg(long)]
+    pub project: Vec<String>,
+    #[arg(short = 'o', long, value_enum, default_value_t = Form::Wide)]
+    pub output: Form,
+    #[command(flatten)]
+    pub revisions: RevisionFlags,
     /// Only these objects: GROUP:KIND:NAME or GROUP:KIND:NAMESPACE/NAME; `!` in front leaves out, `*` is any
     #[arg(long)]
     pub resource: Vec<String>,
@@ -98,10 +116,8 @@ pub struct AppSyncArgs {
 
 #[derive(Args, Debug)]
 pub struct AppWaitArgs {
-    pub names: Vec<String>,
-    /// All with these labels
-    #[arg(short = 'l', long)]
-    pub selector: Option<String>,
+    #[command(flatten)]
+    pub chosen: ChosenFlags,
     /// Until synced
     #[arg(long)]
     pub sync: bool,
@@ -171,13 +187,8 @@ pub struct AppManifestsArgs {
     /// git for what is desired, live for what is there
     #[arg(long, default_value = "git")]
     pub source: String,
-    #[arg(long)]
-    pub revision: Option<String>,
-    #[arg(long)]
-    pub revisions: Vec<String>,
-    /// Positions of sources, from 1, that --revisions are of
-    #[arg(long)]
-    pub source_positions: Vec<usize>,
+    #[command(flatten)]
+    pub revisions: RevisionFlags,
     /// A folder in the place of the source
     #[arg(long)]
     pub local: Option<PathBuf>,

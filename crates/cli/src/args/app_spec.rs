@@ -3,7 +3,7 @@
 use clap::Args;
 
 /// What of an Application flags name; what none names stays as it is.
-#[derive(Args, Debug, Clone, Default)]
+#[derive(Args, Debug, Clone, Default, PartialEq)]
 pub struct AppSpecFlags {
     /// The repository
     #[arg(long)]
@@ -50,13 +50,13 @@ pub struct AppSpecFlags {
     pub sync_option: Vec<String>,
     /// Automated syncs delete what left the source
     #[arg(long)]
-    pub auto_prune: bool,
+    pub auto_prune: Option<bool>,
     /// Automated syncs put back what was changed in the cluster
     #[arg(long)]
-    pub self_heal: bool,
+    pub self_heal: Option<bool>,
     /// Automated syncs may delete everything
     #[arg(long)]
-    pub allow_empty: bool,
+    pub allow_empty: Option<bool>,
     #[arg(long, allow_negative_numbers = true)]
     pub sync_retry_limit: Option<i64>,
     #[arg(long)]
@@ -66,7 +66,7 @@ pub struct AppSpecFlags {
     #[arg(long)]
     pub sync_retry_backoff_max_duration: Option<String>,
     #[arg(long)]
-    pub sync_retry_refresh: bool,
+    pub sync_retry_refresh: Option<bool>,
 
     /// Parameters of Helm: name=value
     #[arg(short = 'p', long)]
@@ -78,7 +78,7 @@ pub struct AppSpecFlags {
     #[arg(long)]
     pub values_literal_file: Option<std::path::PathBuf>,
     #[arg(long)]
-    pub ignore_missing_value_files: bool,
+    pub ignore_missing_value_files: Option<bool>,
     #[arg(long)]
     pub release_name: Option<String>,
     #[arg(long)]
@@ -90,13 +90,13 @@ pub struct AppSpecFlags {
     #[arg(long)]
     pub helm_version: Option<String>,
     #[arg(long)]
-    pub helm_pass_credentials: bool,
+    pub helm_pass_credentials: Option<bool>,
     #[arg(long)]
-    pub helm_skip_crds: bool,
+    pub helm_skip_crds: Option<bool>,
     #[arg(long)]
-    pub helm_skip_tests: bool,
+    pub helm_skip_tests: Option<bool>,
     #[arg(long)]
-    pub helm_skip_schema_validation: bool,
+    pub helm_skip_schema_validation: Option<bool>,
     #[arg(long)]
     pub helm_namespace: Option<String>,
     #[arg(long)]
@@ -117,13 +117,13 @@ pub struct AppSpecFlags {
     #[arg(long)]
     pub kustomize_common_annotation: Vec<String>,
     #[arg(long)]
-    pub kustomize_force_common_label: bool,
+    pub kustomize_force_common_label: Option<bool>,
     #[arg(long)]
-    pub kustomize_force_common_annotation: bool,
+    pub kustomize_force_common_annotation: Option<bool>,
     #[arg(long)]
-    pub kustomize_label_without_selector: bool,
+    pub kustomize_label_without_selector: Option<bool>,
     #[arg(long)]
-    pub kustomize_label_include_templates: bool,
+    pub kustomize_label_include_templates: Option<bool>,
     #[arg(long)]
     pub kustomize_version: Option<String>,
     #[arg(long)]
@@ -133,16 +133,16 @@ pub struct AppSpecFlags {
     #[arg(long)]
     pub kustomize_api_versions: Vec<String>,
     #[arg(long)]
-    pub ignore_missing_components: bool,
+    pub ignore_missing_components: Option<bool>,
 
     #[arg(long)]
-    pub directory_recurse: bool,
+    pub directory_recurse: Option<bool>,
     #[arg(long)]
     pub directory_include: Option<String>,
     #[arg(long)]
     pub directory_exclude: Option<String>,
     #[arg(long)]
-    pub directory_disable_extension_filter: bool,
+    pub directory_disable_extension_filter: Option<bool>,
     /// Top-level arguments of jsonnet: name=value
     #[arg(long)]
     pub jsonnet_tla_str: Vec<String>,

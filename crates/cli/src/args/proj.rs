@@ -82,10 +82,10 @@ pub struct ProjSpecFlags {
     pub dest_service_accounts: Vec<String>,
     /// Look for objects that belong to nobody
     #[arg(long)]
-    pub orphaned_resources: bool,
+    pub orphaned_resources: Option<bool>,
     /// Warn of them
     #[arg(long)]
-    pub orphaned_resources_warn: bool,
+    pub orphaned_resources_warn: Option<bool>,
     /// GnuPG keys
     #[arg(long)]
     pub signature_keys: Vec<String>,

@@ -52,3 +52,13 @@ fn words_of_flux_name_the_same_commands() {
         }
     }
 }
+
+#[test]
+fn wrong_arguments_of_what_compares_are_no_difference() {
+    let status = |line: &str| status_of_misuse(line.split(' ').map(OsString::from));
+    assert_eq!(status("app diff --no-such-flag"), 2);
+    assert_eq!(status("--kubeconfig file app diff"), 2);
+    assert_eq!(status("diff ks"), 2);
+    assert_eq!(status("app get"), 1);
+    assert_eq!(status("app sync diff"), 1);
+}

@@ -51,7 +51,7 @@ pub async fn add(global: &Global, flags: &ArgocdFlags, args: &ClusterAddArgs) ->
             args.add_context,
             if namespaces.is_empty() { "cluster" } else { "namespace" }
         );
-        if account.is_none() && !args.yes && !confirmed(&question)? {
+        if account.is_none() && !args.yes && !confirmed(&question, "--yes")? {
             bail!("aborting");
         }
         let (token, ca) = credentials(&target, args, &namespaces, account).await?;

@@ -24,8 +24,15 @@ pub fn apply(flags: &ProjSpecFlags, project: &mut Object) -> Result<()> {
     put(project, "namespaceResourceBlacklist", &flags.deny_namespaced_resource, kind)?;
     put(project, "destinationServiceAccounts", &flags.dest_service_accounts, account)?;
     put(project, "signatureKeys", &flags.signature_keys, |key| Ok(object! { "keyID" => key }))?;
-    if flags.orphaned_resources || flags.orphaned_resources_warn {
-        project.set(&["spec", "orphanedResources", "warn"], flags.orphaned_resources_warn);
+    match (flags.orphaned_resources, flags.orphaned_resources_warn) {
+        (None, None) => {}
+        (Some(false), _) => drop(project.remove(&["spec", "orphanedResources"])),
+        (_, Some(warn)) => project.set(&["spec", "orphanedResources", "warn"], warn),
+        // Compat(argocd 3.5): where nothing is said of warnings there are some.
+        (_, None) if project.at(&["spec", "orphanedResources"]).is_none() => {
+            project.set(&["spec", "orphanedResources"], object! {});
+        }
+        (_, None) => {}
     }
     Ok(())
 }

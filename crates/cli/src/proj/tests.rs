@@ -27,6 +27,25 @@ fn flags_say_what_a_project_permits() {
 }
 
 #[test]
+fn what_is_said_of_orphaned_objects_is_on_off_or_as_it_was() {
+    let check = |before: &str, flags: &str, expected: Option<&str>| {
+        let line = format!("belay proj set p {flags}");
+        let cli: ClusterCli = parse_from(line.split(' ')).unwrap();
+        let ClusterCommand::Proj(args) = cli.command else { panic!("{line}") };
+        let ProjCommand::Set(args) = args.command else { panic!("{line}") };
+        let mut found = project(before);
+        spec::apply(&args.spec, &mut found).unwrap();
+        assert_eq!(found.at(&["spec", "orphanedResources"]).map(|v| v.to_json()).as_deref(), expected, "{flags}");
+    };
+    let warned = "{orphanedResources: {warn: true}}";
+    check("{}", "--orphaned-resources", Some("{}"));
+    check("{}", "--orphaned-resources-warn=false", Some(r#"{"warn":false}"#));
+    check(warned, "--orphaned-resources", Some(r#"{"warn":true}"#));
+    check(warned, "--orphaned-resources=false", None);
+    check(warned, "--description d", Some(r#"{"warn":true}"#));
+}
+
+#[test]
 fn a_list_of_projects_counts_what_there_are_several_of() {
     let one = project(
         "{description: d, sourceRepos: ['*'], destinations: [{server: a, namespace: b}, {name: c, namespace: d}], orphanedResources: {}}",

@@ -33,9 +33,10 @@ pub async fn windows(argo: &Argocd, command: WindowsCommand) -> Result<u8> {
             .await?;
         }
         WindowsCommand::Delete(of) => {
+            let mut meant = None;
             change(argo, &of.project, |p| {
                 edit_list(p, FIELD, |list| {
-                    place(list, &of)?;
+                    same(&mut meant, place(list, &of)?)?;
                     list.remove(of.id);
                     Ok(())
                 })
@@ -63,9 +64,12 @@ pub async fn windows(argo: &Argocd, command: WindowsCommand) -> Result<u8> {
 }
 
 async fn edit(argo: &Argocd, of: &WindowId, mut with: impl FnMut(&mut Value)) -> Result<()> {
+    let mut meant = None;
     change(argo, &of.project, |p| {
         edit_list(p, FIELD, |list| {
-            with(place(list, of)?);
+            let window = place(list, of)?;
+            same(&mut meant, window)?;
+            with(window);
             Ok(())
         })?;
         check(p)
@@ -80,6 +84,15 @@ fn place<'a>(list: &'a mut [Value], of: &WindowId) -> Result<&'a mut Value> {
         Some(window) => Ok(window),
         None => bail!("window with id '{}' not found: there are {count}, counted from 0", of.id),
     }
+}
+
+/// A number is that of the list as it was first seen: where somebody else changed the list meanwhile it is
+/// another window.
+fn same(meant: &mut Option<Value>, found: &Value) -> Result<()> {
+    if meant.get_or_insert_with(|| found.clone()) != found {
+        bail!("the sync windows were changed meanwhile: look at them again");
+    }
+    Ok(())
 }
 
 /// A window that cannot be read would let nothing sync.
