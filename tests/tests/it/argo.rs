@@ -11,5 +11,5 @@ mod mends;
 mod refusals;
 mod screens;
 mod story;
-mod sweep;
-mod world;
+pub mod sweep;
+pub mod world;

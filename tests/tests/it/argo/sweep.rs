@@ -20,11 +20,11 @@ fn annotated(name: &str, annotations: &str, value: &str) -> String {
     )
 }
 
-fn wave(name: &str, wave: i64, value: &str) -> String {
+pub fn wave(name: &str, wave: i64, value: &str) -> String {
     annotated(name, &format!("argocd.argoproj.io/sync-wave: '{wave}'"), value)
 }
 
-fn job(name: &str, hook: &str) -> String {
+pub fn job(name: &str, hook: &str) -> String {
     format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n  annotations: {{argocd.argoproj.io/hook: {hook}}}\n\
          spec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers: [{{name: c, image: busybox}}]\n"

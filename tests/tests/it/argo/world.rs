@@ -37,7 +37,7 @@ pub struct World {
 }
 
 /// Repositories are looked at when a test says so, and nothing pauses.
-const PARAMETERS: &str = "\
+pub const PARAMETERS: &str = "\
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: argocd-cm, namespace: argocd, labels: {app.kubernetes.io/part-of: argocd}}
@@ -48,6 +48,17 @@ kind: ConfigMap
 metadata: {name: argocd-cmd-params-cm, namespace: argocd, labels: {app.kubernetes.io/part-of: argocd}}
 data: {controller.sync.wave.delay.seconds: '0', controller.self.heal.backoff.timeout.seconds: '1'}
 ";
+
+/// The manifest of an Application of a folder, with more fields of its spec.
+pub fn application(name: &str, url: &str, path: &str, more: &str) -> String {
+    let comma = if more.is_empty() { "" } else { ", " };
+    format!(
+        "{{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {{name: {name}, namespace: argocd, \
+         finalizers: [resources-finalizer.argocd.argoproj.io]}}, spec: {{project: default, \
+         source: {{repoURL: '{url}', path: '{path}', targetRevision: HEAD}}, \
+         destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}{comma}{more}}}}}"
+    )
+}
 
 impl World {
     /// A cluster with the definitions, the default project and the namespaces `argocd` and `shop`, a served
@@ -138,14 +149,7 @@ impl World {
     /// Applies an Application in `argocd` that puts a path of the repository into `shop`; `more` is fields of
     /// its spec, in flow style.
     pub fn application(&self, name: &str, path: &str, more: &str) {
-        let comma = if more.is_empty() { "" } else { ", " };
-        let url = self.git.url();
-        self.apply(&format!(
-            "{{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {{name: {name}, namespace: argocd, \
-             finalizers: [resources-finalizer.argocd.argoproj.io]}}, spec: {{project: default, \
-             source: {{repoURL: '{url}', path: '{path}', targetRevision: HEAD}}, \
-             destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}{comma}{more}}}}}"
-        ));
+        self.apply(&application(name, &self.git.url(), path, more));
     }
     /// Merges a patch into an object as the user.
     pub fn patch(&self, kind: Kind, name: &str, patch: &str) {
