@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use belay_object::{GroupKind, GroupVersionKind, Object, Value, from_json};
+use belay_object::{Condition, ConditionStatus, GroupKind, GroupVersionKind, Object, Value, from_json};
 use bytes::Bytes;
 use http::Method;
 use http::header::HeaderMap;
@@ -17,7 +17,7 @@ pub use read::{List, LogStream, Page};
 use crate::discovery::DiscoveryCache;
 use crate::limit::Limiter;
 use crate::send::{Call, JSON, Repeat};
-use crate::{Catalog, Counters, Error, ErrorKind, Identity, Resource, Result, Verb};
+use crate::{Catalog, Counters, Error, ErrorKind, FollowEvent, FollowOptions, Identity, Resource, Result, Verb};
 
 /// One API server as one user sees it. Cheap to clone; all clones share the connections, the limit,
 /// the counters and what discovery found.
@@ -160,6 +160,22 @@ impl Cluster {
     /// What is known of the server's kinds is old: ask again at the next use.
     pub fn invalidate_discovery(&self) {
         self.shared.discovery.invalidate();
+    }
+    /// Waits until a definition (`things.example.com`) is established, by a watch of that one alone. What is known
+    /// of the server's kinds is old then.
+    pub async fn established(&self, definition: &str) {
+        let definitions = Resource::known(
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+            "customresourcedefinitions",
+            false,
+        );
+        let options = FollowOptions { fields: format!("metadata.name={definition}"), ..FollowOptions::default() };
+        let mut follow = self.follow(&definitions, "", options);
+        let is_so = |o: &Object| Condition::find(o, "Established").is_some_and(|c| c.status == ConditionStatus::True);
+        while !matches!(follow.next().await, FollowEvent::Applied(found) if is_so(&found)) {}
+        self.invalidate_discovery();
     }
     fn for_discovery(&self) -> Cluster {
         Cluster { identity: self.shared.base_identity.clone(), urgent: true, ..self.clone() }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use belay_cluster::{Cluster, FollowEvent, FollowOptions, Resource};
-use belay_object::{Condition, ConditionStatus, GroupKind};
+use belay_cluster::Cluster;
+use belay_object::GroupKind;
 
 /// A kind whose definition must be there: group, kind, plural.
 pub(crate) type Needed = (&'static str, &'static str, &'static str);
@@ -23,7 +23,7 @@ pub(crate) async fn served(cluster: &Cluster, kinds: &[Needed], mut tell: impl F
                     if !std::mem::replace(&mut told, true) {
                         tell(&definition);
                     }
-                    let _ = tokio::time::timeout(AGAIN, established(cluster, &definition)).await;
+                    let _ = tokio::time::timeout(AGAIN, cluster.established(&definition)).await;
                     cluster.invalidate_discovery();
                 }
                 Err(error) => {
@@ -31,21 +31,6 @@ pub(crate) async fn served(cluster: &Cluster, kinds: &[Needed], mut tell: impl F
                     tokio::time::sleep(AGAIN).await;
                 }
             }
-        }
-    }
-}
-
-/// Watches for one definition until it is established.
-async fn established(cluster: &Cluster, name: &str) {
-    let definitions =
-        Resource::known("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false);
-    let options = FollowOptions { fields: format!("metadata.name={name}"), ..FollowOptions::default() };
-    let mut follow = cluster.follow(&definitions, "", options);
-    loop {
-        if let FollowEvent::Applied(definition) = follow.next().await
-            && Condition::find(&definition, "Established").is_some_and(|c| c.status == ConditionStatus::True)
-        {
-            return;
         }
     }
 }

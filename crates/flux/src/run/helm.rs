@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_cluster::{Cluster, FollowEvent, FollowOptions, Resource, ViewScope, Views};
+use belay_cluster::{Cluster, ViewScope, Views};
 use belay_controller::{QueueOptions, WorkQueue, Written};
 use belay_engine::WakeReason;
 use belay_engine::release::Releases;
-use belay_object::{Condition, ConditionStatus, GroupKind, ObjectKey};
+use belay_object::{GroupKind, ObjectKey};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
@@ -44,7 +44,8 @@ pub(super) fn helm(views: &Views<belay_cluster::CrSummary>, scope: &ViewScope) -
 /// Runs the controller, after waiting for the definition where it is not there.
 pub(super) async fn run(shared: Arc<Shared>, scope: ViewScope) {
     if shared.helm.get().is_none() {
-        until_served(&shared.cluster).await;
+        shared.cluster.established(DEFINITION).await;
+        tracing::info!("the definition of Helm releases is installed: they are followed");
     }
     let helm = shared.helm.get_or_init(|| helm(&shared.views, &scope));
     for object in helm.releases.objects() {
@@ -54,23 +55,6 @@ pub(super) async fn run(shared: Arc<Shared>, scope: ViewScope) {
     let mut tasks = JoinSet::new();
     spawn(&mut tasks, &shared, helm);
     while tasks.join_next().await.is_some() {}
-}
-
-/// Waits by a watch of the one definition.
-async fn until_served(cluster: &Cluster) {
-    let definitions =
-        Resource::known("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false);
-    let options = FollowOptions { fields: format!("metadata.name={DEFINITION}"), ..FollowOptions::default() };
-    let mut follow = cluster.follow(&definitions, "", options);
-    loop {
-        if let FollowEvent::Applied(definition) = follow.next().await
-            && Condition::find(&definition, "Established").is_some_and(|c| c.status == ConditionStatus::True)
-        {
-            cluster.invalidate_discovery();
-            tracing::info!("the definition of Helm releases is installed: they are followed");
-            return;
-        }
-    }
 }
 
 fn spawn(tasks: &mut JoinSet<()>, shared: &Arc<Shared>, helm: &Helm) {
