@@ -261,6 +261,12 @@ impl<Z: Summarize> View<Z> {
             }
         }
     }
+    /// Calls `visit` with every object of one namespace, under the same rule.
+    pub fn each_in(&self, namespace: &str, mut visit: impl FnMut(&str, &Entry<Z::Summary>)) {
+        for (name, entry) in self.slot.objects.read().get(namespace).into_iter().flatten() {
+            visit(name, entry);
+        }
+    }
     /// The keys and entries for which `wanted` holds.
     pub fn select(&self, mut wanted: impl FnMut(&Entry<Z::Summary>) -> bool) -> Vec<(ObjectKey, Entry<Z::Summary>)> {
         let kind = self.slot.resource.group_kind();

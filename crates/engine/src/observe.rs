@@ -80,6 +80,15 @@ pub struct Owner {
     pub name: Box<str>,
 }
 
+/// What of a cluster is watched.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Extent {
+    /// Namespaces; none means all, and objects of the cluster.
+    pub namespaces: Vec<String>,
+    /// Whether objects of the cluster are, too, where namespaces are given.
+    pub cluster_resources: bool,
+}
+
 /// How far a cluster is known.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Readiness {
@@ -143,8 +152,7 @@ type NodeView<D> = View<Summarizer<D>>;
 struct Inner<D: Describe> {
     describe: Arc<D>,
     views: Views<Summarizer<D>>,
-    /// Namespaces that are watched; none means all.
-    namespaces: Vec<String>,
+    extent: Extent,
     kinds: RwLock<HashMap<GroupKind, Vec<NodeView<D>>>>,
     index: Mutex<Index>,
     on_tracked: OnTracked,
@@ -165,12 +173,12 @@ struct Index {
 
 impl<D: Describe> Observed<D> {
     /// Begins to watch. Must be called inside a tokio runtime.
-    pub fn start(cluster: Cluster, describe: D, namespaces: Vec<String>, on_tracked: OnTracked) -> Observed<D> {
+    pub fn start(cluster: Cluster, describe: D, extent: Extent, on_tracked: OnTracked) -> Observed<D> {
         let describe = Arc::new(describe);
         let inner = Arc::new(Inner {
             views: Views::new(cluster, Summarizer(describe.clone()), LINGER),
             describe,
-            namespaces,
+            extent,
             kinds: RwLock::default(),
             index: Mutex::default(),
             on_tracked,
@@ -204,26 +212,48 @@ impl<D: Describe> Observed<D> {
         let wrong: Vec<String> = join_all(waits).await.into_iter().filter_map(Result::err).collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
-    /// How far the cluster is known, without waiting. One kind that never could be read is a trouble; one whose
-    /// watch broke is none as long as others work.
-    pub fn readiness(&self) -> Readiness {
+    /// How far the kinds for which `concerns` holds are known, without waiting. One that never could be read is
+    /// a trouble for who is concerned by it, and for nobody else; one whose watch broke is none as long as others
+    /// work.
+    pub fn readiness(&self, concerns: &dyn Fn(&GroupKind) -> bool) -> Readiness {
         if !*self.inner.begun.borrow() {
             return self.inner.unknown.lock().clone().map_or(Readiness::Loading, Readiness::Trouble);
         }
         let kinds = self.inner.kinds.read();
-        let views = || kinds.values().flatten();
         let told = |view: &NodeView<D>| Some(format!("{}: {}", view.resource().qualified_plural(), view.trouble()?));
-        let never: Vec<String> = views().filter(|view| !view.is_synced()).filter_map(told).collect();
+        let mut all = kinds.values().flatten();
+        if let Some(why) = all.next().and_then(told)
+            && all.all(|view| view.trouble().is_some())
+        {
+            return Readiness::Trouble(why);
+        }
+        let concerned = kinds.iter().filter(|(kind, _)| concerns(kind)).flat_map(|(_, views)| views);
+        let unread: Vec<&NodeView<D>> = concerned.filter(|view| !view.is_synced()).collect();
+        let mut never: Vec<String> = unread.iter().copied().filter_map(told).collect();
         if !never.is_empty() {
+            never.sort();
             return Readiness::Trouble(never.join("; "));
         }
-        if views().any(|view| !view.is_synced()) {
-            return Readiness::Loading;
+        if unread.is_empty() { Readiness::Ready } else { Readiness::Loading }
+    }
+    /// Whether some kind is being read for the first time.
+    pub fn is_loading(&self) -> bool {
+        if !*self.inner.begun.borrow() {
+            return self.inner.unknown.lock().is_none();
         }
-        match views().next().and_then(told) {
-            Some(why) if views().all(|view| view.trouble().is_some()) => Readiness::Trouble(why),
-            _ => Readiness::Ready,
-        }
+        let kinds = self.inner.kinds.read();
+        kinds.values().flatten().any(|view| !view.is_synced() && view.trouble().is_none())
+    }
+    /// Whether the server lets nobody of ours read a kind.
+    pub fn is_forbidden(&self, kind: &GroupKind) -> bool {
+        let refused =
+            |view: &NodeView<D>| view.trouble().is_some_and(|e| e.kind() == belay_cluster::ErrorKind::Forbidden);
+        self.inner.kinds.read().get(kind).is_some_and(|views| views.iter().any(refused))
+    }
+    /// How many watches there are of kinds that never could be read.
+    pub fn unreadable(&self) -> usize {
+        let kinds = self.inner.kinds.read();
+        kinds.values().flatten().filter(|view| !view.is_synced() && view.trouble().is_some()).count()
     }
     /// Kinds that cannot be read at present, and why.
     pub fn troubles(&self) -> Vec<String> {
@@ -260,10 +290,8 @@ impl<D: Describe> Observed<D> {
     pub fn each_in(&self, namespace: &str, mut visit: impl FnMut(ObjectKey, &Entry<Node<D::Facts>>)) {
         for (kind, views) in self.inner.kinds.read().iter() {
             for view in views.iter().filter(|view| view.resource().namespaced) {
-                view.each(|at, name, entry| {
-                    if at == namespace {
-                        visit(ObjectKey { kind: kind.clone(), namespace: at.into(), name: name.into() }, entry);
-                    }
+                view.each_in(namespace, |name, entry| {
+                    visit(ObjectKey { kind: kind.clone(), namespace: namespace.into(), name: name.into() }, entry);
                 });
             }
         }
@@ -301,12 +329,12 @@ impl<D: Describe> Inner<D> {
             if kinds.get(&kind).is_some_and(same) {
                 continue;
             }
-            let scopes: Vec<ViewScope> = if self.namespaces.is_empty() {
-                vec![ViewScope::default()]
-            } else if resource.namespaced {
-                self.namespaces.iter().map(|n| ViewScope::in_namespace(n)).collect()
-            } else {
-                continue;
+            let Extent { namespaces, cluster_resources } = &self.extent;
+            let scopes: Vec<ViewScope> = match resource.namespaced {
+                _ if namespaces.is_empty() => vec![ViewScope::default()],
+                true => namespaces.iter().map(|n| ViewScope::in_namespace(n)).collect(),
+                false if *cluster_resources => vec![ViewScope::default()],
+                false => continue,
             };
             kinds.insert(kind, scopes.iter().map(|scope| self.views.view(&resource, scope)).collect());
         }

@@ -60,6 +60,8 @@ pub trait Surroundings: Send + std::marker::Sync {
     fn live(&self, key: &ObjectKey) -> Option<Arc<Object>>;
     /// Whether a live object's own marks say that it is ours.
     fn is_ours(&self, live: &Object) -> bool;
+    /// Whether a live object's own marks say that it is another app's.
+    fn is_others(&self, live: &Object) -> bool;
     /// Whether an object goes where its namespace does: it is ours, and nobody wants it to stay. Its metadata
     /// alone is known.
     fn goes_with_namespace(&self, live: &Object) -> bool;
@@ -76,6 +78,11 @@ pub trait Surroundings: Send + std::marker::Sync {
 /// What came of advancing.
 #[derive(Debug, PartialEq)]
 pub enum Advanced {
+    /// A wave is done: the next one may begin after the pause between two waves, and not before.
+    Pausing {
+        /// For people.
+        message: String,
+    },
     /// Something must change first; the sentence says what. Looked at again after a while in any case.
     Waiting {
         /// For people.
@@ -147,7 +154,7 @@ impl Run<'_> {
                             Next::Wait(message) => message,
                             _ => "one or more tasks are running".into(),
                         };
-                        return Advanced::Waiting { message, again: Some(self.site.pause) };
+                        return Advanced::Pausing { message };
                     }
                 }
                 Next::Wait(message) => return Advanced::Waiting { message, again: None },
@@ -383,6 +390,9 @@ impl Run<'_> {
 
     /// Takes the finalizer off objects of hooks whose end was seen.
     async fn release_ended(&mut self) {
+        if self.site.dry_run {
+            return;
+        }
         let ended = |t: &belay_plan::sync::Task| t.hook.is_some() && t.is_completed() && t.live.is_some();
         let hooks: Vec<usize> = (0..self.sync.tasks().len()).filter(|&i| ended(&self.sync.tasks()[i])).collect();
         for i in hooks {

@@ -17,6 +17,7 @@ mod step;
 pub mod task;
 pub mod waves;
 
+pub use deletion::Looked;
 pub use step::{Batch, Ended, Next, Ran, Seen, Settings, Sync};
 pub use task::{Consent, Flags, HookPolicy, OperationPhase, Outcome, SyncPhase, Task, TaskResult};
 

@@ -51,6 +51,8 @@ struct Shared {
 struct State {
     log: Vec<String>,
     armed: Option<(usize, Trouble)>,
+    /// Requests whose line holds one of these texts get this status.
+    refused: Vec<(String, u16)>,
     struck: bool,
     dead: bool,
 }
@@ -66,11 +68,19 @@ impl Wire {
         state.armed = Some((state.log.len() + nth, trouble));
         state.struck = false;
     }
+    /// Answers every request whose method, path and query hold a text with a status, from now on.
+    pub fn refuse(&self, text: &str, status: u16) {
+        self.state().refused.push((text.to_owned(), status));
+    }
+    /// Answers all requests again.
+    pub fn refuse_none(&self) {
+        self.state().refused.clear();
+    }
     /// How many requests were sent.
     pub fn count(&self) -> usize {
         self.state().log.len()
     }
-    /// The requests sent, from the `from`-th on: method, path and query.
+    /// The requests sent, from the `from`-th on: method, path and query, and ` as user` where one is impersonated.
     pub fn log(&self, from: usize) -> Vec<String> {
         self.state().log.get(from..).unwrap_or_default().to_vec()
     }
@@ -102,7 +112,12 @@ impl Wire {
     /// Counts a request and says what is to happen to it.
     fn sent(&self, request: String) -> Option<Trouble> {
         let mut state = self.state();
+        let refused = state.refused.iter().find(|(text, _)| request.contains(text.as_str()));
+        let refused = refused.map(|(_, status)| Trouble::Status(*status));
         state.log.push(request);
+        if refused.is_some() {
+            return refused;
+        }
         let (nth, trouble) = state.armed?;
         if state.log.len() != nth {
             return None;
@@ -150,7 +165,9 @@ where
             if wire.is_dead() {
                 return std::future::pending().await;
             }
-            let trouble = wire.sent(format!("{} {}", request.method(), request.uri()));
+            let user = request.headers().get("impersonate-user").and_then(|user| user.to_str().ok());
+            let user = user.map(|user| format!(" as {user}")).unwrap_or_default();
+            let trouble = wire.sent(format!("{} {}{user}", request.method(), request.uri()));
             match trouble {
                 None => {}
                 Some(Trouble::CrashBefore | Trouble::Hang) => return std::future::pending().await,

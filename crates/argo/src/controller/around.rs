@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_cluster::{Patch, Propagation, WriteOptions};
+use belay_cluster::{Cluster, Patch, Propagation, WriteOptions};
+use belay_engine::Target;
 use belay_engine::sync::{Site, Surroundings};
 use belay_health::argo::{Health, Status};
 use belay_object::{Object, ObjectKey, object};
@@ -51,12 +52,12 @@ impl<'t> Turn<'t> {
     {
         Around { turn: self, place, journal }
     }
-    /// Where the engine works for this turn. `since` tells this operation, or deletion, from all others of the
-    /// Application.
-    pub(super) fn site(&self, place: &Place, since: &str) -> Site {
+    /// Where the engine works for this turn, and as whom it writes. `since` tells this operation, or deletion, from
+    /// all others of the Application.
+    pub(super) fn site(&self, place: &Place, acting: Cluster, since: &str) -> Site {
         let app = &self.draft.app;
         Site {
-            target: place.target(),
+            target: Target { acting, ..place.target() },
             manager: MANAGER.to_owned(),
             takeover: Takeover::default(),
             protection: protection(self.world),
@@ -117,6 +118,10 @@ impl Surroundings for Around<'_> {
     fn is_ours(&self, live: &Object) -> bool {
         let owner = self.turn.config.tracking.owner_of(live);
         owner.is_some_and(|owner| owner.app == self.turn.instance && owner.matches_self)
+    }
+    fn is_others(&self, live: &Object) -> bool {
+        let owner = self.turn.config.tracking.owner_of(live);
+        owner.is_some_and(|owner| owner.app != self.turn.instance && owner.matches_self)
     }
     fn goes_with_namespace(&self, live: &Object) -> bool {
         if !self.is_ours(live) {

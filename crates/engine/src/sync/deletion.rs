@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belay_cluster::{DeleteOptions, Error, ErrorKind, Patch, Propagation, WriteOptions};
 use belay_object::{Object, ObjectKey, Value, object};
-use belay_plan::sync::OperationPhase;
+use belay_plan::sync::{Looked, OperationPhase};
 use belay_plan::{DeletionCertificate, Fate};
 
 use super::Run;
@@ -94,9 +94,7 @@ impl Run<'_> {
         let key = self.sync.tasks()[i].key();
         let live = self.find(&key).await?;
         let foreign = if self.sync.is_approved(i) { Vec::new() } else { self.foreign(&key, live.as_ref()).await? };
-        let is_ours = self.is_ours(i, live.as_ref());
-        let (owner, protection) = (&self.site.owner, &self.site.protection);
-        let certificate = match self.sync.tasks()[i].may_delete(live.as_ref(), is_ours, &foreign, owner, protection) {
+        let certificate = match self.sync.tasks()[i].may_delete(&self.looked(i, live.as_ref(), &foreign)) {
             Fate::Gone => return Ok(Deleted::Gone),
             Fate::Leaving => {
                 self.sync.set_live(i, live.map(Arc::new));
@@ -121,10 +119,9 @@ impl Run<'_> {
     pub(super) async fn recreate(&mut self, i: usize, wish: Recreate) -> Result<Written, String> {
         let key = self.sync.tasks()[i].key();
         let live = self.find(&key).await?;
-        let is_ours = self.is_ours(i, live.as_ref());
         let uid = live.as_ref().map(|live| live.uid().to_owned()).unwrap_or_default();
         let task = &self.sync.tasks()[i];
-        match task.may_recreate(live.as_ref(), is_ours, &self.site.owner, &self.site.protection) {
+        match task.may_recreate(&self.looked(i, live.as_ref(), &[])) {
             Fate::Gone | Fate::Leaving => {}
             Fate::Kept(why) => {
                 return match wish.instead {
@@ -134,10 +131,7 @@ impl Run<'_> {
             }
             Fate::Delete(certificate) => {
                 write::would_be_made(self.site, task, &wish).await?;
-                match self.carry_out(i, &certificate, Propagation::Background).await? {
-                    Deleted::Gone | Deleted::Leaving => {}
-                    Deleted::Kept(why) => return Err(format!("{key} is not made anew: {why}")),
-                }
+                self.carry_out(i, &certificate, Propagation::Background).await?;
             }
         }
         write::make_anew(self.site, &self.sync.tasks()[i], &wish, &uid).await
@@ -162,18 +156,25 @@ impl Run<'_> {
         match self.site.target.acting.delete(&resource, &key.namespace, &key.name, &options).await {
             Ok(_) => Ok(Deleted::Leaving),
             Err(e) if e.is_not_found() => Ok(Deleted::Gone),
-            Err(e) if e.kind() == ErrorKind::Conflict => {
-                Ok(Deleted::Kept("somebody made it anew since it was read".into()))
-            }
+            // What is there is another object: whether that goes is not decided yet.
+            Err(e) if e.kind() == ErrorKind::Conflict => Err(format!("{key} was made anew since it was read")),
             Err(e) => Err(failed(e)),
         }
     }
 
-    /// Objects of hooks bear no marks of the app's but those of the task that made them.
+    fn looked<'l>(&'l self, i: usize, live: Option<&'l Object>, foreign: &'l [String]) -> Looked<'l> {
+        let (owner, protection) = (&self.site.owner, &self.site.protection);
+        Looked { live, is_ours: self.is_ours(i, live), foreign, owner, protection }
+    }
+
+    /// Objects of hooks may bear no marks of the app's: what stood there before it ran is taken for an earlier
+    /// one's, unless somebody else's marks are on it.
     fn is_ours(&self, i: usize, live: Option<&Object>) -> bool {
         let task = &self.sync.tasks()[i];
         let same = |live: &Object| task.live.as_ref().is_some_and(|known| known.uid() == live.uid());
-        live.is_some_and(|live| self.around.is_ours(live) || (task.hook.is_some() && same(live)))
+        let is_nobodys =
+            |live: &Object| !self.around.is_others(live) && self.site.target.elsewhere.refuse(live).is_none();
+        live.is_some_and(|live| self.around.is_ours(live) || (task.hook.is_some() && same(live) && is_nobodys(live)))
     }
 
     /// What must not go with a namespace (ACT-3); none of anything else.

@@ -272,7 +272,8 @@ fn an_object_is_deleted_to_be_made_anew_only_with_proof() {
         live.set(&["metadata", "uid"], uid);
         let live = Arc::new(live);
         let task = Task::new(SyncPhase::Sync, 0, Some(Arc::new(thing(kind, "x"))), Some(live.clone()));
-        let told = match task.may_recreate(Some(&live), is_ours, &owner, &protection) {
+        let looked = Looked { live: Some(&live), is_ours, foreign: &[], owner: &owner, protection: &protection };
+        let told = match task.may_recreate(&looked) {
             crate::Fate::Delete(certificate) => format!("{:?} {}", certificate.reason(), certificate.uid()),
             other => format!("{other:?}"),
         };
@@ -310,7 +311,9 @@ fn a_namespace_with_things_of_others_stays_unless_somebody_approves() {
     let owner = OwnerName { namespace: "argocd".into(), name: "one".into() };
     let live = doomed.live.clone().unwrap();
     let foreign = ["ConfigMap/extra/theirs".to_owned()];
-    let fate = doomed.may_delete(Some(&live), true, &foreign, &owner, &crate::Protection::default());
+    let protection = crate::Protection::default();
+    let looked = Looked { live: Some(&live), is_ours: true, foreign: &foreign, owner: &owner, protection: &protection };
+    let fate = doomed.may_delete(&looked);
     assert!(matches!(fate, crate::Fate::Kept(crate::Kept::HoldsForeign(_))), "{fate:?}");
 }
 

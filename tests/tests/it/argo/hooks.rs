@@ -22,6 +22,9 @@ impl Surroundings for Blind {
     fn is_ours(&self, _: &Object) -> bool {
         true
     }
+    fn is_others(&self, _: &Object) -> bool {
+        false
+    }
     fn goes_with_namespace(&self, _: &Object) -> bool {
         true
     }
@@ -84,4 +87,28 @@ async fn a_hook_that_no_watch_has_shown_is_made_anew_by_the_next_operation_and_n
     // A process that takes over before anything is recorded or shown takes it as made.
     assert_eq!(run("u/1").await, first);
     assert_ne!(run("u/2").await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_takes_nothing_off_the_object_of_a_hook() {
+    let server = belay_apiserver::Server::new(belay_apiserver::Options::default());
+    let user = server.handle("kubectl");
+    user.apply(&Object::of("v1", "Namespace", "", "shop"), true).unwrap();
+    let mut left = Object::of("v1", "ConfigMap", "shop", "migrate");
+    left.set(&["metadata", "finalizers"], vec![belay_object::Value::from("argocd.argoproj.io/hook-finalizer")]);
+    user.apply(&left, true).unwrap();
+    let held = || {
+        let found = user.get("", "configmaps", "shop", "migrate").expect("it is there");
+        found.object().finalizers().count()
+    };
+    let cluster = Cluster::from_service("embedded", server.clone());
+    let live = user.get("", "configmaps", "shop", "migrate").map(|found| Arc::new(found.object().clone()));
+    let mut task =
+        Task::new(SyncPhase::PreSync, 0, Some(Arc::new(Object::of("v1", "ConfigMap", "shop", "migrate"))), live);
+    task.hook = Some(HookPolicy::default());
+    let mut sync = Sync::new(vec![task], &[], Settings { dry_run: true, ..Settings::default() });
+    let site = Site { dry_run: true, ..site(&cluster, "u/1") };
+    let advanced = advance(&mut sync, &site, &Blind).await;
+    assert!(matches!(advanced, Advanced::Ended { .. }), "{advanced:?}");
+    assert_eq!(held(), 1);
 }
