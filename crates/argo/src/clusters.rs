@@ -51,6 +51,8 @@ pub struct ClusterEntry {
 #[derive(Clone, Debug)]
 pub struct Clusters {
     entries: Vec<ClusterEntry>,
+    /// Whether secrets of clusters could not be read.
+    has_unread: bool,
     in_cluster_enabled: bool,
     implicit: ClusterEntry,
 }
@@ -76,7 +78,7 @@ impl Clusters {
             connection: Connection::in_cluster(),
             ..ClusterEntry::default()
         };
-        (Clusters { entries, in_cluster_enabled, implicit }, warnings)
+        (Clusters { entries, has_unread: !warnings.is_empty(), in_cluster_enabled, implicit }, warnings)
     }
 
     /// All clusters, the one that we run in among them unless it is turned off.
@@ -128,6 +130,19 @@ impl Clusters {
             [server] => self.get(server).map_err(|why| format!("error getting cluster by URL: {}", not_found(why))),
             ref all => Err(format!("there are {} clusters with the same name: [{}]", all.len(), all.join(" "))),
         }
+    }
+
+    /// Whether a destination certainly names no cluster that there is. One that is turned off, that has its name
+    /// together with others, or that may be described by a secret that cannot be read, is somewhere.
+    pub fn is_nowhere(&self, server: &str, name: &str) -> bool {
+        let server = server.trim_end_matches('/');
+        let is_known = match (server.is_empty(), name.is_empty()) {
+            (true, true) => false,
+            (true, false) => !self.servers_by_name(name).is_empty() || name == IN_CLUSTER,
+            (false, true) => server == IN_CLUSTER_SERVER || self.entries.iter().any(|entry| entry.server == server),
+            (false, false) => true,
+        };
+        !is_known && !self.has_unread
     }
 
     /// The clusters that are a project's own.

@@ -226,3 +226,17 @@ fn secrets_are_named_as_there() {
     );
     assert_eq!(cluster_secret("none"), None);
 }
+
+#[test]
+fn only_what_no_secret_can_mean_is_nowhere() {
+    let twin = |name: &str, server: &str| secret(name, &[("name", "twin"), ("server", server)]);
+    let two = [twin("x", "https://x.example.com"), twin("y", "https://y.example.com")];
+    let nowhere = |all: &[Object], server: &str, name: &str| Clusters::read(all, true).0.is_nowhere(server, name);
+    assert!(nowhere(&two, "https://z.example.com", "") && nowhere(&two, "", "other") && nowhere(&two, "", ""));
+    assert!(!nowhere(&two, "", "twin"), "which of the two is not known");
+    assert!(!nowhere(&two, "https://x.example.com/", "") && !nowhere(&two, "https://x.example.com", "twin"));
+    let unread = secret("z", &[("server", "https://z.example.com"), ("config", "{")]);
+    assert!(!nowhere(&[unread], "https://z.example.com", ""), "it may be this one");
+    let off = Clusters::read(&two, false).0;
+    assert!(!off.is_nowhere("https://kubernetes.default.svc", "") && !off.is_nowhere("", "in-cluster"), "turned off");
+}

@@ -13,21 +13,19 @@ use super::deletion;
 use super::destinations::Absent;
 use super::draft::Draft;
 use super::operate::{self, Operated};
-use super::permission::{permissions, project};
+use super::permission::{Permits, permissions, project};
 use super::refresh::{self, Level, SKIP_RECONCILE};
 use super::world::{Memory, Name, World, now_text, since};
 use crate::auto_sync::{self, Decision};
 use crate::compare::Comparison;
 use crate::ignore::IgnoreRules;
+use crate::settings::parse_bool;
 use crate::spec::{AppCondition, Application, HealthCode, HealthStatus, Source, SyncCode, SyncStatus, conditions};
 
 /// When it is looked again whether what could not be compared can be.
 const LATER: Duration = Duration::from_secs(30);
 /// What was made and not shown by a watch for so long is looked at again.
 const WATCH_LAG: Duration = Duration::from_secs(5);
-
-/// Whether a project permits an object: group, kind, namespaced, name.
-pub(crate) type Permits = Box<dyn Fn(&str, &str, bool, &str) -> bool + Send + Sync>;
 
 /// Works on one Application.
 pub(crate) struct Turn<'a> {
@@ -37,7 +35,7 @@ pub(crate) struct Turn<'a> {
     pub memory: Arc<Memory>,
     /// The name by which its objects are tracked.
     pub instance: String,
-    /// Whether its project permits an object: group, kind, namespaced, name.
+    /// What its project permits in its cluster.
     pub permits: Permits,
     pub project: Arc<Project>,
     pub config: Arc<Config>,
@@ -51,7 +49,11 @@ pub(crate) async fn reconcile(world: &World, name: Name) -> Next {
         world.forget(&name);
         return Next::Done;
     };
-    if object.annotation(SKIP_RECONCILE) == Some("true") || !world.follows(&name.namespace) {
+    if is_left_alone(world, &object) {
+        // What was asked meanwhile is asked when somebody looks after it again.
+        if let Some(level) = asked {
+            world.note(&name, level);
+        }
         return Next::Done;
     }
     match turn(world, &name, object, asked).await {
@@ -64,6 +66,17 @@ pub(crate) async fn reconcile(world: &World, name: Name) -> Next {
             Next::Retry
         }
     }
+}
+
+/// Whether nothing is done about an Application: it says so, its cluster's secret does, or its namespace is none
+/// of ours.
+fn is_left_alone(world: &World, object: &Object) -> bool {
+    if object.annotation(SKIP_RECONCILE).and_then(parse_bool) == Some(true) || !world.follows(object.namespace()) {
+        return true;
+    }
+    let text = |field: &str| object.str_at(&["spec", "destination", field]).unwrap_or_default();
+    let config = world.config();
+    config.clusters.resolve(text("server"), text("name")).is_ok_and(|cluster| cluster.skip_reconcile)
 }
 
 async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Level>) -> belay_cluster::Result<Next> {
@@ -101,15 +114,15 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
         draft.commit(world).await?;
         return Ok(Next::Done);
     };
-    let permitted = project.clone();
+    let config = world.config();
     let mut turn = Turn {
         world,
         name: name.clone(),
         instance: draft.app.instance_name(&world.settings.namespace),
         memory: world.memory(name),
         ignore: IgnoreRules::default(),
-        config: world.config(),
-        permits: Box::new(move |group, kind, namespaced, name| permitted.permits_kind(group, kind, namespaced, name)),
+        permits: Permits::new(&config, &project, &draft.app.spec.destination),
+        config,
         project,
         draft,
     };
@@ -127,6 +140,7 @@ impl Turn<'_> {
                 self.draft.set_conditions(&[conditions::INVALID_SPEC_ERROR], vec![condition]);
                 self.unknown();
                 self.draft.drops_refresh = true;
+                operate::refuse(self.world, &mut self.draft);
                 self.draft.commit(self.world).await?;
                 return Ok(Next::Done);
             }
@@ -194,7 +208,6 @@ impl Turn<'_> {
             }
         };
         let pause = self.tell(&compared, &sources, &known);
-        *self.memory.compared.lock() = Some(compared.comparison.clone());
         if self.draft.app.status.reconciled_at.is_empty() || level >= Level::Latest {
             self.draft.app.status.reconciled_at = now_text();
         }

@@ -1,11 +1,11 @@
 //! What is desired against what is there, for one Application at one moment: its sources fetched and rendered,
 //! its cluster looked at, the two compared. Decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_object::{Object, ObjectKey};
+use belay_object::{GroupKind, Object, ObjectKey};
 use belay_plan::{Manager, Takeover};
 use futures::stream::{self, StreamExt};
 
@@ -46,7 +46,7 @@ impl Turn<'_> {
         level: Level,
     ) -> Result<Compared, Absent> {
         let app = &self.draft.app;
-        let place = self.world.destinations.of(&self.config, &app.spec.destination).await?;
+        let place = self.world.destinations.of(&self.config, app).await?;
         let (catalog, facts) = place.facts().await.map_err(Absent::Trouble)?;
         let max_age = match level {
             Level::Resolve => Duration::ZERO,
@@ -106,24 +106,36 @@ impl Turn<'_> {
             self.config.tracking.stamp(object, &self.instance, namespace);
         }
         let live = self.live(&place, &targets.objects).await.map_err(Absent::Trouble)?;
+        let unavailable: HashSet<&str> = catalog.unavailable_groups().collect();
+        if let Some(why) = unknown_scope(&targets.undefined, &live, &unavailable) {
+            let message = format!("Failed to load live state: {why}");
+            conditions_found.push(AppCondition::new(conditions::COMPARISON_ERROR, message));
+            failed = Some(why);
+        }
         let of_namespace = self.namespace(&place, namespace).await;
+        if let Some(managed) = managed_namespace(app, &live, &targets.objects) {
+            targets.objects.push(managed);
+        }
         let pairs = compare::pair(targets.objects, live);
         let manner = self.manner();
-        let differences = match differ::differences(&pairs.managed, &self.memory.known, &place.cluster, &manner).await {
-            Ok(differences) => differences,
-            Err(why) => {
-                let message = format!("Failed to compare desired state to live state: {why}");
-                conditions_found.push(AppCondition::new(conditions::COMPARISON_ERROR, message));
-                failed = Some(why);
-                vec![Arc::new([]) as Arc<[_]>; pairs.managed.len()]
-            }
+        let none = || vec![Arc::new([]) as Arc<[_]>; pairs.managed.len()];
+        // Where nothing can be said of anything, what is known of differences stays for when something can.
+        let asked = match failed {
+            Some(_) => Ok(none()),
+            None => differ::differences(&pairs.managed, &self.memory.known, &place.cluster, &manner).await,
         };
+        let differences = asked.unwrap_or_else(|why| {
+            let message = format!("Failed to compare desired state to live state: {why}");
+            conditions_found.push(AppCondition::new(conditions::COMPARISON_ERROR, message));
+            failed = Some(why);
+            none()
+        });
         let health = |object: &Object| self.config.health(object);
         let rules = Rules {
             app,
             instance: &self.instance,
             tracking: &self.config.tracking,
-            permits: &*self.permits,
+            permits: &|group, kind, namespaced, name| self.permits.kind(group, kind, namespaced, name),
             scope: &scope,
             health: &health,
             failed: failed.is_some(),
@@ -154,7 +166,7 @@ impl Turn<'_> {
             let is_nobodys = entry.summary.tracked_by.is_empty() && entry.summary.owners.is_empty();
             let (kind, name) = (&key.kind, &*key.name);
             if is_nobodys
-                && (self.permits)(&kind.group, &kind.kind, true, name)
+                && self.permits.kind(&kind.group, &kind.kind, true, name)
                 && !monitoring.ignores(&kind.group, &kind.kind, namespace, name)
             {
                 count += 1;
@@ -167,6 +179,9 @@ impl Turn<'_> {
 
     /// Everything live that bears the Application's tracking, and every live object of a target's key.
     async fn live(&self, place: &Place, targets: &[Object]) -> Result<BTreeMap<ObjectKey, Arc<Object>>, String> {
+        if let Some(why) = targets.iter().find_map(|target| place.leaves_out(target)) {
+            return Err(format!("Failed to load live state: {why}"));
+        }
         let mut live = BTreeMap::new();
         for (key, entry) in place.observed.tracked(&self.instance) {
             if let Some(object) = self.memory.ours.newer(&key, entry.summary.object) {
@@ -179,9 +194,13 @@ impl Turn<'_> {
                 continue;
             }
             // No watch shows it: it is new, or it is gone again.
-            match find(place, key.clone()).await? {
-                Some(object) => drop(live.insert(key, Arc::new(object))),
-                None => self.memory.ours.deleted(&key),
+            let found = find(place, key.clone()).await?;
+            // What no watch will ever show is asked for each time.
+            if found.is_none() || !place.observed.knows(&key.kind) {
+                self.memory.ours.deleted(&key);
+            }
+            if let Some(object) = found {
+                live.insert(key, Arc::new(object));
             }
         }
         let missing: Vec<ObjectKey> = targets.iter().map(Object::key).filter(|key| !live.contains_key(key)).collect();
@@ -203,6 +222,8 @@ impl Turn<'_> {
                 live.insert(object.key(), Arc::new(object));
             }
         }
+        // Compat(argo-cd 3.5): what the project does not permit is not seen.
+        live.retain(|_, object| self.permits.live(object));
         Ok(live)
     }
 
@@ -236,6 +257,47 @@ async fn find(place: &Place, key: ObjectKey) -> Result<Option<Object>, String> {
     found.map_err(|e| format!("Failed to load live state: {key}: {e}"))
 }
 
+/// Why it cannot be told which live objects are meant: a kind that the cluster does not know at present was taken
+/// for namespaced, and what is live of it would seem to have left its sources (INV-REN-6).
+fn unknown_scope(
+    undefined: &BTreeSet<GroupKind>,
+    live: &BTreeMap<ObjectKey, Arc<Object>>,
+    unavailable: &HashSet<&str>,
+) -> Option<String> {
+    let group = undefined.iter().find(|kind| unavailable.contains(kind.group.as_str()));
+    if let Some(kind) = group {
+        return Some(format!("the group {} of {} cannot be discovered at present", kind.group, kind.kind));
+    }
+    let known = live.keys().find(|key| undefined.contains(&key.kind))?;
+    Some(format!("{known} is there, but its kind cannot be discovered at present"))
+}
+
+/// The destination's namespace as a sync would write it, where that is this Application's by its marks and no
+/// source wants it: it is no leftover.
+fn managed_namespace(app: &Application, live: &BTreeMap<ObjectKey, Arc<Object>>, targets: &[Object]) -> Option<Object> {
+    app.spec.sync_policy.as_ref()?.managed_namespace_metadata.as_ref()?;
+    let wanted = wanted_namespace(app);
+    let key = wanted.key();
+    let is_leftover = live.contains_key(&key) && !targets.iter().any(|target| target.key() == key);
+    is_leftover.then_some(wanted)
+}
+
+/// The destination's namespace with the metadata that is wanted of it.
+pub(crate) fn wanted_namespace(app: &Application) -> Object {
+    let mut wanted = Object::of("v1", "Namespace", "", &app.spec.destination.namespace);
+    wanted.remove(&["metadata", "namespace"]);
+    let policy = app.spec.sync_policy.as_ref();
+    if let Some(metadata) = policy.and_then(|p| p.managed_namespace_metadata.as_ref()) {
+        for (key, value) in &metadata.labels {
+            wanted.set_label(key, value);
+        }
+        for (key, value) in &metadata.annotations {
+            wanted.set_annotation(key, value);
+        }
+    }
+    wanted
+}
+
 /// Whose fields become ours when an Application is applied.
 pub(crate) fn takeover(app: &Application) -> Takeover {
     let empty = Vec::new();
@@ -255,3 +317,6 @@ pub(crate) fn namespace_differs(app: &Application) -> bool {
     let result = app.status.operation_state.as_ref().and_then(|s| s.sync_result.as_ref());
     result.is_some_and(|result| result.managed_namespace_metadata.as_ref() != wanted)
 }
+
+#[cfg(test)]
+mod tests;

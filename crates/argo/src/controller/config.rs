@@ -10,6 +10,7 @@ use std::time::Duration;
 use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
 use belay_health::argo::{Customizations, Health};
 use belay_object::{Map, Object, ObjectKey};
+use belay_tree::{Digest, DigestBuilder};
 use jiff::Timestamp;
 
 use crate::auto_sync::HealPace;
@@ -44,6 +45,8 @@ pub struct Config {
     pub heal: HealPace,
     /// Changes when watches of clusters must begin anew: what is kept of an object goes by it.
     pub watched_by: String,
+    /// Changes when Applications may be judged, or reached, otherwise than before.
+    pub judged_by: Digest,
 }
 
 impl Config {
@@ -71,7 +74,10 @@ impl Config {
             let (group, kind) = pattern.split_once('/').unwrap_or(("", pattern));
             IgnoreDifference { group: group.to_owned(), kind: kind.to_owned(), ..o.ignore_differences.clone() }
         });
-        let rules: Vec<IgnoreDifference> = overrides.filter(has_rules).collect();
+        let mut rules: Vec<IgnoreDifference> = overrides.filter(has_rules).collect();
+        if settings.resources.compare.ignore_aggregated_roles {
+            rules.push(aggregated_rules());
+        }
         let ignore = IgnoreRules::compile(&rules).unwrap_or_else(|why| {
             warnings.push(why);
             before.map(|b| b.ignore.clone()).unwrap_or_default()
@@ -94,6 +100,7 @@ impl Config {
             trust: Trust::read(hosts.as_deref(), certificates.as_deref(), keys.as_deref()),
             heal: pace(&settings),
             watched_by,
+            judged_by: judged_by(&data, parameters.as_deref(), maps, secrets),
             settings,
         };
         (config, warnings)
@@ -117,6 +124,56 @@ impl Config {
     /// Whether a kind is left out on a cluster.
     pub fn excludes(&self, group: &str, kind: &str, server: &str) -> bool {
         self.settings.resources.filter.excludes(group, kind, server)
+    }
+}
+
+/// Keys of `argocd-cm` that are about people and what they see: no Application goes by them.
+const OF_PEOPLE: [&str; 12] = [
+    "accounts.",
+    "admin.",
+    "users.",
+    "dex.",
+    "oidc.",
+    "ui.",
+    "help.",
+    "ga.",
+    "statusbadge.",
+    "exec.",
+    "extension.",
+    "passwordPattern",
+];
+
+/// A digest of what Applications go by. Sessions, tokens and passwords are written all the time, in objects beside.
+fn judged_by(
+    config: &BTreeMap<String, String>,
+    parameters: Option<&Object>,
+    maps: &[Arc<Object>],
+    secrets: &[Arc<Object>],
+) -> Digest {
+    let mut digest = DigestBuilder::new("argo configuration");
+    for (key, value) in config.iter().filter(|(key, _)| !OF_PEOPLE.iter().any(|prefix| key.starts_with(prefix))) {
+        digest.part(key).part(value);
+    }
+    let files = maps.iter().filter(|map| [KNOWN_HOSTS, TLS_CERTIFICATES, GPG_KEYS].contains(&map.name()));
+    let described = secrets.iter().filter(|secret| secret.label(SECRET_TYPE).is_some());
+    let mut all: Vec<&Object> = parameters.into_iter().chain(files.chain(described).map(|o| &**o)).collect();
+    all.sort_by_key(|object| (object.kind().to_owned(), object.name().to_owned()));
+    for object in all {
+        digest.part(object.name());
+        for path in [&["metadata", "labels"][..], &["metadata", "annotations"], &["data"], &["binaryData"]] {
+            digest.part(object.at(path).map(belay_object::Value::to_json).unwrap_or_default());
+        }
+    }
+    digest.finish()
+}
+
+/// The rules of a role that is put together from others: the server writes them.
+fn aggregated_rules() -> IgnoreDifference {
+    IgnoreDifference {
+        group: "rbac.authorization.k8s.io".to_owned(),
+        kind: "ClusterRole".to_owned(),
+        jq_path_expressions: vec!["select(.aggregationRule != null) | .rules".to_owned()],
+        ..IgnoreDifference::default()
     }
 }
 
@@ -190,3 +247,6 @@ impl Files {
         config
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_access::project::Project;
 use belay_cluster::Propagation;
 use belay_controller::{EventKind, Next};
 use belay_engine::sync::{Advanced, Site, advance};
@@ -18,7 +17,7 @@ use super::application::Turn;
 use super::around::Journal;
 use super::destinations::{Absent, Place};
 use super::draft::Draft;
-use super::permission::project;
+use super::permission::{Permits, project};
 use super::refresh::Level;
 use super::world::{Name, World};
 use crate::ignore::IgnoreRules;
@@ -63,35 +62,36 @@ pub(crate) async fn finalize(
         Ok(project) => project,
         Err(condition) => return told(world, draft, condition.message).await,
     };
-    let place = match world.destinations.server(&world.config(), &app.spec.destination) {
-        // What cannot be reached because it is nowhere holds nothing up.
-        Err(_) => {
-            let mut draft = draft;
-            for finalizer in ALL {
-                draft.set_finalizer(finalizer, false);
-            }
-            draft.commit(world).await?;
-            return Ok(Next::Done);
+    let config = world.config();
+    let destination = &app.spec.destination;
+    if config.clusters.is_nowhere(&destination.server, &destination.name) {
+        // Compat(argo-cd 3.5): what cannot be reached because it is nowhere holds nothing up.
+        let message = "its cluster is not known any more: what was synced there is left".to_owned();
+        world.tell(draft.object(), EventKind::Warning, "ResourceKept", message);
+        let mut draft = draft;
+        for finalizer in ALL {
+            draft.set_finalizer(finalizer, false);
         }
-        Ok(_) => match world.destinations.of(&world.config(), &app.spec.destination).await {
-            Ok(place) => place,
-            Err(Absent::Loading) => return Ok(Next::After(AGAIN)),
-            Err(Absent::Trouble(why)) => return told(world, draft, why).await,
-        },
+        draft.commit(world).await?;
+        return Ok(Next::Done);
+    }
+    let place = match world.destinations.whole(&config, app).await {
+        Ok(place) => place,
+        Err(Absent::Loading) => return Ok(Next::After(AGAIN)),
+        Err(Absent::Trouble(why)) => return told(world, draft, why).await,
     };
-    let permitted = project.clone();
     let turn = Turn {
         world,
         name: name.clone(),
         instance: app.instance_name(&world.settings.namespace),
         memory: world.memory(name),
         ignore: IgnoreRules::default(),
-        config: world.config(),
-        permits: Box::new(move |group, kind, namespaced, name| permitted.permits_kind(group, kind, namespaced, name)),
-        project: project.clone(),
+        permits: Permits::new(&config, &project, &app.spec.destination),
+        config,
+        project,
         draft,
     };
-    let mut going = Going { turn, place, project };
+    let mut going = Going { turn, place };
     match going.step().await {
         Ok(next) => Ok(next),
         Err(Trouble::Write(e)) => Err(e),
@@ -121,7 +121,6 @@ impl From<belay_cluster::Error> for Trouble {
 struct Going<'a> {
     turn: Turn<'a>,
     place: Arc<Place>,
-    project: Arc<Project>,
 }
 
 impl Going<'_> {
@@ -210,10 +209,13 @@ impl Going<'_> {
     async fn delete_objects(&mut self) -> Result<Option<Next>, Trouble> {
         let app = &self.turn.draft.app;
         let options = app.spec.sync_policy.as_ref().map_or(&[][..], |p| &p.sync_options);
-        let mut tasks = Vec::new();
-        for (_, entry) in self.place.observed.tracked(&self.turn.instance) {
-            let Some(live) = entry.summary.object else { continue };
+        let (mut tasks, mut kept) = (Vec::new(), Vec::new());
+        for live in self.own().await? {
             if !self.goes(&live) {
+                continue;
+            }
+            if !self.turn.permits.live(&live) {
+                kept.push(live.key());
                 continue;
             }
             let mut task = Task::new(SyncPhase::Sync, marks::wave(&live), None, Some(live.clone()));
@@ -223,7 +225,30 @@ impl Going<'_> {
                 tasks.push(task);
             }
         }
-        self.carry_out(tasks).await
+        let project = app.spec.project().to_owned();
+        let next = self.carry_out(tasks).await?;
+        for key in kept.iter().filter(|_| next.is_none()) {
+            let message = format!("{key} is left in the cluster: project {project} does not permit it");
+            self.turn.world.tell(self.turn.draft.object(), EventKind::Warning, "ResourceKept", message);
+        }
+        Ok(next)
+    }
+
+    /// Everything live that bears the Application's tracking: what watches show, and what was made just now.
+    async fn own(&self) -> Result<Vec<Arc<Object>>, Trouble> {
+        let tracked = self.place.observed.tracked(&self.turn.instance).into_iter();
+        let mut own: Vec<Arc<Object>> = tracked.filter_map(|(_, entry)| entry.summary.object).collect();
+        for made in self.turn.memory.ours.all() {
+            let key = made.key();
+            if own.iter().any(|known| known.key() == key) {
+                continue;
+            }
+            match self.find(&key).await? {
+                Some(found) => own.push(found),
+                None => self.turn.memory.ours.deleted(&key),
+            }
+        }
+        Ok(own)
     }
 
     fn goes(&self, live: &Object) -> bool {
@@ -233,15 +258,15 @@ impl Going<'_> {
         let is_root = live.at(&["metadata", "ownerReferences"]).is_none_or(|refs| refs.items().is_empty());
         let of_deletion = [crate::spec::HookType::PreDelete, crate::spec::HookType::PostDelete];
         let is_late = of_deletion.iter().any(|hook| marks::runs_at(live, *hook));
-        let permitted = self.project.permits_kind(&kind.group, &kind.kind, !live.namespace().is_empty(), live.name());
-        is_root && permitted && !is_itself && !is_late && !belay_plan::is_custom_resource_definition(live)
+        is_root && !is_itself && !is_late && !belay_plan::is_custom_resource_definition(live)
     }
 
     /// Deletes what the hooks of the deletion made; nothing when it is gone.
     async fn delete_hooks(&mut self) -> Result<Option<Next>, Trouble> {
         let mut tasks = Vec::new();
         for (_, entry) in self.place.observed.tracked(&self.turn.instance) {
-            let Some(live) = entry.summary.object.filter(|live| marks::is_hook(live)) else { continue };
+            let is_one = |live: &Arc<Object>| marks::is_hook(live) && self.turn.permits.live(live);
+            let Some(live) = entry.summary.object.filter(is_one) else { continue };
             tasks.push(Task::new(SyncPhase::Sync, 0, None, Some(live)));
         }
         self.carry_out(tasks).await
@@ -263,13 +288,16 @@ impl Going<'_> {
         let confirmed = self.turn.is_confirmed(&deleted_at);
         let settings = plan::Settings { prune: true, confirmed, ..plan::Settings::default() };
         let background = self.has(CASCADE_BACKGROUND);
+        let acting = self.turn.acting(&self.place).map_err(Trouble::Told)?;
         let site = Site {
             propagation: if background { Propagation::Background } else { Propagation::Foreground },
-            ..self.turn.site(&self.place, &deleted_at)
+            ..self.turn.site(&self.place, acting, &deleted_at)
         };
         let mut machine = Sync::new(tasks, &[], settings);
         let around = self.turn.around(&self.place, Journal::Finalizer);
         match advance(&mut machine, &site, &around).await {
+            // Between the waves of a deletion there is no pause.
+            Advanced::Pausing { .. } => Ok(Some(Next::After(AGAIN))),
             Advanced::Waiting { again, .. } => Ok(Some(Next::After(again.unwrap_or(AGAIN)))),
             Advanced::Ended { phase: plan::OperationPhase::Succeeded, .. } => {
                 let is_left = |t: &Task| t.outcome == Some(plan::Outcome::Pruned) && t.live.is_some();

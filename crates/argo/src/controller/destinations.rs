@@ -3,14 +3,15 @@
 //! Nobody waits for one: a turn whose cluster is being read, or does not answer, ends, and its Application
 //! is woken when the cluster is there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use belay_cluster::{Catalog, Cluster};
-use belay_engine::observe::{Observed, OnTracked, Readiness};
+use belay_engine::observe::{Extent, Observed, OnTracked, Readiness};
 use belay_engine::{Elsewhere, Target};
-use belay_object::GroupKind;
+use belay_object::{GroupKind, Object};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -18,7 +19,8 @@ use super::config::Config;
 use crate::clusters::{ClusterEntry, Connection, Opening};
 use crate::live::Describer;
 use crate::manifests::ClusterFacts;
-use crate::spec::Destination;
+use crate::settings::RespectRbac;
+use crate::spec::{Application, Destination};
 
 /// How long a cluster's first look may take before its Applications are told why they wait.
 const FIRST_LOOK: Duration = Duration::from_secs(30);
@@ -44,8 +46,8 @@ pub(crate) type OnReady = Arc<dyn Fn(&str) + Send + Sync>;
 pub(crate) struct Place {
     /// Its address.
     pub server: String,
-    /// How it is reached.
-    connection: Connection,
+    /// As its secret describes it.
+    entry: ClusterEntry,
     /// To reach it.
     pub cluster: Cluster,
     /// What is in it.
@@ -54,6 +56,8 @@ pub(crate) struct Place {
     elsewhere: Elsewhere,
     facts: Mutex<Option<(Arc<Catalog>, Arc<ClusterFacts>)>>,
     opened: Instant,
+    /// Whether all that was there at the start has been read.
+    was_read: AtomicBool,
     follows: tokio::task::AbortHandle,
 }
 
@@ -72,6 +76,53 @@ impl Place {
             acting: self.cluster.clone(),
             elsewhere: self.elsewhere.clone(),
         }
+    }
+    /// Whether an Application can be worked on: what its status lists must be readable. Definitions that come
+    /// later, and kinds that nobody can read, hold up no other Application; where `whole`, nothing may be on its
+    /// way.
+    fn admits(&self, app: &Application, config: &Config, whole: bool) -> Result<(), Absent> {
+        let respects = config.settings.resources.respect_rbac != RespectRbac::Off;
+        // Compat(argo-cd 3.5): the words in front.
+        let trouble = |why: String| Absent::Trouble(format!("failed to load initial state of resource {why}"));
+        let listed: HashSet<GroupKind> =
+            app.status.resources.iter().map(|r| GroupKind::new(&r.group, &r.kind)).collect();
+        let concerns = |kind: &GroupKind| listed.contains(kind) && !(respects && self.observed.is_forbidden(kind));
+        if let Readiness::Trouble(why) = self.observed.readiness(&concerns) {
+            return Err(trouble(why));
+        }
+        if !self.observed.is_loading() {
+            self.was_read.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        match self.was_read.load(Ordering::Relaxed) {
+            true if whole => Err(Absent::Loading),
+            true => Ok(()),
+            false if self.opened.elapsed() < FIRST_LOOK => Err(Absent::Loading),
+            false => Err(trouble(format!("{}: not all is read yet", self.server))),
+        }
+    }
+    /// Why an object cannot be looked after in this cluster; `None` where it can.
+    pub fn leaves_out(&self, object: &Object) -> Option<String> {
+        let ClusterEntry { namespaces, cluster_resources, .. } = &self.entry;
+        let (kind, name, namespace) = (object.kind(), object.name(), object.namespace());
+        // Compat(argo-cd 3.5): both sentences.
+        if namespaces.is_empty() {
+            None
+        } else if namespace.is_empty() {
+            (!cluster_resources)
+                .then(|| format!("cluster level {kind} {name:?} can not be managed when in namespaced mode"))
+        } else {
+            (!namespaces.iter().any(|own| own == namespace))
+                .then(|| format!("namespace {namespace:?} for {kind} {name:?} is not managed"))
+        }
+    }
+    /// Whether it is observed as its secret says now.
+    fn is_as(&self, entry: &ClusterEntry) -> bool {
+        self.entry.connection == entry.connection
+            && self.entry.namespaces == entry.namespaces
+            && self.entry.cluster_resources == entry.cluster_resources
+            // Somebody asked for all of it to be read anew.
+            && self.entry.refresh_requested == entry.refresh_requested
     }
     /// Whether a kind has namespaces.
     pub fn scopes(&self, catalog: &Catalog) -> HashMap<GroupKind, bool> {
@@ -125,33 +176,36 @@ impl Destinations {
     pub fn reset(&self) {
         self.places.lock().clear();
     }
+    /// Lets go of clusters that the configuration does not have any more.
+    pub fn keep(&self, config: &Config) {
+        self.places.lock().retain(|server, _| config.clusters.iter().any(|entry| entry.server == *server));
+    }
     /// The address that a destination means.
     pub fn server(&self, config: &Config, destination: &Destination) -> Result<String, String> {
         config.clusters.resolve(&destination.server, &destination.name).map(|entry| entry.server.clone())
     }
-    /// The cluster of a destination, observed.
-    pub async fn of(&self, config: &Arc<Config>, destination: &Destination) -> Result<Arc<Place>, Absent> {
+    /// The cluster of an Application, observed as far as that one is concerned.
+    pub async fn of(&self, config: &Arc<Config>, app: &Application) -> Result<Arc<Place>, Absent> {
+        let place = self.place(config, &app.spec.destination).await?;
+        place.admits(app, config, false).map(|()| place)
+    }
+    /// The same with nothing on its way: what is not known yet would be left behind.
+    pub async fn whole(&self, config: &Arc<Config>, app: &Application) -> Result<Arc<Place>, Absent> {
+        let place = self.place(config, &app.spec.destination).await?;
+        place.admits(app, config, true).map(|()| place)
+    }
+    async fn place(&self, config: &Arc<Config>, destination: &Destination) -> Result<Arc<Place>, Absent> {
         let resolved = config.clusters.resolve(&destination.server, &destination.name);
         let entry = resolved.map_err(Absent::Trouble)?;
-        let known = || self.places.lock().get(&entry.server).filter(|p| p.connection == entry.connection).cloned();
-        let place = match known() {
-            Some(place) => place,
-            None => {
-                // One at a time: a thousand Applications of a new cluster open it once.
-                let _opening = self.opening.lock().await;
-                match known() {
-                    Some(place) => place,
-                    None => self.open(config, entry).await.map_err(Absent::Trouble)?,
-                }
-            }
-        };
-        // Compat(argo-cd 3.5): one kind that cannot be read leaves nothing that can be said of the rest.
-        let trouble = |why: String| Absent::Trouble(format!("failed to load initial state of resource {why}"));
-        match place.observed.readiness() {
-            Readiness::Ready => Ok(place),
-            Readiness::Loading if place.opened.elapsed() < FIRST_LOOK => Err(Absent::Loading),
-            Readiness::Loading => Err(trouble(format!("{}: not all is read yet", place.server))),
-            Readiness::Trouble(why) => Err(trouble(why)),
+        let known = || self.places.lock().get(&entry.server).filter(|p| p.is_as(entry)).cloned();
+        if let Some(place) = known() {
+            return Ok(place);
+        }
+        // One at a time: a thousand Applications of a new cluster open it once.
+        let _opening = self.opening.lock().await;
+        match known() {
+            Some(place) => Ok(place),
+            None => self.open(config, entry).await.map_err(Absent::Trouble),
         }
     }
     async fn open(&self, config: &Arc<Config>, entry: &ClusterEntry) -> Result<Arc<Place>, String> {
@@ -188,17 +242,19 @@ impl Destinations {
             assess: config.assess.clone(),
             is_excluded: Arc::new(move |group, kind| filter.excludes(group, kind, &server)),
         };
-        let observed = Observed::start(cluster.clone(), describer, entry.namespaces.clone(), self.on_tracked.clone());
+        let extent = Extent { namespaces: entry.namespaces.clone(), cluster_resources: entry.cluster_resources };
+        let observed = Observed::start(cluster.clone(), describer, extent, self.on_tracked.clone());
         let observed = Arc::new(observed);
         let follows = tokio::spawn(follow(observed.clone(), entry.server.clone(), self.on_ready.clone()));
         let place = Arc::new(Place {
             server: entry.server.clone(),
-            connection: entry.connection.clone(),
+            entry: entry.clone(),
             cluster,
             observed,
             elsewhere: self.elsewhere.clone(),
             facts: Mutex::default(),
             opened: Instant::now(),
+            was_read: AtomicBool::new(false),
             follows: follows.abort_handle(),
         });
         self.places.lock().insert(entry.server.clone(), place.clone());
@@ -206,16 +262,19 @@ impl Destinations {
     }
 }
 
-/// Tells when a cluster is there, and when it is there again. Ends with its place.
+/// Tells when a cluster is there, when it is there again, and when kinds of it can be read that could not. Ends
+/// with its place.
 async fn follow(observed: Arc<Observed<Describer>>, server: String, on_ready: OnReady) {
     let _ = observed.synced(FIRST_LOOK).await;
-    let mut was_ready = false;
+    let (mut was_read, mut was_there, mut unreadable) = (false, false, 0);
     loop {
-        let is_ready = observed.readiness() == Readiness::Ready;
-        if is_ready && !was_ready {
+        was_read |= !observed.is_loading();
+        let is_there = was_read && observed.readiness(&|_| false) == Readiness::Ready;
+        let still = observed.unreadable();
+        if is_there && (!was_there || still < unreadable) {
             on_ready(&server);
         }
-        was_ready = is_ready;
+        (was_there, unreadable) = (is_there, still);
         tokio::time::sleep(LOOK).await;
     }
 }

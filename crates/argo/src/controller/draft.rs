@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belay_object::{Map, Object, Value, merge_patch_between};
 
-use super::world::{World, now_text};
+use super::world::{Name, World, now_text};
 use crate::spec::{AppCondition, Application, HealthStatus, Operation, Status};
 
 /// An Application as it was, and as it shall be.
@@ -13,6 +13,8 @@ use crate::spec::{AppCondition, Application, HealthStatus, Operation, Status};
 /// is not known here, stays as it is; so does an operation that cannot be read.
 pub(crate) struct Draft {
     before: Arc<Object>,
+    /// The conditions that it had when the turn began.
+    told: Vec<AppCondition>,
     /// Whether the spec and the operation could be read.
     is_readable: bool,
     /// What is read from it, changed as the turn goes on.
@@ -26,7 +28,8 @@ pub(crate) struct Draft {
 impl Draft {
     /// Begins with an Application.
     pub fn new(before: Arc<Object>, app: Application) -> Draft {
-        Draft { before, is_readable: true, app, drops_operation: false, drops_refresh: false }
+        let told = app.status.conditions.clone();
+        Draft { before, told, is_readable: true, app, drops_operation: false, drops_refresh: false }
     }
     /// Begins with one whose spec cannot be read: its state can be told, and nothing else of it is touched.
     pub fn of_unreadable(before: Arc<Object>) -> Draft {
@@ -84,20 +87,26 @@ impl Draft {
         after
     }
     /// What is sent; nothing where nothing changed.
-    fn patch(&self) -> Option<Value> {
+    fn patch(&self, newest: &Object) -> Option<Value> {
         let mut patch = merge_patch_between(self.before.value(), self.after().value())?;
         // A list is written as a whole, and a refresh that somebody asked for meanwhile is not the one that was
         // carried out: neither may be lost, so the write counts only for the object that was read.
         let annotations = patch.at(&["metadata", "annotations"]).is_some();
         if annotations || patch.at(&["metadata", "finalizers"]).is_some() {
-            patch.set(&["metadata", "resourceVersion"], self.before.resource_version());
+            // Our own records of an operation are written meanwhile: as long as they found both as they were, they
+            // are what was read.
+            let same = |path: &[&str]| newest.at(path) == self.before.at(path);
+            let is_same = same(&["metadata", "annotations"]) && same(&["metadata", "finalizers"]);
+            let read = if is_same { newest } else { &self.before };
+            patch.set(&["metadata", "resourceVersion"], read.resource_version());
         }
         patch.set(&["metadata", "uid"], self.before.uid());
         Some(patch)
     }
     /// Writes what changed. `false`: it is gone.
     pub async fn commit(&mut self, world: &World) -> belay_cluster::Result<bool> {
-        let written = match self.patch() {
+        let newest = world.application(&Name::of(&self.before)).filter(|newest| newest.uid() == self.before.uid());
+        let written = match self.patch(newest.as_deref().unwrap_or(&self.before)) {
             Some(patch) => world.write(&self.before, patch).await?,
             None => Some((*self.before).clone()),
         };
@@ -120,11 +129,15 @@ impl Draft {
             if status.conditions.iter().any(|known| same(known, &condition)) {
                 continue;
             }
-            let before = old.iter().find(|known| same(known, &condition));
+            let before = old.iter().chain(&self.told).find(|known| same(known, &condition));
             condition.last_transition_time = before.map_or_else(|| now.clone(), |b| b.last_transition_time.clone());
             status.conditions.push(condition);
         }
-        status.conditions.extend(old.into_iter().filter(|known| !types.contains(&known.kind.as_str())));
+        for known in old.into_iter().filter(|known| !types.contains(&known.kind.as_str())) {
+            if !status.conditions.iter().any(|new| same(new, &known)) {
+                status.conditions.push(known);
+            }
+        }
         status.conditions.sort_by(|a, b| (&a.kind, &a.message).cmp(&(&b.kind, &b.message)));
     }
     /// Sets the health; its time moves only where the word does.

@@ -133,7 +133,13 @@ impl Turn<'_> {
         } else {
             (vec![result.source.clone()], vec![result.revision.clone()])
         };
-        if let Some(blocked) = self.blocked_by_window(state) {
+        if let Some(left) = self.between_waves(state) {
+            return left;
+        }
+        // What somebody wants to end ends at any time.
+        if state.phase != OperationPhase::Terminating
+            && let Some(blocked) = self.blocked_by_window(state)
+        {
             state.message = blocked;
             return BACKSTOP;
         }

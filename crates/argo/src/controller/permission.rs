@@ -1,14 +1,81 @@
-//! What a project permits an Application: its source, its destination, and the times of its syncs.
+//! What a project permits an Application: its source, its destination, the times of its syncs, and as whom they
+//! are made.
 
 use std::sync::Arc;
 
 use belay_access::project::Project;
+use belay_cluster::{Cluster, Identity};
+use belay_object::Object;
 
 use super::application::Turn;
+use super::config::Config;
+use super::destinations::Place;
 use super::world::World;
-use crate::spec::{AppCondition, Application, conditions, validate};
+use crate::clusters::ClusterEntry;
+use crate::spec::{AppCondition, Application, Destination, conditions, validate};
+
+/// Whether a project permits Applications in a namespace of a cluster.
+fn permits_namespace(project: &Project, cluster: &ClusterEntry, namespace: &str) -> bool {
+    let scoped = !project.only_scoped_clusters() || cluster.project == project.name();
+    scoped && project.permits_destination(&cluster.server, &cluster.name, namespace)
+}
+
+/// What a project permits in one cluster.
+#[derive(Clone)]
+pub(crate) struct Permits {
+    project: Arc<Project>,
+    /// `None` where the destination is nowhere: then nothing of a namespace is permitted.
+    cluster: Option<ClusterEntry>,
+}
+
+impl Permits {
+    /// For the cluster of a destination.
+    pub fn new(config: &Config, project: &Arc<Project>, destination: &Destination) -> Permits {
+        let cluster = config.clusters.resolve(&destination.server, &destination.name).ok().cloned();
+        Permits { project: project.clone(), cluster }
+    }
+    /// Whether objects of a kind and name may be.
+    pub fn kind(&self, group: &str, kind: &str, namespaced: bool, name: &str) -> bool {
+        self.project.permits_kind(group, kind, namespaced, name)
+    }
+    /// Whether objects may be in a namespace.
+    pub fn namespace(&self, namespace: &str) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| permits_namespace(&self.project, cluster, namespace))
+    }
+    /// Whether a live object may be touched (INV-AUTHZ-5): its kind, and the namespace in which it is.
+    pub fn live(&self, live: &Object) -> bool {
+        let (kind, namespace) = (live.group_kind(), live.namespace());
+        self.kind(&kind.group, &kind.kind, !namespace.is_empty(), live.name())
+            && (namespace.is_empty() || self.namespace(namespace))
+    }
+}
 
 impl Turn<'_> {
+    /// As whom objects are written in a cluster: a service account where the settings say so, and never ourselves
+    /// instead of one (INV-AUTHZ-6). An error is the sentence about it.
+    pub(super) fn acting(&self, place: &Place) -> Result<Cluster, String> {
+        let impersonation = self.config.settings.impersonation;
+        if !impersonation.enabled {
+            return Ok(place.cluster.clone());
+        }
+        let app = &self.draft.app;
+        let namespace = &app.spec.destination.namespace;
+        // Compat(argo-cd 3.5): the sentences.
+        let failed = |why: &str| format!("failed to derive service account to impersonate: {why}");
+        let account = self.project.service_account(&place.server, namespace, &app.namespace);
+        match account.map_err(|e| failed(e.message()))? {
+            Some(user) => {
+                let identity = Identity::user(&user).and_then(|identity| place.cluster.impersonate(&identity));
+                identity.map_err(|e| failed(e.message()))
+            }
+            None if impersonation.enforced => Err(format!(
+                "no matching service account found for destination server {} and namespace {namespace}",
+                place.server
+            )),
+            None => Ok(place.cluster.clone()),
+        }
+    }
+
     pub(super) fn is_window_open(&self, is_manual: bool) -> bool {
         self.window(is_manual, None).is_none()
     }
@@ -60,13 +127,14 @@ pub(crate) fn project(world: &World, app: &Application) -> Result<Arc<Project>, 
 pub(super) fn permissions(world: &World, app: &Application, project: &Project) -> Vec<AppCondition> {
     let mut found = validate::sources(&app.spec, &|source| project.permits_source(&source.repo_url));
     let destination = &app.spec.destination;
-    match world.destinations.server(&world.config(), destination) {
+    match world.config().clusters.resolve(&destination.server, &destination.name) {
         Err(why) => found.push(AppCondition::new(conditions::INVALID_SPEC_ERROR, why)),
-        Ok(server) => {
-            if !project.permits_destination(&server, &destination.name, &destination.namespace) {
+        Ok(cluster) => {
+            if !permits_namespace(project, cluster, &destination.namespace) {
                 // Compat(argo-cd 3.5)
                 let message = format!(
-                    "application destination server '{server}' and namespace '{}' do not match any of the allowed destinations in project '{}'",
+                    "application destination server '{}' and namespace '{}' do not match any of the allowed destinations in project '{}'",
+                    cluster.server,
                     destination.namespace,
                     app.spec.project()
                 );

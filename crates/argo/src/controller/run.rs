@@ -211,10 +211,14 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         tokio::time::sleep(CONFIG_SETTLE).await;
         let before = world.config();
         let config = Arc::new(files.read(Some(&before)));
-        let begin_anew = config.watched_by != before.watched_by;
-        *world.config.write() = config;
-        if begin_anew {
-            world.destinations.reset();
+        let (begin_anew, concerns) = (config.watched_by != before.watched_by, config.judged_by != before.judged_by);
+        *world.config.write() = config.clone();
+        match begin_anew {
+            true => world.destinations.reset(),
+            false => world.destinations.keep(&config),
+        }
+        if !concerns {
+            continue;
         }
         for object in world.applications.objects() {
             world.ask(&Name::of(&object), Level::Recent);
@@ -238,7 +242,13 @@ fn wake_those_of(world: &World, server: &str) {
 fn wake(world: &World, change: &Change<Arc<Object>>) {
     let object = |e: &Option<belay_cluster::Entry<Arc<Object>>>| e.as_ref().map(|e| e.summary.clone());
     let (before, after) = (object(&change.before), object(&change.after));
+    let at = |o: &Option<Arc<Object>>, path: &[&str]| o.as_ref().and_then(|o| o.at(path).cloned());
+    let differs = |path: &[&str]| at(&before, path) != at(&after, path);
     if change.key.kind.kind == "AppProject" {
+        // Tokens are given out, and written into it, all the time.
+        if !differs(&["metadata", "uid"]) && !differs(&["spec"]) {
+            return;
+        }
         // Rules changed: whoever belongs to it is looked at.
         for app in world.applications.objects() {
             let of = app.str_at(&["spec", "project"]).filter(|p| !p.is_empty()).unwrap_or("default");
@@ -250,8 +260,6 @@ fn wake(world: &World, change: &Change<Arc<Object>>) {
     }
     let name = Name::new(&change.key.namespace, &change.key.name);
     world.written.shown(&name, after.as_deref());
-    let at = |o: &Option<Arc<Object>>, path: &[&str]| o.as_ref().and_then(|o| o.at(path).cloned());
-    let differs = |path: &[&str]| at(&before, path) != at(&after, path);
     if after.is_none() || differs(&["metadata", "uid"]) {
         world.queue.add(name);
         return;

@@ -13,13 +13,13 @@ use belay_source::Repositories;
 use belay_tree::{Digest, Tree, TreePath};
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
 
 use super::charts::Charts;
 use super::config::Config;
 use super::destinations::Destinations;
 use super::refresh::Level;
 use super::sources::Polls;
-use crate::compare::Comparison;
 use crate::differ::Known;
 use crate::manifests::Renderer;
 use crate::names::applications;
@@ -96,12 +96,12 @@ impl std::fmt::Debug for Name {
 pub(crate) struct Memory {
     /// In which fields its objects differ.
     pub known: Known,
-    /// The last comparison.
-    pub compared: Mutex<Option<Arc<Comparison>>>,
     /// What we did that no watch has shown yet.
     pub ours: Ours,
     /// When the last operation began.
     pub last_start: Mutex<Option<Timestamp>>,
+    /// When the next wave of an attempt at an operation may begin.
+    pub next_wave: Mutex<Option<(String, Instant)>>,
     /// The folders of its sources at the last comparison.
     pub folders: Mutex<Vec<Folder>>,
 }
@@ -226,6 +226,8 @@ impl World {
         self.asked.lock().remove(name);
         self.memories.lock().remove(name);
         self.polls.forget(name);
+        // The answer to a last write may come behind the watch's word that the object is gone.
+        self.written.shown(name, None);
     }
     /// Writes a patch of an Application; gives the object as it then is. One that is gone is left alone.
     pub async fn write(&self, before: &Object, patch: Value) -> belay_cluster::Result<Option<Object>> {

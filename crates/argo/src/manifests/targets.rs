@@ -1,6 +1,6 @@
 //! From what sources gave to what a cluster is compared with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use belay_object::{GroupKind, Object, ObjectKey, Value};
 
@@ -13,6 +13,8 @@ pub struct Targets {
     pub objects: Vec<Object>,
     /// What was dropped.
     pub conditions: Vec<AppCondition>,
+    /// Kinds of objects of whose scope nobody knows: neither the cluster, nor a CRD among them.
+    pub undefined: BTreeSet<GroupKind>,
 }
 
 /// Makes targets of the objects of all sources: namespaces are filled in or taken away as the kind
@@ -35,6 +37,9 @@ pub fn targets(
     let mut kept: Vec<Object> = Vec::with_capacity(objects.len());
     for (i, mut object) in objects.into_iter().enumerate() {
         let kind = object.group_kind();
+        if scope(&kind).is_none() && !defined.contains_key(&kind) {
+            targets.undefined.insert(kind.clone());
+        }
         match is_namespaced(&kind) {
             false => drop(object.remove(&["metadata", "namespace"])),
             true if object.namespace().is_empty() && !namespace.is_empty() => {

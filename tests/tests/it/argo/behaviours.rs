@@ -253,17 +253,7 @@ async fn a_revision_that_failed_is_not_tried_again_by_itself() {
     world.application("one", "app", "syncPolicy: {automated: {}, retry: {limit: 0}}");
     world.is("one", "OutOfSync Missing Failed").await;
     let started = text(&world, &["status", "operationState", "startedAt"]);
-    world
-        .until("it is told", || {
-            let app = app(&world);
-            let all = app.at(&["status", "conditions"])?.items().to_vec();
-            let told = |c: &belay_object::Value| {
-                c.str_at(&["type"]) == Some("SyncError")
-                    && c.str_at(&["message"]).is_some_and(|m| m.starts_with("Failed last sync attempt to ["))
-            };
-            all.iter().any(told).then_some(())
-        })
-        .await;
+    world.told("one", "SyncError", "Failed last sync attempt to [").await;
     assert_eq!(text(&world, &["status", "operationState", "startedAt"]), started);
     world.push(&[("app/a.yaml", Some(&map("a", "1")))]).await;
     world.is("one", "Synced Healthy Succeeded").await;
@@ -276,17 +266,7 @@ async fn an_empty_source_wipes_out_nothing() {
     world.application("one", "app", "syncPolicy: {automated: {prune: true}}");
     world.is("one", "Synced Healthy Succeeded").await;
     world.push(&[("app/a.yaml", None)]).await;
-    world
-        .until("it is told", || {
-            let app = app(&world);
-            let all = app.at(&["status", "conditions"])?.items().to_vec();
-            let told = |c: &belay_object::Value| {
-                c.str_at(&["type"]) == Some("SyncError")
-                    && c.str_at(&["message"]).is_some_and(|m| m.ends_with("auto-sync will wipe out all resources"))
-            };
-            all.iter().any(told).then_some(())
-        })
-        .await;
+    world.told("one", "SyncError", "auto-sync will wipe out all resources").await;
     world.is("one", "OutOfSync Healthy Succeeded").await;
     assert!(world.get(MAPS, "a").is_some());
     world.patch(APPLICATIONS, "one", "{spec: {syncPolicy: {automated: {allowEmpty: true}}}}");
@@ -484,12 +464,7 @@ async fn objects_that_belong_to_nobody_are_told_where_the_project_wants_it() {
     let world = with(&[("app/a.yaml", map("a", "1"))]).await;
     world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: lost, namespace: shop}}");
     world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: kube-root-ca.crt, namespace: shop}}");
-    let told = || {
-        let app = app(&world);
-        let all = app.at(&["status", "conditions"]).map_or(&[][..], |c| c.items()).to_vec();
-        let found = all.iter().find(|c| c.str_at(&["type"]) == Some("OrphanedResourceWarning"));
-        found.and_then(|c| c.str_at(&["message"]).map(str::to_owned))
-    };
+    let told = || world.condition("one", "OrphanedResourceWarning");
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     assert_eq!(sync(&world, "{}").await, "Succeeded");

@@ -27,16 +27,6 @@ fn secret(name: &str, data: &str) -> String {
     )
 }
 
-async fn told(world: &World, name: &str, text: &str) {
-    world
-        .until(&format!("{name} says {text:?}"), || {
-            let app = world.get(APPLICATIONS, name)?;
-            let all = app.at(&["status", "conditions"])?.items().to_vec();
-            all.iter().any(|c| c.str_at(&["message"]).is_some_and(|m| m.contains(text))).then_some(())
-        })
-        .await;
-}
-
 /// Pushes an image of layers of files; gives the digest of its manifest.
 async fn push_layers(to: &Client, tag: &str, archives: Vec<Vec<u8>>) -> ContentDigest {
     let config = to.push_blob("application/vnd.oci.empty.v1+json", Bytes::from_static(b"{}")).await.unwrap();
@@ -62,7 +52,7 @@ async fn a_chart_comes_from_a_repositorys_index_and_follows_its_range() {
     files.put("/charts/web-1.0.0.tgz", chart("web", "1.0.0", &[]));
     files.put("/charts/web-1.1.0.tgz", chart("web", "1.1.0", &[]));
     world.apply(&application("one", &format!("repoURL: '{}', chart: web, targetRevision: 1.x", files.url)));
-    told(&world, "one", "401").await;
+    world.told("one", "ComparisonError", "401").await;
     world.apply(&secret("repo", &format!("type: helm, url: '{}', username: me, password: good", files.url)));
     world.is("one", "Synced Healthy Succeeded").await;
     world.at("one", "1.0.0").await;
@@ -74,7 +64,7 @@ async fn a_chart_comes_from_a_repositorys_index_and_follows_its_range() {
     world.until("it is applied", || (world.data("one-config", "chart")? == "1.1.0").then_some(())).await;
     // A version that is not there leaves what is.
     world.patch(APPLICATIONS, "one", "{spec: {source: {targetRevision: 7.x}}}");
-    told(&world, "one", "no 'web' chart with version matching '7.x' found").await;
+    world.told("one", "ComparisonError", "no 'web' chart with version matching '7.x' found").await;
     assert_eq!(world.data("one-config", "chart").as_deref(), Some("1.1.0"));
 }
 
@@ -85,7 +75,7 @@ async fn an_archive_that_is_not_what_the_index_says_is_refused() {
     files.put("/index.yaml", index(&[("web", "1.0.0", &"0".repeat(64))]));
     files.put("/charts/web-1.0.0.tgz", chart("web", "1.0.0", &[]));
     world.apply(&application("one", &format!("repoURL: '{}', chart: web, targetRevision: 1.0.0", files.url)));
-    told(&world, "one", "the index says sha256:0000").await;
+    world.told("one", "ComparisonError", "the index says sha256:0000").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +128,7 @@ async fn an_artifact_is_followed_by_its_tag_and_told_by_its_digest() {
     let layer = |text: &str| archive(&[("a.yaml", text)]);
     push_layers(&to, "two", vec![layer("a: 1\n"), layer("b: 2\n")]).await;
     world.patch(APPLICATIONS, "one", "{spec: {source: {targetRevision: two}}}");
-    told(&world, "one", "expected only a single oci layer, got 2").await;
+    world.told("one", "ComparisonError", "expected only a single oci layer, got 2").await;
     assert_eq!(world.data("a", "key").as_deref(), Some("1"));
 }
 

@@ -7,23 +7,6 @@ pub fn map(name: &str, value: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: {value:?}}}\n")
 }
 
-/// `ComparisonError: message` of the first condition of a type.
-fn condition(world: &World, name: &str, kind: &str) -> Option<String> {
-    let app = world.get(APPLICATIONS, name)?;
-    let all = app.at(&["status", "conditions"])?.items().to_vec();
-    let found = all.iter().find(|c| c.str_at(&["type"]) == Some(kind))?;
-    Some(found.str_at(&["message"])?.to_owned())
-}
-
-/// Waits until a condition's sentence holds a text.
-async fn told(world: &World, name: &str, kind: &str, text: &str) -> String {
-    world
-        .until(&format!("{name} says {text:?} in {kind}"), || {
-            condition(world, name, kind).filter(|message| message.contains(text))
-        })
-        .await
-}
-
 /// An Application that was synced, and another one beside it that is what it should be all the time.
 async fn two() -> World {
     let world = World::with_files(&[("app/a.yaml", &map("a", "1")), ("other/b.yaml", &map("b", "1"))]).await;
@@ -58,7 +41,7 @@ async fn an_unreadable_spec_is_told_and_what_was_noted_stays() {
     let wrong = belay_yaml::parse_value(wrong, &belay_yaml::Options::v2()).unwrap();
     let app = belay_object::Object::of("argoproj.io/v1alpha1", "Application", "argocd", "one");
     world.until("the definition is in force", || world.user.merge_patch(&app, "", &wrong).ok()).await;
-    let message = told(&world, "one", "InvalidSpecError", "spec.destination.namespace").await;
+    let message = world.told("one", "InvalidSpecError", "spec.destination.namespace").await;
     assert!(message.contains("expected a string"), "{message}");
     world.is("one", "Unknown Unknown Succeeded").await;
     nobody_else_is_touched(&world).await;
@@ -68,27 +51,27 @@ async fn an_unreadable_spec_is_told_and_what_was_noted_stays() {
     // Written well again it goes on where it was.
     world.patch(APPLICATIONS, "one", "{spec: {destination: {namespace: shop}}, operation: null}");
     world.is("one", "Synced Healthy").await;
-    assert_eq!(condition(&world, "one", "InvalidSpecError"), None);
+    assert_eq!(world.condition("one", "InvalidSpecError"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_that_is_not_there_is_told() {
     let world = two().await;
     world.patch(APPLICATIONS, "one", "{spec: {source: {repoURL: 'http://127.0.0.1:9/nobody.git'}}}");
-    let message = told(&world, "one", "ComparisonError", "127.0.0.1:9").await;
+    let message = world.told("one", "ComparisonError", "127.0.0.1:9").await;
     assert!(message.starts_with("Failed to load target state: "), "{message}");
     world.is("one", "Unknown").await;
     nobody_else_is_touched(&world).await;
     world.patch(APPLICATIONS, "one", &format!("{{spec: {{source: {{repoURL: '{}'}}}}}}", world.git.url()));
     world.is("one", "Synced Healthy").await;
-    assert_eq!(condition(&world, "one", "ComparisonError"), None);
+    assert_eq!(world.condition("one", "ComparisonError"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_that_cannot_be_read_is_told_with_its_file() {
     let world = two().await;
     world.push(&[("app/c.yaml", Some("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [\n"))]).await;
-    let message = told(&world, "one", "ComparisonError", "c.yaml").await;
+    let message = world.told("one", "ComparisonError", "c.yaml").await;
     assert!(message.starts_with("Failed to load target state: "), "{message}");
     world.is("one", "Unknown").await;
     nobody_else_is_touched(&world).await;
@@ -100,7 +83,7 @@ async fn a_manifest_that_cannot_be_read_is_told_with_its_file() {
 async fn a_path_that_left_the_source_deletes_nothing() {
     let world = two().await;
     world.push(&[("app/a.yaml", None)]).await;
-    told(&world, "one", "ComparisonError", "app path does not exist").await;
+    world.told("one", "ComparisonError", "app path does not exist").await;
     nobody_else_is_touched(&world).await;
 }
 
@@ -121,7 +104,7 @@ async fn a_cluster_that_does_not_answer_is_told_and_holds_nobody_up() {
         );
     }
     nobody_else_is_touched(&world).await;
-    let message = told(&world, "far-3", "ComparisonError", "127.0.0.1:9").await;
+    let message = world.told("far-3", "ComparisonError", "127.0.0.1:9").await;
     assert!(message.contains("failed to load initial state of resource"), "{message}");
     world.is("far-3", "Unknown Unknown").await;
 }

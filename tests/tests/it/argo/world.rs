@@ -105,7 +105,12 @@ impl World {
 
     /// Starts the controller on a new wire, as a new process on the same disk.
     pub async fn start(&mut self) {
-        self.wire = Wire::default();
+        self.start_on(Wire::default()).await;
+    }
+
+    /// The same on a wire that is there.
+    pub async fn start_on(&mut self, wire: Wire) {
+        self.wire = wire;
         let cluster = Cluster::from_service("embedded", self.wire.to(self.server.clone()));
         let options = Options {
             cluster: cluster.with_timeout(Duration::from_secs(2)),
@@ -188,6 +193,22 @@ impl World {
         format!("{sync} {health} {phase}: {message}").trim_end_matches(": ").to_owned()
     }
 
+    /// The message of an Application's first condition of a type.
+    pub fn condition(&self, name: &str, kind: &str) -> Option<String> {
+        let app = self.get(APPLICATIONS, name)?;
+        let all = app.at(&["status", "conditions"])?.items().to_vec();
+        let found = all.iter().find(|c| c.str_at(&["type"]) == Some(kind))?;
+        Some(found.str_at(&["message"])?.to_owned())
+    }
+    /// The messages of an Application's events of a reason.
+    pub fn events(&self, name: &str, reason: &str) -> Vec<String> {
+        let all = self.user.list("", "events", "argocd");
+        let of =
+            |e: &Object| e.str_at(&["reason"]) == Some(reason) && e.str_at(&["involvedObject", "name"]) == Some(name);
+        let messages = all.iter().map(|e| e.object()).filter(|e| of(e));
+        messages.filter_map(|e| e.str_at(&["message"]).map(str::to_owned)).collect()
+    }
+
     // Waiting.
 
     /// Waits until `look` gives something.
@@ -212,6 +233,11 @@ impl World {
             (app.str_at(&["status", "sync", "revision"]) == Some(commit)).then_some(())
         })
         .await;
+    }
+    /// Waits until the message of a condition holds a text; gives the message.
+    pub async fn told(&self, name: &str, kind: &str, text: &str) -> String {
+        let what = format!("{name} says {text:?} in {kind}");
+        self.until(&what, || self.condition(name, kind).filter(|message| message.contains(text))).await
     }
     fn story(&self) -> String {
         let mut text = String::new();

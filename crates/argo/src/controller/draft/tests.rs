@@ -12,7 +12,7 @@ fn object(yaml: &str) -> Arc<Object> {
 
 /// The patch that a draft comes to, as YAML.
 fn patch(draft: &Draft) -> String {
-    let Some(mut patch) = draft.patch() else { return String::new() };
+    let Some(mut patch) = draft.patch(&draft.before) else { return String::new() };
     assert_eq!(patch.str_at(&["metadata", "uid"]), Some("u"), "never written on another of the name");
     patch.remove(&["metadata", "uid"]);
     if patch.at(&["metadata"]).and_then(Value::as_object).is_some_and(|m| m.iter().next().is_none()) {
@@ -86,4 +86,39 @@ fn the_time_of_a_health_moves_with_its_word_alone() {
     assert_eq!(draft.app.status.health.last_transition_time, "then");
     draft.set_health(health(crate::spec::HealthCode::Degraded));
     assert_ne!(draft.app.status.health.last_transition_time, "then");
+}
+
+#[test]
+fn a_condition_stands_once_and_keeps_its_time() {
+    let text = APP.replace("project: 5", "project: p").replace(
+        "  reconciledAt: 17",
+        "  conditions: [{type: InvalidSpecError, message: wrong, lastTransitionTime: then}]",
+    );
+    let app = object(&text);
+    let mut draft = Draft::new(app.clone(), Application::read(&app).unwrap());
+    let wrong = || vec![AppCondition::new(conditions::INVALID_SPEC_ERROR, "wrong")];
+    // Each turn begins by asking whether it may work on it at all, and may compare several times.
+    draft.set_conditions(&[conditions::INVALID_SPEC_ERROR], Vec::new());
+    for _ in 0..2 {
+        draft.set_conditions(&[conditions::COMPARISON_ERROR], wrong());
+    }
+    let told: Vec<_> = draft.app.status.conditions.iter().map(|c| (&*c.message, &*c.last_transition_time)).collect();
+    assert_eq!(told, [("wrong", "then")]);
+}
+
+#[test]
+fn a_list_counts_only_for_what_was_read_and_our_own_records_of_an_operation_change_nothing_of_it() {
+    let app = object(&APP.replace("project: 5", "project: p"));
+    let mut draft = Draft::new(app.clone(), Application::read(&app).unwrap());
+    draft.drops_refresh = true;
+    let version = |newest: &Object| {
+        let patch = draft.patch(newest).unwrap();
+        patch.str_at(&["metadata", "resourceVersion"]).map(str::to_owned)
+    };
+    assert_eq!(version(&app).as_deref(), Some("7"));
+    let mut recorded = (*app).clone();
+    recorded.set(&["metadata", "resourceVersion"], "9");
+    assert_eq!(version(&recorded).as_deref(), Some("9"));
+    recorded.set_annotation("argocd.argoproj.io/refresh", "hard");
+    assert_eq!(version(&recorded).as_deref(), Some("7"), "somebody asked again: the server is to refuse it");
 }

@@ -9,6 +9,7 @@ use belay_engine::sync::{Advanced, Site, advance, terminate};
 use belay_object::ObjectKey;
 use belay_plan::sync::{self as plan, Sync, Task};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::results::{results, told};
 use super::tasks::Tasks;
@@ -27,7 +28,7 @@ impl Turn<'_> {
         sync: &SyncOperation,
         compared: Arc<Comparison>,
     ) -> Duration {
-        let place = match self.world.destinations.of(&self.config, &self.draft.app.spec.destination).await {
+        let place = match self.world.destinations.of(&self.config, &self.draft.app).await {
             Ok(place) => place,
             Err(Absent::Loading) => {
                 state.message = LOADING.into();
@@ -36,6 +37,14 @@ impl Turn<'_> {
             Err(Absent::Trouble(why)) => {
                 state.phase = OperationPhase::Error;
                 state.message = format!("Failed to get destination cluster: {why}");
+                return BACKSTOP;
+            }
+        };
+        let acting = match self.acting(&place) {
+            Ok(acting) => acting,
+            Err(why) => {
+                state.phase = OperationPhase::Error;
+                state.message = why;
                 return BACKSTOP;
             }
         };
@@ -83,7 +92,7 @@ impl Turn<'_> {
             dry_run: sync.dry_run,
             pause: self.config.wave_pause(),
             tells_server_side: has(sync, "ServerSideApply=true"),
-            ..self.site(&place, &attempt(state))
+            ..self.site(&place, acting, &attempt(state))
         };
         let around = self.around(&place, Journal::Operation { state, wanted: &wanted });
         let advanced = if state.phase == OperationPhase::Terminating {
@@ -100,6 +109,12 @@ impl Turn<'_> {
             self.note_applied(machine.tasks());
         }
         match advanced {
+            Advanced::Pausing { message } => {
+                let pause = self.config.wave_pause();
+                *self.memory.next_wave.lock() = Some((attempt(state), Instant::now() + pause));
+                state.message = message;
+                pause
+            }
             Advanced::Waiting { message, again } => {
                 state.message = message;
                 again.unwrap_or(BACKSTOP)
@@ -149,16 +164,11 @@ impl Turn<'_> {
         let mut wrong = Vec::new();
         for (i, task) in tasks.iter_mut().enumerate() {
             let kind = task.object().group_kind();
-            let name = task.object().name().to_owned();
             let told = match place.cluster.resource_of(task.object()).await {
-                Ok(resource) if (self.permits)(&kind.group, &kind.kind, resource.namespaced, &name) => continue,
-                // Compat(argo-cd 3.5)
-                Ok(_) => format!(
-                    "resource {}:{} is not permitted in project {}",
-                    kind.group,
-                    kind.kind,
-                    self.draft.app.spec.project()
-                ),
+                Ok(resource) => match self.refusal(task, resource.namespaced) {
+                    Some(told) => told,
+                    None => continue,
+                },
                 Err(_) if task.is_prune() => continue,
                 Err(_) if defined.iter().any(|(g, k)| kind.group == g.as_str() && kind.kind == k.as_str()) => {
                     task.flags.skip_check = true;
@@ -177,6 +187,31 @@ impl Turn<'_> {
             wrong.push((i, told));
         }
         wrong
+    }
+
+    /// Why the project does not permit the object of a task; `None` where it does (INV-AUTHZ-5).
+    fn refusal(&self, task: &Task, namespaced: bool) -> Option<String> {
+        let (kind, object) = (task.object().group_kind(), task.object());
+        let project = self.draft.app.spec.project();
+        // Compat(argo-cd 3.5): both sentences.
+        if !self.permits.kind(&kind.group, &kind.kind, namespaced, object.name()) {
+            return Some(format!("resource {}:{} is not permitted in project {project}", kind.group, kind.kind));
+        }
+        let namespace = object.namespace();
+        (namespaced && !self.permits.namespace(namespace))
+            .then(|| format!("namespace {namespace} is not permitted in project '{project}'"))
+    }
+}
+
+impl Turn<'_> {
+    /// How long the next wave of an operation must wait. Whatever wakes its Application meanwhile, controllers
+    /// get the whole pause to say that what was applied is not well yet.
+    pub(super) fn between_waves(&self, state: &OperationState) -> Option<Duration> {
+        if state.phase == OperationPhase::Terminating {
+            return None;
+        }
+        let next = self.memory.next_wave.lock().clone().filter(|(of, _)| *of == attempt(state))?.1;
+        Some(next.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 }
 

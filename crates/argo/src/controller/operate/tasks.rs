@@ -9,6 +9,7 @@ use belay_plan::sync::{SyncPhase, Task};
 
 use super::run::has;
 use crate::compare::{Comparison, Judged};
+use crate::controller::comparing::wanted_namespace;
 use crate::ignore::IgnoreRules;
 use crate::marks;
 use crate::spec::{Application, SyncOperation};
@@ -81,21 +82,13 @@ impl Tasks<'_> {
         if self.compared.resources.iter().any(|j| j.pair.target.as_ref().is_some_and(|t| is_it(t))) {
             return None;
         }
-        let mut wanted = Object::of("v1", "Namespace", "", name);
-        wanted.remove(&["metadata", "namespace"]);
         let policy = self.app.spec.sync_policy.as_ref();
         let metadata = policy.and_then(|p| p.managed_namespace_metadata.as_ref());
         let live = self.compared.namespace.clone();
-        if let Some(metadata) = metadata {
-            for (key, value) in &metadata.labels {
-                wanted.set_label(key, value);
-            }
-            for (key, value) in &metadata.annotations {
-                wanted.set_annotation(key, value);
-            }
-        } else if live.is_some() {
+        if metadata.is_none() && live.is_some() {
             return None;
         }
+        let wanted = wanted_namespace(self.app);
         let mut task = Task::new(SyncPhase::PreSync, 0, Some(Arc::new(wanted)), live);
         task.flags.skip_check = false;
         Some(task)
