@@ -32,5 +32,5 @@ mod world;
 
 pub use config::Config;
 pub use mirrors::Mirrors;
-pub use run::{Controllers, Options, StartError};
+pub use run::{Controllers, Options, StartError, scope};
 pub use world::{Name, Settings};

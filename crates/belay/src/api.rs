@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use belay_argo::controller::Mirrors;
+use belay_access::NameList;
 use belay_argo::controller::preview::Preview;
+use belay_argo::controller::{Mirrors, scope};
 use belay_cli::{Global, connect, outln};
 use belay_cluster::{Cluster, CrSummary, Views};
-use belay_server::{Options, Previewed};
+use belay_server::{Options, Previewed, Tls};
 use clap::Args;
 use tokio::net::TcpListener;
 
@@ -22,7 +23,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Args, Debug)]
 pub struct ApiArgs {
-    /// Where to listen; plain HTTP: put TLS in front of it where others are to reach it
+    /// Where to listen; with TLS where others than this machine can reach it
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: String,
     /// Argo CD's control-plane namespace: projects, settings and credentials stand there
@@ -31,6 +32,10 @@ pub struct ApiArgs {
     /// Where mirrors of repositories are kept; a directory of its own, removed at the end, where not given
     #[arg(long, env = "STORAGE_PATH", value_name = "DIR")]
     storage_path: Option<PathBuf>,
+    /// Namespaces besides it in which Applications are served: globs or /regular expressions/; goes before
+    /// application.namespaces of argocd-cmd-params-cm
+    #[arg(long, env = "ARGOCD_APPLICATION_NAMESPACES", value_delimiter = ',')]
+    application_namespaces: Vec<String>,
     #[command(flatten)]
     flags: ApiFlags,
 }
@@ -44,7 +49,11 @@ pub struct ApiFlags {
     /// Everybody may do everything; refused where others than this machine can reach it
     #[arg(long)]
     disable_auth: bool,
-    /// It is reached by HTTPS alone: cookies are sent no other way
+    /// Plain HTTP to others than this machine, too: for what stands behind a proxy with TLS of its own; so does
+    /// server.insecure of argocd-cmd-params-cm
+    #[arg(long, env = "ARGOCD_SERVER_INSECURE")]
+    insecure: bool,
+    /// It is reached by HTTPS alone, by a proxy: cookies are sent no other way
     #[arg(long)]
     secure_cookies: bool,
 }
@@ -55,6 +64,8 @@ pub(crate) struct Ground {
     pub cluster: Cluster,
     /// The control plane's namespace.
     pub namespace: String,
+    /// Where Applications may stand besides it.
+    pub application_namespaces: Vec<String>,
     /// Views that whoever else follows the same kinds shares.
     pub views: Views<CrSummary>,
     /// What is fetched.
@@ -70,6 +81,7 @@ pub async fn api(global: &Global, args: ApiArgs) -> Result<ExitCode> {
     let storage = args.storage_path.clone().unwrap_or_else(|| own.path().to_owned());
     let ground = Ground {
         namespace: args.argocd_namespace.clone(),
+        application_namespaces: args.application_namespaces.clone(),
         views: views(&cluster),
         mirrors: mirrors(&storage)?,
         cluster,
@@ -110,7 +122,7 @@ pub(crate) async fn serve(
     ground: Ground,
     tell: impl Fn(String),
 ) -> Infallible {
-    let Ground { cluster, namespace, views, mirrors } = ground;
+    let Ground { cluster, namespace, application_namespaces, views, mirrors } = ground;
     let preview = loop {
         match Preview::open(cluster.clone(), &namespace, mirrors.clone(), belay_cli::helm::outside).await {
             Ok(preview) => break preview,
@@ -118,21 +130,39 @@ pub(crate) async fn serve(
         }
         tokio::time::sleep(AGAIN).await;
     };
-    let mut options = Options::new(cluster.clone(), &namespace);
+    let is_local = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
     let parameters = &preview.config().settings.parameters;
+    let has_tls = !(is_local || flags.insecure || parameters.insecure);
+    let mut options = Options::new(cluster.clone(), &namespace);
     options.root_path = root(if flags.rootpath.is_empty() { &parameters.root_path } else { &flags.rootpath });
-    options.secure = flags.secure_cookies;
+    options.secure = flags.secure_cookies || has_tls;
+    options.makes_certificate = has_tls;
     options.disable_auth = flags.disable_auth;
-    let address = listener.local_addr();
     // Metrics tell the names of all Applications to whoever asks.
-    options.metrics = address.as_ref().is_ok_and(|at| at.ip().is_loopback());
-    options.sources = Some(Arc::new(Previewed::new(cluster, &namespace, preview)));
+    options.metrics = is_local;
+    let (named, wrong) = NameList::new(application_namespaces.iter().map(String::as_str));
+    wrong.iter().for_each(|why| tracing::warn!("application namespaces: {why}"));
+    options.applications = scope(&namespace, &named, preview.config());
+    options.application_namespaces = named;
+    options.sources = Some(Arc::new(Previewed::new(cluster.clone(), &namespace, preview)));
     options.views = Some(views);
     prepare(&options, &tell).await;
-    if let Ok(address) = address {
-        tell(format!("serving {}", url(address, &options.root_path)));
+    if let Ok(address) = listener.local_addr() {
+        tell(format!("serving {}", url(has_tls, address, &options.root_path)));
     }
-    belay_server::serve(listener, belay_server::router(options)).await;
+    let router = belay_server::router(options);
+    if !has_tls {
+        belay_server::serve(listener, router).await;
+    } else {
+        let tls = Arc::<Tls>::default();
+        let served = tokio::select! {
+            served = belay_server::serve_tls(listener, router, &tls) => served,
+            () = tls.clone().follow(cluster, namespace) => Ok(()),
+        };
+        if let Err(error) = served {
+            tracing::error!(%error, "Argo CD's API cannot be served with TLS");
+        }
+    }
     std::future::pending().await
 }
 
@@ -160,6 +190,6 @@ fn root(path: &str) -> String {
     }
 }
 
-fn url(address: SocketAddr, root: &str) -> String {
-    format!("http://{address}{root}/api/v1")
+fn url(has_tls: bool, address: SocketAddr, root: &str) -> String {
+    format!("{}://{address}{root}/api/v1", if has_tls { "https" } else { "http" })
 }

@@ -50,7 +50,7 @@ impl Api {
         let views = options.views.clone();
         let views = views.unwrap_or_else(|| Views::of_whole_objects(options.cluster.clone(), LINGER));
         Arc::new(Api {
-            watches: Watches::start(&views, &options.namespace),
+            watches: Watches::start(&views, &options.namespace, &options.applications),
             attempts: Mutex::default(),
             logins: Semaphore::new(MAX_LOGINS),
             webhooks: Semaphore::new(MAX_WEBHOOKS),

@@ -30,15 +30,17 @@ mod routes;
 mod services;
 mod snapshot;
 mod sources;
+mod tls;
 mod told;
 
 pub use error::{Code, Error};
-pub use listen::serve;
+pub use listen::{serve, serve_tls};
 pub use options::{Build, Options};
 pub use prepare::{Prepared, prepare};
 pub use previewed::Previewed;
 pub use routes::{Access, listing, router};
 pub use sources::{ManifestsOf, Rendered, SourceDetails, Sources};
+pub use tls::Tls;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use belay_cluster::{Cluster, CrSummary, Views};
+use belay_access::NameList;
+use belay_cluster::{Cluster, CrSummary, ViewScope, Views};
 use belay_net::Egress;
 
 use crate::Sources;
@@ -16,6 +17,11 @@ pub struct Options {
     pub namespace: String,
     /// Views of whole objects of that cluster, where others watch the same kinds; made where not given.
     pub views: Option<Views<CrSummary>>,
+    /// Which Applications are looked at: those of the control plane's namespace, or all.
+    pub applications: ViewScope,
+    /// Where Applications may stand besides the control plane's namespace. Where empty, `application.namespaces` of
+    /// the parameters says it.
+    pub application_namespaces: NameList,
     /// What knows the files of sources; without it what needs them is answered with Unavailable.
     pub sources: Option<Arc<dyn Sources>>,
     /// What was built.
@@ -24,6 +30,8 @@ pub struct Options {
     pub root_path: String,
     /// Whether it is reached by HTTPS alone: cookies are then sent no other way.
     pub secure: bool,
+    /// Whether [`crate::prepare`] makes a certificate where there is none.
+    pub makes_certificate: bool,
     /// Everybody may do everything: for one person on their own machine.
     pub disable_auth: bool,
     /// Whether `/metrics` is served beside the API: for listeners that no stranger reaches (AUTHN-8).
@@ -45,6 +53,9 @@ impl Options {
             build: Build::default(),
             root_path: String::new(),
             secure: false,
+            makes_certificate: false,
+            applications: ViewScope::default(),
+            application_namespaces: NameList::default(),
             disable_auth: false,
             metrics: false,
             allow_exec: false,

@@ -1,7 +1,9 @@
-//! What the first sign-in needs: a key to sign tokens with, and a first password of the admin.
+//! What the first sign-in needs: a key to sign tokens with, a first password of the admin, and where TLS is
+//! wanted a certificate.
 
-use belay_argo::names::{INITIAL_ADMIN_SECRET, PART_OF, SECRET};
+use belay_argo::names::{INITIAL_ADMIN_SECRET, PART_OF, SECRET, SERVER_TLS};
 use belay_argo::settings::accounts::{hash_password, initial_password, initial_password_secret};
+use belay_argo::settings::certificate;
 use belay_argo::settings::tokens::server_key;
 use belay_cluster::{ErrorKind, Patch, WriteOptions};
 use belay_net::Secret;
@@ -10,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::identity::random;
 use crate::snapshot::secrets;
+use crate::tls::self_signed;
 use crate::{Error, Options};
 
 /// What was made.
@@ -43,6 +46,14 @@ pub async fn prepare(options: &Options) -> Result<Prepared, Error> {
         if !has("server.secretkey") {
             let key = server_key(random().ok_or_else(no_randomness)?);
             data.set(&["server.secretkey"], encoded(key.expose()));
+        }
+        if options.makes_certificate && !(has("tls.crt") && has("tls.key")) {
+            let external = cluster.find(&resource, namespace, SERVER_TLS).await.map_err(failed)?;
+            if certificate(external.as_ref()).is_none() {
+                let made = self_signed(namespace)?;
+                data.set(&["tls.crt"], encoded(made.certificate.as_bytes()));
+                data.set(&["tls.key"], encoded(made.key.expose().as_bytes()));
+            }
         }
         let mut prepared = Prepared::default();
         if !has("admin.password") {
@@ -90,7 +101,7 @@ async fn show(options: &Options, password: &Secret<String>, writing: &WriteOptio
     written.map(|_| ()).map_err(|e| Error::of_secret("the secret argocd-initial-admin-secret", &e))
 }
 
-fn encoded(bytes: &[u8]) -> String {
+pub(crate) fn encoded(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -115,7 +115,9 @@ impl Call {
 
     /// Whether Applications may stand in a namespace.
     pub fn is_enabled(&self, namespace: &str) -> bool {
-        namespace == self.api.options.namespace || self.at.config.settings.parameters.namespaces.matches(namespace)
+        let named = &self.api.options.application_namespaces;
+        let named = if named.is_empty() { &self.at.config.settings.parameters.namespaces } else { named };
+        namespace == self.api.options.namespace || named.matches(namespace)
     }
 
     /// As the policy names an Application.

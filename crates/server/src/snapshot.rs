@@ -68,7 +68,7 @@ impl Snapshot {
 
 /// The views that everything is read from.
 pub(crate) struct Watches {
-    /// Applications of all namespaces.
+    /// Applications.
     pub applications: CrView,
     /// Projects of the control plane.
     pub projects: CrView,
@@ -101,7 +101,7 @@ pub(crate) fn config_maps() -> Arc<Resource> {
 
 impl Watches {
     /// Begins to watch. Must be called inside a tokio runtime.
-    pub fn start(views: &Views<CrSummary>, namespace: &str) -> Watches {
+    pub fn start(views: &Views<CrSummary>, namespace: &str, of: &ViewScope) -> Watches {
         let home = ViewScope::in_namespace(namespace);
         let labelled = |labels: &str| ViewScope { labels: labels.to_owned(), ..home.clone() };
         let part_of = format!("{}={}", PART_OF.0, PART_OF.1);
@@ -120,7 +120,7 @@ impl Watches {
             _ => {}
         });
         Watches {
-            applications: views.view(&applications(), &ViewScope::default()),
+            applications: views.view(&applications(), of),
             projects: views.view(&projects(), &home),
             maps: views.view(&config_maps(), &labelled(&part_of)),
             settings: views.view(&secrets(), &labelled(&part_of)),

@@ -6,4 +6,5 @@ mod objects;
 mod rights;
 mod secrets;
 mod sessions;
+mod tls;
 mod world;

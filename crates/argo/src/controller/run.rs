@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::application::reconcile;
-use super::config::Files;
+use super::config::{Config, Files};
 use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
 use super::mirrors::Mirrors;
@@ -104,10 +104,7 @@ impl Controllers {
             return Err(StartError(format!("application namespaces: {why}")));
         }
         let config = Arc::new(files.read(None));
-        // Compat(argo-cd 3.5): where no other namespace is named, none is looked into: an installation with
-        // rights in its own alone works. Naming the first one needs a restart.
-        let is_home_alone = namespaces.is_empty() && config.settings.parameters.namespaces.is_empty();
-        let scope = if is_home_alone { home.clone() } else { ViewScope::default() };
+        let scope = scope(&settings.namespace, &namespaces, &config);
         let memo = Memo::default();
         let dependencies = {
             let woken = woken.clone();
@@ -223,6 +220,15 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         for object in world.applications.objects() {
             world.ask(&Name::of(&object), Level::Recent);
         }
+    }
+}
+
+/// Which Applications are looked at. Compat(argo-cd 3.5): where no other namespace is named, none is looked into: an
+/// installation with rights in its own alone works. Naming the first one needs a restart.
+pub fn scope(home: &str, namespaces: &NameList, config: &Config) -> ViewScope {
+    match namespaces.is_empty() && config.settings.parameters.namespaces.is_empty() {
+        true => ViewScope::in_namespace(home),
+        false => ViewScope::default(),
     }
 }
 

@@ -147,7 +147,8 @@ impl Stage {
         rivals.argocd_keeps(argocd.keeper());
         let mut serving = JoinSet::new();
         if let Some(listener) = self.argocd_listener.lock().await.take() {
-            let ground = api::Ground { cluster: self.cluster.clone(), namespace: ARGOCD.to_owned(), views, mirrors };
+            let (cluster, namespace) = (self.cluster.clone(), ARGOCD.to_owned());
+            let ground = api::Ground { cluster, namespace, application_namespaces: Vec::new(), views, mirrors };
             serving.spawn(async move { api::serve(listener, &api::ApiFlags::default(), ground, |_| {}).await });
         }
         *self.controllers.lock().await = Some(Running { flux, argocd, _api: serving });

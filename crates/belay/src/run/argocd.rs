@@ -91,7 +91,9 @@ async fn api(ground: &Ground<'_>, views: Views<CrSummary>, mirrors: Mirrors) -> 
     definitions::served(&ground.cluster, &NEEDED, |_| {}).await;
     let args = &ground.args.argocd;
     let namespace = args.argocd_namespace.clone();
-    let served = crate::api::Ground { cluster: ground.cluster.clone(), namespace, views, mirrors };
+    let application_namespaces = args.application_namespaces.clone();
+    let cluster = ground.cluster.clone();
+    let served = crate::api::Ground { cluster, namespace, application_namespaces, views, mirrors };
     crate::api::serve(listener, &args.api, served, |what| tracing::info!("Argo CD's API: {what}")).await
 }
 

@@ -23,7 +23,7 @@ pub struct World {
     /// The user at the keyboard.
     pub user: StoreHandle,
     pub prepared: Prepared,
-    options: Options,
+    pub options: Options,
     /// The process that people ask: what one of them writes the next one sees.
     process: Option<Client>,
     admin: String,
