@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
-"""Writes crates/belay/layout.ld: the functions that `belay kustomize build` runs, to stand together.
+"""Writes crates/belay/layout.ld: the functions that run stand together, those of `belay kustomize build`
+first and those of `belay run` behind them.
 
     BELAY_LINK_MAP=/tmp/belay.map cargo build --release -p belay
-    scripts/layout.py /tmp/belay.map target/release/belay FOLDER...
+    scripts/layout.py /tmp/belay.map target/release/belay FOLDER... [--ran FILE...]
 
 Each FOLDER is a kustomization that is built under callgrind (valgrind must be there): the plainest
-first, since what it needs comes first. Names are
-written without the hashes that change with every build; a name that is gone does no harm, and a
-function that is not listed only stands elsewhere.
+first, since what it needs comes first. Each FILE is what callgrind wrote of the same binary at other
+work, such as a `belay run` beside some Applications and Kustomizations that went from new to steady:
+
+    valgrind --tool=callgrind --demangle=no --callgrind-out-file=FILE target/release/belay run ...
+
+Names are written without the hashes that change with every build; a name that is gone does no harm, and
+a function that is not listed only stands elsewhere.
 """
 
+import argparse
 import pathlib
 import re
 import subprocess
@@ -31,7 +37,12 @@ def executed(program, folder):
     with tempfile.NamedTemporaryFile() as out:
         tool = ["valgrind", "-q", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={out.name}"]
         subprocess.run([*tool, program, "kustomize", "build", folder], stdout=subprocess.DEVNULL, check=True)
-        text = pathlib.Path(out.name).read_text()
+        return ran(out.name)
+
+
+def ran(file):
+    """The symbols of the functions that callgrind saw."""
+    text = pathlib.Path(file).read_text()
     return re.findall(r"^c?fn=\(\d+\) ([^\s']+)", text, re.M)
 
 
@@ -59,17 +70,24 @@ def pattern(symbol, object_file):
 
 
 def main():
-    link_map, program, *folders = sys.argv[1:]
-    known = objects(link_map)
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("link_map")
+    words.add_argument("program")
+    words.add_argument("folders", nargs="+")
+    words.add_argument("--ran", nargs="*", default=[])
+    given = words.parse_args()
+    known = objects(given.link_map)
     patterns = dict.fromkeys(ALWAYS)
-    for folder in folders:
-        new = {pattern(symbol, known[symbol]) for symbol in executed(program, folder) if symbol in known}
+    runs = [lambda folder=folder: executed(given.program, folder) for folder in given.folders]
+    runs += [lambda file=file: ran(file) for file in given.ran]
+    for run in runs:
+        new = {pattern(symbol, known[symbol]) for symbol in run() if symbol in known}
         patterns.update(dict.fromkeys(sorted(new - patterns.keys())))
     target = pathlib.Path(__file__).parent.parent / "crates/belay/layout.ld"
     lines = "\n".join(f"    {one}" for one in patterns)
     target.write_text(
-        "/* Written by scripts/layout.py: what `belay kustomize build` runs stands together, so that a build\n"
-        "   takes few pages of the program into memory. */\n"
+        "/* Written by scripts/layout.py: what `belay kustomize build` and `belay run` run stands together, so\n"
+        "   that they take few pages of the program into memory. */\n"
         f"SECTIONS\n{{\n  .text.first :\n  {{\n{lines}\n  }}\n}}\nINSERT BEFORE .text;\n"
     )
     print(f"{len(patterns)} patterns")

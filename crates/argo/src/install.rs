@@ -109,6 +109,39 @@ pub fn objects(namespace: &str) -> Vec<Object> {
     all
 }
 
+/// The port of the API in the controllers' process, and its name.
+pub const API_PORT: (&str, u16) = ("api", 8443);
+
+/// What tells the controllers' process to serve the control plane of a namespace, and its API.
+pub fn arguments(namespace: &str) -> Vec<String> {
+    vec![format!("--argocd-namespace={namespace}"), format!("--api-addr=:{}", API_PORT.1)]
+}
+
+/// The Service by which the API is reached, in the namespace of the process whose pods have this label `app`, and
+/// what lets others reach it where network policies stand.
+pub fn api_access(namespace: &str, app: &str) -> [Object; 2] {
+    let (name, port) = API_PORT;
+    let mut service = Object::of("v1", "Service", namespace, "belay-api");
+    service.set(&["spec", "type"], "ClusterIP");
+    service.set(&["spec", "selector"], object! { "app" => app });
+    let to = object! { "name" => "https", "port" => 443, "protocol" => "TCP", "targetPort" => name };
+    service.set(&["spec", "ports"], [to]);
+    let mut policy = Object::of("networking.k8s.io/v1", "NetworkPolicy", namespace, "allow-api");
+    let from_anywhere = object! {
+        "from" => [object! { "namespaceSelector" => object! {} }],
+        "ports" => [object! { "port" => i64::from(port), "protocol" => "TCP" }],
+    };
+    policy.set(
+        &["spec"],
+        object! {
+            "podSelector" => object! { "matchLabels" => object! { "app" => app } },
+            "policyTypes" => ["Ingress"],
+            "ingress" => [from_anywhere],
+        },
+    );
+    [service, policy]
+}
+
 /// The project that permits everything, which Applications without a project are of.
 pub fn default_project(namespace: &str) -> Object {
     let mut project = Object::of(API_VERSION, "AppProject", namespace, "default");

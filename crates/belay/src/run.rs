@@ -302,3 +302,34 @@ fn metrics(cluster: &Cluster, memos: &[OnceLock<Memo>]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use belay_object::Value;
+
+    use crate::{Cli, Command};
+
+    /// What `belay install` says to the process in the cluster is what the process understands, and it listens where
+    /// probes, Services and monitors look for it.
+    #[test]
+    fn an_installation_says_where_to_listen() {
+        let mut options = belay_flux::install::Options::new("v0.1.0");
+        options.more_args = belay_argo::install::arguments("gitops");
+        options.more_ports = vec![belay_argo::install::API_PORT];
+        let all = belay_flux::install::manifests(&options);
+        let deployment = all.iter().find(|o| o.kind() == "Deployment").expect("a Deployment");
+        let container =
+            deployment.at(&["spec", "template", "spec", "containers"]).expect("containers").items()[0].clone();
+        let words = container["args"].items().iter().filter_map(Value::as_str);
+        let cli = belay_cli::args::parse_from::<Cli, _>(["belay"].into_iter().chain(words)).expect("a right line");
+        let Command::Run(args) = cli.command else { panic!("it is no `belay run`") };
+        let port = |name: &str| {
+            let found = container["ports"].items().iter().find(|p| p.str_at(&["name"]) == Some(name));
+            format!(":{}", found.and_then(|p| p.get("containerPort")?.as_i64()).expect("a port"))
+        };
+        assert_eq!(args.metrics_addr, Some(port("http-prom")));
+        assert_eq!(args.health_addr, Some(port("healthz")));
+        assert_eq!(args.storage_addr, port("http"));
+        assert_eq!(args.argocd.api_addr, Some(port("api")));
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use belay_cluster::{ApplyOptions, DeleteOptions, ErrorKind, ListOptions, Patch, Resource, WriteOptions};
 use belay_flux::install::{Options, manifests};
-use belay_flux::names::{CLI_MANAGER, FINALIZER, GIT_REPOSITORY};
+use belay_flux::names::{CLI_MANAGER, FINALIZER, GIT_REPOSITORY, PART_OF};
 use belay_object::{Object, object};
 use belay_plan::{ChangeKind, apply_order, is_custom_resource_definition};
 
@@ -22,6 +22,11 @@ pub async fn install(global: &Global, args: &InstallArgs) -> Result<u8> {
     options.namespace = global.namespace.clone();
     options.image = args.image.clone();
     let wants = |system: System| args.systems.contains(&system);
+    let has_argocd = wants(System::Argocd);
+    if has_argocd {
+        options.more_args = belay_argo::install::arguments(&args.argocd_namespace);
+        options.more_ports = vec![belay_argo::install::API_PORT];
+    }
     let mut objects = manifests(&options);
     if args.crds_only {
         objects.retain(|o| is_custom_resource_definition(o) || o.kind() == "Namespace");
@@ -30,7 +35,14 @@ pub async fn install(global: &Global, args: &InstallArgs) -> Result<u8> {
         // The process itself stands in Flux's namespace, whatever it follows.
         objects.retain(|o| !args.crds_only && !is_custom_resource_definition(o));
     }
-    if wants(System::Argocd) {
+    if has_argocd {
+        if !args.crds_only {
+            for mut object in belay_argo::install::api_access(&options.namespace, belay_flux::install::NAME) {
+                // By this label it goes with the rest.
+                object.set_label(PART_OF.0, PART_OF.1);
+                objects.push(object);
+            }
+        }
         objects.push(Object::of("v1", "Namespace", "", &args.argocd_namespace));
         objects.extend(belay_argo::install::objects(&args.argocd_namespace));
     }

@@ -31,15 +31,20 @@ pub struct Options {
     pub network_policy: bool,
     /// Taints that are tolerated.
     pub toleration_keys: Vec<String>,
+    /// More that the process is told, and where it listens for that: names and ports.
+    pub more_args: Vec<String>,
+    pub more_ports: Vec<(&'static str, u16)>,
 }
 
 /// Where released images are.
 const IMAGE: &str = "ghcr.io/belay-gitops/belay";
 /// The name of the Deployment, the account and everything else that is ours.
-const NAME: &str = "belay";
-/// Ports of the process: metrics, health, artifacts, events, webhooks.
-const PORTS: [(&str, i64); 5] =
-    [("http-prom", 8080), ("healthz", 9440), ("http", 9090), ("http-events", 9292), ("http-webhook", 9293)];
+pub const NAME: &str = "belay";
+/// Ports of the process, and the flags that say so: metrics, health, artifacts.
+const PORTS: [(&str, u16, &str); 3] =
+    [("http-prom", 8080, "metrics-addr"), ("healthz", 9440, "health-addr"), ("http", 9090, "storage-addr")];
+/// Ports that Services name and nothing listens on yet: events, webhooks.
+const RESERVED: [(&str, u16); 2] = [("http-events", 9292), ("http-webhook", 9293)];
 
 impl Options {
     /// An installation of one of our versions (`v0.1.0`) with everything else as usual.
@@ -55,6 +60,8 @@ impl Options {
             cluster_domain: "cluster.local".to_owned(),
             network_policy: true,
             toleration_keys: Vec::new(),
+            more_args: Vec::new(),
+            more_ports: Vec::new(),
         }
     }
 }
@@ -215,27 +222,30 @@ fn pod(options: &Options) -> Value {
 
 fn container(options: &Options) -> Value {
     let address = format!("source-controller.{}.svc.{}.", options.namespace, options.cluster_domain);
+    let mut args = vec![
+        "run".to_owned(),
+        format!("--watch-all-namespaces={}", options.watch_all_namespaces),
+        format!("--log-level={}", options.log_level),
+        "--log-encoding=json".to_owned(),
+        "--enable-leader-election=true".to_owned(),
+        "--storage-path=/data".to_owned(),
+        format!("--storage-adv-addr={address}"),
+    ];
+    args.extend(PORTS.iter().map(|(_, port, flag)| format!("--{flag}=:{port}")));
+    args.extend(options.more_args.iter().cloned());
+    let ports = PORTS.iter().map(|&(name, port, _)| (name, port)).chain(RESERVED).chain(options.more_ports.clone());
     let probe = |path: &str| object! { "httpGet" => object! { "path" => path, "port" => "healthz" } };
     object! {
         "name" => "manager",
         "image" => options.image.as_str(),
         "imagePullPolicy" => "IfNotPresent",
-        "args" => [
-            "run".to_owned(),
-            format!("--watch-all-namespaces={}", options.watch_all_namespaces),
-            format!("--log-level={}", options.log_level),
-            "--log-encoding=json".to_owned(),
-            "--enable-leader-election".to_owned(),
-            "--storage-path=/data".to_owned(),
-            format!("--storage-adv-addr={address}"),
-        ],
+        "args" => args.iter().map(String::as_str).collect::<Value>(),
         "env" => [object! {
             "name" => "RUNTIME_NAMESPACE",
             "valueFrom" => object! { "fieldRef" => object! { "fieldPath" => "metadata.namespace" } },
         }],
-        "ports" => PORTS
-            .iter()
-            .map(|(name, port)| object! { "name" => *name, "containerPort" => *port, "protocol" => "TCP" })
+        "ports" => ports
+            .map(|(name, port)| object! { "name" => name, "containerPort" => i64::from(port), "protocol" => "TCP" })
             .collect::<Value>(),
         "livenessProbe" => probe("/healthz"),
         "readinessProbe" => probe("/readyz"),
