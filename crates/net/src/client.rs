@@ -29,6 +29,8 @@ pub struct ClientOptions {
     pub proxy: Option<Proxy>,
     /// Which addresses may be connected to.
     pub egress: Egress,
+    /// Whether the other side's certificate is believed unseen. Only for a person who says so.
+    pub insecure: bool,
     /// For connecting, TLS included.
     pub connect_timeout: Duration,
     /// Between two pieces of a response: the watchdog against a server that trickles (INV-NET-7).
@@ -44,6 +46,7 @@ impl Default for ClientOptions {
             identity: None,
             proxy: None,
             egress: Egress::default(),
+            insecure: false,
             connect_timeout: Duration::from_secs(20),
             read_timeout: Duration::from_secs(30),
             redirects: 10,
@@ -73,6 +76,9 @@ impl ClientOptions {
             .tls_version_min(reqwest::tls::Version::TLS_1_2)
             .redirect(self.redirect_policy())
             .dns_resolver(Arc::new(Resolver(self.egress.clone())));
+        if self.insecure {
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
         if let Some(pem) = &self.extra_roots {
             let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| config("CA certificates", e))?;
             if roots.is_empty() {

@@ -85,6 +85,11 @@ async fn inv_net_5_a_server_is_believed_by_its_authority_and_name() {
     let wrong_name = serve(&ours, "example.org", None).await;
     let error = get(&wrong_name, Some(ours.pem()), None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+    // Only who says so believes whatever is shown.
+    let client = ClientOptions { insecure: true, ..ClientOptions::default() }.build().unwrap();
+    for url in [&url, &wrong_name] {
+        assert_eq!(client.get(url).unwrap().send().await.unwrap().status(), 200);
+    }
 }
 
 #[tokio::test]
