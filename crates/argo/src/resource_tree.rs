@@ -5,6 +5,7 @@
 //! objects were obtained is not known here.
 
 mod network;
+mod wanted;
 mod write;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,6 +17,7 @@ use belay_object::{GroupVersionKind, Key, Object, ObjectKey, Value};
 use crate::live::{images, info};
 
 pub use network::Network;
+pub use wanted::{is_orphan, kinds};
 
 /// A live object as a tree shows it: some hundred bytes.
 #[derive(Clone, PartialEq, Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use belay_argo::controller::Config;
 use belay_argo::live::is_application;
-use belay_argo::resource_tree::Node;
+use belay_argo::resource_tree::{Node, kinds};
 use belay_argo::tracking::Tracking;
 use belay_cluster::{Catalog, Cluster, Resource, Summarize, View, ViewScope, Views};
 use belay_health::argo::Customizations;
@@ -30,10 +30,6 @@ const KEEP: Duration = Duration::from_secs(300);
 /// Between two looks at whether somebody still does.
 const SWEEP: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(1);
-
-/// Kinds that change all the time and are part of no tree.
-const NEVER: [(&str, &str); 4] =
-    [("events.k8s.io", "*"), ("metrics.k8s.io", "*"), ("", "Event"), ("coordination.k8s.io", "Lease")];
 
 /// Makes nodes of objects.
 struct Nodal {
@@ -144,16 +140,16 @@ impl Watched {
     async fn look(&self, config: &Config, place: &Place) -> Result<(), crate::Error> {
         let catalog = place.cluster.catalog().await?;
         let views: Vec<View<Nodal>> = {
-            let mut kinds = self.kinds.lock();
-            if !kinds.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, &catalog)) {
-                let before = std::mem::take(&mut kinds.views);
-                kinds.views =
-                    wanted(&catalog, config, &place.server).flat_map(|resource| self.scopes(resource, place)).collect();
-                kinds.catalog = Some(catalog);
+            let mut known = self.kinds.lock();
+            if !known.catalog.as_ref().is_some_and(|before| Arc::ptr_eq(before, &catalog)) {
+                let before = std::mem::take(&mut known.views);
+                known.views =
+                    kinds(&catalog, config, &place.server).flat_map(|resource| self.scopes(resource, place)).collect();
+                known.catalog = Some(catalog);
                 // After the new ones are asked for, so that those of the same kind go on.
                 drop(before);
             }
-            kinds.views.clone()
+            known.views.clone()
         };
         let all = views.iter().map(|view| view.synced(PATIENCE));
         for failure in join_all(all).await.into_iter().filter_map(Result::err) {
@@ -191,19 +187,4 @@ impl Watched {
     pub fn touch(&self) {
         *self.used.lock() = Instant::now();
     }
-}
-
-/// The kinds that are part of trees, each in the version that the server prefers.
-fn wanted<'a>(catalog: &'a Catalog, config: &'a Config, server: &'a str) -> impl Iterator<Item = &'a Arc<Resource>> {
-    let preferred = |resource: &&Arc<Resource>| {
-        catalog.find(&resource.group_kind(), None).is_some_and(|first| Arc::ptr_eq(first, resource))
-    };
-    let fits = move |resource: &&Arc<Resource>| {
-        let (group, kind) = (resource.group.as_str(), resource.kind.as_str());
-        resource.supports("list")
-            && resource.supports("watch")
-            && !NEVER.iter().any(|(g, k)| *g == group && (*k == "*" || *k == kind))
-            && !config.excludes(group, kind, server)
-    };
-    catalog.resources().iter().filter(preferred).filter(fits)
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use belay_access::Project;
-use belay_argo::resource_tree::{Managed, Node, Tree, tree};
+use belay_argo::resource_tree::{Managed, Node, Tree, is_orphan, tree};
 use belay_object::{Object, ObjectKey, Value};
 
 use crate::Error;
@@ -35,18 +35,7 @@ pub(crate) fn put_together(object: &Object, project: &Project, watched: &Watched
     let managed = managed(object);
     let namespace = object.str_at(&["spec", "destination", "namespace"]).unwrap_or_default().to_owned();
     let own: HashSet<&ObjectKey> = managed.iter().map(|one| &one.key).collect();
-    let orphans = project.orphaned_resources();
-    let is_orphan = |node: &Node| {
-        let (group, kind) = (node.key.kind.group.as_str(), node.key.kind.kind.as_str());
-        orphans.is_some_and(|rules| {
-            !namespace.is_empty()
-                && *node.key.namespace == *namespace
-                && !own.contains(&node.key)
-                && project.permits_kind(group, kind, true, &node.key.name)
-                && !rules.ignores(group, kind, &node.key.namespace, &node.key.name)
-        })
-    };
-    let mut tree = tree(&managed, &watched.all(), &is_orphan);
+    let mut tree = tree(&managed, &watched.all(), &|node: &Node| is_orphan(node, project, &namespace, &own));
     // What the project does not permit is not shown, whoever owns it (AUTHZ-5).
     tree.nodes.retain(|node| {
         let namespaced = !node.key.namespace.is_empty();
