@@ -1,5 +1,7 @@
 //! `belay account`: local accounts, their passwords and tokens, and what they may do.
 
+mod server;
+
 use anyhow::{Context, Result, anyhow, bail};
 use belay_access::policy::{Policy, project_of, project_role};
 use belay_access::project::Project;
@@ -17,32 +19,48 @@ use jiff::Timestamp;
 
 use crate::argocd::{Argocd, Columns, form_of, print_value};
 use crate::args::{AccountArgs, AccountCommand, Form, Global};
+use crate::login::asked;
 use crate::outln;
+use crate::output::clean;
+use crate::plane::Plane;
 use crate::proj::time;
 
 /// Carries one out.
 pub async fn account(global: &Global, args: AccountArgs) -> Result<u8> {
     if let AccountCommand::Bcrypt { password } = &args.command {
-        let password = given(password.clone())?;
-        outln!("{}", hashed(&password)?.expose());
+        let password = given(password.clone(), "Password")?;
+        outln!("{}", hashed(password.expose())?.expose());
         return Ok(0);
     }
-    let argo = Argocd::connect(global, &args.argocd, None).await?;
+    match Plane::open(global, &args.argocd, None).await? {
+        Plane::Server(through) => server::account(&through.server, args.command).await,
+        plane @ Plane::Cluster(_) => on_cluster(&plane, args.command).await,
+    }
+}
+
+async fn on_cluster(plane: &Plane, command: AccountCommand) -> Result<u8> {
+    let argo = plane.cluster("this")?;
     let config = configuration(&argo.cluster, &argo.namespace).await?;
-    match args.command {
-        AccountCommand::List(args) => list(&config, &args.output),
-        AccountCommand::Get { account, output } => show(&config, &account, output),
+    let named = |account: Option<String>| account.unwrap_or_else(|| ADMIN.to_owned());
+    match command {
+        AccountCommand::List(args) => {
+            let all = config.settings.accounts.iter().map(|(name, account)| told(name, account));
+            print(&all.collect::<Vec<_>>(), &args.output)?;
+        }
+        AccountCommand::Get { account, output } => {
+            let name = named(account);
+            show(&told(&name, config.settings.accounts.get(&name).map_err(anyhow::Error::msg)?), output)?;
+        }
         AccountCommand::CanI { action, resource, subresource, account, group } => {
-            let subject = Subject { name: account, groups: group };
-            let may = may(&argo, &config, &subject, &resource, &action, &subresource).await?;
+            let subject = Subject { name: named(account), groups: group };
+            let may = may(argo, &config, &subject, &resource, &action, &subresource).await?;
             outln!("{}", if may { "yes" } else { "no" });
-            Ok(0)
         }
         AccountCommand::GenerateToken { account, expires_in, id } => {
-            generate(&argo, &config, &account, &expires_in, id).await
+            generate(argo, &config, &named(account), &expires_in, id).await?;
         }
         AccountCommand::DeleteToken { account, id } => {
-            change(&argo, &config, &account, |account| {
+            change(argo, &config, &named(account), |account| {
                 let before = account.tokens.len();
                 account.tokens.retain(|token| token.id != id);
                 if account.tokens.len() == before {
@@ -51,33 +69,34 @@ pub async fn account(global: &Global, args: AccountArgs) -> Result<u8> {
                 Ok(())
             })
             .await?;
-            Ok(0)
         }
-        AccountCommand::UpdatePassword { account, new_password } => {
-            let password = given(new_password)?;
-            check_new_password(&config.settings.auth.password_pattern, &password).map_err(anyhow::Error::msg)?;
-            let hash = hashed(&password)?;
-            change(&argo, &config, &account, |account| {
+        AccountCommand::UpdatePassword { account, new_password, .. } => {
+            let password = given(new_password, "New password")?;
+            check_new_password(&config.settings.auth.password_pattern, password.expose())
+                .map_err(anyhow::Error::msg)?;
+            let hash = hashed(password.expose())?;
+            change(argo, &config, &named(account), |account| {
                 account.password_hash = Some(hash.clone());
                 account.password_set = Some(Timestamp::now());
                 Ok(())
             })
             .await?;
             outln!("Password updated");
-            Ok(0)
         }
-        AccountCommand::Bcrypt { .. } => Ok(0),
+        AccountCommand::GetUserInfo { .. } | AccountCommand::SessionToken { .. } => {
+            plane.server("who somebody is logged in as")?;
+        }
+        AccountCommand::Bcrypt { .. } => {}
     }
+    Ok(0)
 }
 
-/// A password: the flag's, or a line of standard input.
-fn given(password: Option<String>) -> Result<String> {
-    if let Some(password) = password {
-        return Ok(password);
+/// A password: the flag's, or what a person types.
+fn given(password: Option<String>, what: &str) -> Result<Secret<String>> {
+    match password {
+        Some(password) => Ok(Secret::new(password)),
+        None => asked(what, true),
     }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 fn hashed(password: &str) -> Result<Secret<String>> {
@@ -116,11 +135,6 @@ fn no_key() -> String {
     )
 }
 
-fn capabilities(account: &Account) -> String {
-    let all: Vec<&str> = account.capabilities.iter().map(|c| c.as_str()).collect();
-    all.join(", ")
-}
-
 fn told(name: &str, account: &Account) -> Value {
     let capabilities: Value = account.capabilities.iter().map(|c| c.as_str()).collect();
     let tokens = account.tokens.iter().map(|t| {
@@ -136,44 +150,55 @@ fn told(name: &str, account: &Account) -> Value {
     }
 }
 
-fn list(config: &Config, form: &str) -> Result<u8> {
-    let accounts = &config.settings.accounts;
-    let all = || accounts.iter().map(|(name, account)| told(name, account)).collect::<Value>();
+/// Prints accounts as people see them.
+fn print(all: &[Value], form: &str) -> Result<()> {
     match (form_of(form, &["wide", "name"])?, form) {
-        (Some(form), _) => print_value(&all(), form)?,
-        (None, "name") => accounts.iter().for_each(|(name, _)| outln!("{name}")),
+        (Some(form), _) => print_value(&all.iter().cloned().collect::<Value>(), form)?,
+        (None, "name") => all.iter().for_each(|a| outln!("{}", clean(a.str_at(&["name"]).unwrap_or_default()))),
         _ => {
             let mut table = Columns::new(&["NAME", "ENABLED", "CAPABILITIES"]);
-            for (name, account) in accounts.iter() {
-                table.row([name, if account.enabled { "true" } else { "false" }, &capabilities(account)]);
+            for account in all {
+                let name = account.str_at(&["name"]).unwrap_or_default();
+                table.row([name, is_enabled(account), &capabilities(account)]);
             }
             table.print();
         }
     }
-    Ok(0)
+    Ok(())
 }
 
-fn show(config: &Config, name: &str, form: Form) -> Result<u8> {
-    let account = config.settings.accounts.get(name).map_err(anyhow::Error::msg)?;
+fn is_enabled(account: &Value) -> &'static str {
+    if account.get("enabled").and_then(Value::as_bool).unwrap_or(false) { "true" } else { "false" }
+}
+
+fn capabilities(account: &Value) -> String {
+    let all = account.get("capabilities").map_or(&[][..], Value::items);
+    all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Prints one account.
+fn show(account: &Value, form: Form) -> Result<()> {
     if matches!(form, Form::Json | Form::Yaml) {
-        print_value(&told(name, account), form)?;
-        return Ok(0);
+        return print_value(account, form);
     }
-    outln!("{:<20}{name}", "Name:");
-    outln!("{:<20}{}", "Enabled:", account.enabled);
-    outln!("{:<20}{}", "Capabilities:", capabilities(account));
+    outln!("{:<20}{}", "Name:", clean(account.str_at(&["name"]).unwrap_or_default()));
+    outln!("{:<20}{}", "Enabled:", is_enabled(account));
+    outln!("{:<20}{}", "Capabilities:", clean(&capabilities(account)));
     outln!("\nTokens:");
-    if account.tokens.is_empty() {
+    let tokens = account.get("tokens").map_or(&[][..], Value::items);
+    if tokens.is_empty() {
         outln!("NONE");
-        return Ok(0);
+        return Ok(());
     }
     let mut table = Columns::new(&["ID", "ISSUED AT", "EXPIRING AT"]);
-    for token in &account.tokens {
-        let end = if token.expires_at == 0 { "never".to_owned() } else { time(token.expires_at) };
-        table.row([token.id.clone(), time(token.issued_at), end]);
+    for token in tokens {
+        let number = |field: &str| token.get(field).and_then(Value::as_i64).filter(|n| *n != 0);
+        let end = number("expiresAt").map_or_else(|| "never".to_owned(), time);
+        let id = token.str_at(&["id"]).unwrap_or_default().to_owned();
+        table.row([id, number("issuedAt").map_or_else(String::new, time), end]);
     }
     table.print();
-    Ok(0)
+    Ok(())
 }
 
 /// Whether a subject may do something, by the policy and by the project's roles.
@@ -202,7 +227,7 @@ async fn may(
     Ok(policy.enforce(subject, resource, action, object, roles.as_ref()))
 }
 
-async fn generate(argo: &Argocd, config: &Config, name: &str, lives: &str, id: Option<String>) -> Result<u8> {
+async fn generate(argo: &Argocd, config: &Config, name: &str, lives: &str, id: Option<String>) -> Result<()> {
     let key = config.settings.server_key.clone().with_context(no_key)?;
     let id = match id {
         Some(id) => id,
@@ -223,7 +248,7 @@ async fn generate(argo: &Argocd, config: &Config, name: &str, lives: &str, id: O
     })
     .await?;
     outln!("{}", tokens::issue(&claims, &key).expose());
-    Ok(0)
+    Ok(())
 }
 
 /// Changes what the secret says of an account.

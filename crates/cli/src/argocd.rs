@@ -1,7 +1,8 @@
 //! What the commands about Argo CD's resources share: where these stand, and how they are read and changed.
 //!
-//! They work straight on the cluster's API, with the rights of whoever calls: they write what Argo CD's own
-//! server would write. No server is asked, so nobody logs in.
+//! [`Argocd`] is the way straight over the cluster's API, with the rights of whoever calls: what is written is
+//! what Argo CD's own server would write. No server is asked, so nobody logs in. The other way is in
+//! [`crate::plane`].
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use belay_argo::spec::Application;
 use belay_cluster::{Cluster, ErrorKind, ListOptions, Patch, Resource, WriteOptions};
 use belay_object::{Object, Value, merge_patch_between};
 
-use crate::args::{ArgocdFlags, ChosenFlags, Form, Global};
+use crate::args::{ArgocdFlags, Form, Global};
 use crate::connect::{Session, connect};
 use crate::out;
 use crate::output::clean;
@@ -48,7 +49,19 @@ pub struct AppId {
 
 impl std::fmt::Display for AppId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        match self.namespace.as_str() {
+            // A server's own.
+            "" => f.write_str(&self.name),
+            namespace => write!(f, "{namespace}/{}", self.name),
+        }
+    }
+}
+
+impl AppId {
+    /// Reads `NAME` or `NAMESPACE/NAME`; `own` is the namespace of those without.
+    pub fn read(text: &str, own: &str) -> AppId {
+        let (namespace, name) = text.split_once('/').unwrap_or((own, text));
+        AppId { namespace: namespace.to_owned(), name: name.to_owned() }
     }
 }
 
@@ -68,20 +81,15 @@ impl Argocd {
         Resource::known("", "v1", "Secret", "secrets", true)
     }
 
-    /// Reads `NAME` or `NAMESPACE/NAME`.
-    pub fn id(&self, text: &str) -> AppId {
-        match text.split_once('/') {
-            Some((namespace, name)) => AppId { namespace: namespace.to_owned(), name: name.to_owned() },
-            None => AppId { namespace: self.app_namespace.clone(), name: text.to_owned() },
-        }
+    /// An Application's object, if it is there.
+    pub async fn find(&self, id: &AppId) -> Result<Option<Object>> {
+        self.cluster.find(&names::applications(), &id.namespace, &id.name).await.map_err(no_definitions)
     }
 
     /// An Application's object.
     pub async fn object(&self, id: &AppId) -> Result<Object> {
-        let found = self.cluster.find(&names::applications(), &id.namespace, &id.name).await;
-        found
-            .map_err(no_definitions)?
-            .with_context(|| format!("application '{}' not found in namespace '{}'", id.name, id.namespace))
+        let found = self.find(id).await?;
+        found.with_context(|| format!("application '{}' not found in namespace '{}'", id.name, id.namespace))
     }
 
     /// An Application.
@@ -105,25 +113,6 @@ impl Argocd {
         let mut found = found.map_err(no_definitions)?.items;
         found.sort_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
         Ok(found)
-    }
-
-    /// The Applications that a command is about: those named, and those selected.
-    pub async fn chosen(&self, flags: &ChosenFlags, projects: &[String]) -> Result<Vec<AppId>> {
-        let selector = flags.selector.as_deref();
-        let mut ids: Vec<AppId> = flags.names.iter().map(|name| self.id(name)).collect();
-        if selector.is_some() || !projects.is_empty() {
-            for object in self.all(selector.unwrap_or_default(), true).await? {
-                let project = object.str_at(&["spec", "project"]).filter(|p| !p.is_empty()).unwrap_or("default");
-                let id = AppId { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
-                if (projects.is_empty() || projects.iter().any(|p| p == project)) && !ids.contains(&id) {
-                    ids.push(id);
-                }
-            }
-        }
-        if ids.is_empty() {
-            bail!("no application is named, and none matches");
-        }
-        Ok(ids)
     }
 
     /// Changes an object as it is: read, changed, written if nobody else wrote meanwhile; tried again if so.
@@ -150,11 +139,33 @@ impl Argocd {
         }
     }
 
+    /// A config map of the installation, if it is there.
+    pub async fn find_map(&self, name: &str) -> Result<Option<Object>> {
+        Ok(self.cluster.find(&config_maps(), &self.namespace, name).await?)
+    }
+
+    /// Changes a config map of the installation, which is made where it is not there.
+    pub async fn change_map(&self, name: &str, mut change: impl FnMut(&mut Object) -> Result<()>) -> Result<Object> {
+        if self.find_map(name).await?.is_none() {
+            let mut map = Object::of("v1", "ConfigMap", &self.namespace, name);
+            change(&mut map)?;
+            match self.cluster.create(&config_maps(), &map, &options()).await {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                other => return Ok(other?),
+            }
+        }
+        self.change(&config_maps(), &self.namespace, name, change).await
+    }
+
     /// The same of an Application.
     pub async fn change_app(&self, id: &AppId, change: impl FnMut(&mut Object) -> Result<()>) -> Result<Object> {
         self.object(id).await?;
         self.change(&names::applications(), &id.namespace, &id.name, change).await
     }
+}
+
+fn config_maps() -> Arc<Resource> {
+    Resource::known("", "v1", "ConfigMap", "configmaps", true)
 }
 
 /// The namespace of kubectl's flag, where somebody gave it: it has a default, and a variable that is about Flux.
@@ -173,7 +184,7 @@ pub fn read(object: &Object) -> Result<Application> {
 }
 
 /// A manifest as an object.
-fn object_of(value: Value) -> Result<Object> {
+pub fn object_of(value: Value) -> Result<Object> {
     Object::new(value).map_err(|_| anyhow::anyhow!("the manifest is no object: it needs apiVersion, kind and a name"))
 }
 

@@ -6,8 +6,10 @@ mod app_run;
 mod app_spec;
 mod argocd;
 mod artifact;
+mod certificates;
 mod create;
 mod install;
+mod login;
 mod look;
 mod proj;
 mod resources;
@@ -17,7 +19,7 @@ use std::path::PathBuf;
 
 pub use app::{
     AppArgs, AppCommand, AppCreateArgs, AppDeleteArgs, AppDiffArgs, AppGetArgs, AppListArgs, AppPatchArgs, AppSetArgs,
-    AppUnsetArgs, ArgocdFlags, Form, of_objects,
+    AppUnsetArgs, ArgocdFlags, Form, ServerFlags, of_objects,
 };
 pub use app_resource::{
     AppAddSourceArgs, AppDeleteResourceArgs, AppGetResourceArgs, AppPatchResourceArgs, AppRemoveSourceArgs, ObjectFlags,
@@ -28,16 +30,19 @@ pub use app_run::{
 };
 pub use app_spec::AppSpecFlags;
 pub use argocd::{
-    AccountArgs, AccountCommand, ClusterAddArgs, ClusterArgs, ClusterSubcommand, RepoAddArgs, RepoArgs, RepoCommand,
-    RepocredsArgs, RepocredsCommand,
+    AccountArgs, AccountCommand, ClusterAddArgs, ClusterArgs, ClusterRmArgs, ClusterSetArgs, ClusterSubcommand,
+    RepoAddArgs, RepoArgs, RepoCommand, RepocredsArgs, RepocredsCommand,
 };
 pub use artifact::{
     ArtifactFlags, BuildArtifactArgs, DiffArtifactArgs, ListArtifactArgs, ListCommand, PullArtifactArgs, PullCommand,
     PushArtifactArgs, PushCommand, TagArtifactArgs, TagCommand,
 };
+pub use certificates::{CertArgs, CertCommand, CertListArgs, CertRmArgs, GpgArgs, GpgCommand};
+pub use login::{ContextArgs, LoginArgs, LogoutArgs, PasswordFlags, ReloginArgs};
 pub use proj::{
-    ProjArgs, ProjCommand, ProjCreateArgs, ProjDestination, ProjKind, ProjSpecFlags, RoleCommand, RoleName, RolePolicy,
-    WindowFlags, WindowId, WindowsCommand,
+    GitIntegrityCommand, IntegrityCommand, PoliciesCommand, ProjAccount, ProjArgs, ProjCommand, ProjCreateArgs,
+    ProjDestination, ProjKind, ProjOrphaned, ProjSpecFlags, RoleCommand, RoleName, RolePolicy, WindowFlags, WindowId,
+    WindowsCommand,
 };
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -96,7 +101,7 @@ pub struct Global {
     /// The kubeconfig's user
     #[arg(long, global = true)]
     pub user: Option<String>,
-    /// The address of the API server
+    /// The address of the API server; of Argo CD's server where the command is about Argo CD's resources
     #[arg(long, global = true)]
     pub server: Option<String>,
     /// Bearer token for the API server
@@ -138,6 +143,19 @@ pub enum ClusterCommand {
     Cluster(ClusterArgs),
     /// Local accounts of Argo CD
     Account(AccountArgs),
+    /// Host keys and certificates that repositories are believed by
+    Cert(CertArgs),
+    /// Public keys that signatures of commits are believed by
+    Gpg(GpgArgs),
+    /// Log in to a server of Argo CD; commands about Argo CD's resources go through it from then on
+    Login(LoginArgs),
+    /// End a login
+    Logout(LogoutArgs),
+    /// Log in anew to the server that is in use
+    Relogin(ReloginArgs),
+    /// List logins, or choose the one that is used
+    #[command(visible_alias = "ctx")]
+    Context(ContextArgs),
     /// Check that the cluster and the installed components are ready
     Check(CheckArgs),
     /// Install the definitions and the controllers

@@ -12,21 +12,26 @@ mod argocd;
 pub mod args;
 mod artifact;
 mod build;
+mod cert;
 mod check;
 mod cluster;
 mod connect;
 mod create;
 mod delete;
 mod diff;
+mod editor;
 mod events;
 mod export;
 mod get;
+mod gpg;
 pub mod helm;
 mod install;
 mod kinds;
 pub mod kustomize;
+mod login;
 mod logs;
 pub mod output;
+mod plane;
 mod proj;
 mod reconcile;
 mod repo;
@@ -67,7 +72,13 @@ fn status_of_failure(command: &ClusterCommand) -> u8 {
         | ClusterCommand::Repo(_)
         | ClusterCommand::Repocreds(_)
         | ClusterCommand::Cluster(_)
-        | ClusterCommand::Account(_) => argocd::FAILED,
+        | ClusterCommand::Account(_)
+        | ClusterCommand::Cert(_)
+        | ClusterCommand::Gpg(_)
+        | ClusterCommand::Login(_)
+        | ClusterCommand::Logout(_)
+        | ClusterCommand::Relogin(_)
+        | ClusterCommand::Context(_) => argocd::FAILED,
         _ => 1,
     }
 }
@@ -80,6 +91,12 @@ async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
         ClusterCommand::Repocreds(args) => repo::repocreds(global, args).await,
         ClusterCommand::Cluster(args) => cluster::cluster(global, args).await,
         ClusterCommand::Account(args) => account::account(global, args).await,
+        ClusterCommand::Cert(args) => cert::cert(global, args).await,
+        ClusterCommand::Gpg(args) => gpg::gpg(global, args).await,
+        ClusterCommand::Login(args) => login::login(global, args).await,
+        ClusterCommand::Logout(args) => login::logout(args).await,
+        ClusterCommand::Relogin(args) => login::relogin(args).await,
+        ClusterCommand::Context(args) => login::context(&args),
         ClusterCommand::Check(args) => check::check(global, &args).await,
         ClusterCommand::Install(args) => install::install(global, &args).await,
         ClusterCommand::Uninstall(args) => install::uninstall(global, &args).await,

@@ -1,5 +1,7 @@
 //! `belay repo` and `belay repocreds`: repositories and credentials, kept in secrets as Argo CD keeps them.
 
+mod messages;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -9,45 +11,81 @@ use belay_argo::repositories::{AzurePrincipal, Credentials, GithubApp, Kind, Rep
 use belay_cluster::{DeleteOptions, ErrorKind, ListOptions};
 use belay_net::{Secret, redact};
 use belay_object::{Object, Value, object};
+use http::Method;
 
 use crate::argocd::{Argocd, Columns, form_of, options, print_value};
 use crate::args::{Global, RepoAddArgs, RepoArgs, RepoCommand, RepocredsArgs, RepocredsCommand};
 use crate::outln;
 use crate::output::clean;
+use crate::plane::{Plane, items, path};
 
 /// Carries out `belay repo`.
 pub async fn repo(global: &Global, args: RepoArgs) -> Result<u8> {
-    let argo = Argocd::connect(global, &args.argocd, None).await?;
+    let plane = Plane::open(global, &args.argocd, None).await?;
     match args.command {
-        RepoCommand::Add(args) => add(&argo, &args).await,
-        RepoCommand::List(args) => list(&argo, &args.output).await,
+        RepoCommand::Add(args) => add(&plane, &args).await?,
+        RepoCommand::List(args) => print(&all(&plane, args.refresh.as_deref()).await?, &args.output)?,
         RepoCommand::Get(args) => {
-            let known = known(&argo).await?;
-            let found = known.all().iter().find(|r| same_git_url(&r.url, &args.url) && r.project == args.project);
+            let all = all(&plane, args.refresh.as_deref()).await?;
+            let found = all.into_iter().find(|r| is_it(r, &args.url, &args.project));
             let found = found.with_context(|| format!("repo '{}' not found", args.url))?;
-            match (form_of(&args.output, &["wide", "url"])?, args.output.as_str()) {
-                (Some(form), _) => print_value(&told(found), form)?,
-                (None, "url") => outln!("{}", clean(&found.url)),
-                _ => table(std::iter::once(found)).print(),
+            match form_of(&args.output, &["wide", "url"])? {
+                Some(form) => print_value(&found, form)?,
+                None => print(&[found], &args.output)?,
             }
-            Ok(0)
         }
         RepoCommand::Rm(args) => {
             for url in &args.urls {
-                let known = known(&argo).await?;
-                let found = known.all().iter().find(|r| same_git_url(&r.url, url) && r.project == args.project);
-                let found = found.with_context(|| format!("repo '{url}' not found"))?;
-                remove(&argo, &found.secret_name).await?;
-                outln!("Repository '{url}' removed");
+                match &plane {
+                    Plane::Cluster(argo) => {
+                        let known = known(argo).await?;
+                        let found = known.all().iter().find(|r| same_git_url(&r.url, url) && r.project == args.project);
+                        let found = found.with_context(|| format!("repo '{url}' not found"))?;
+                        remove(argo, &found.secret_name).await?;
+                    }
+                    Plane::Server(through) => {
+                        let path = path(&["api", "v1", "repositories", url]);
+                        through.server.delete(&path, &[("appProject", &args.project)]).await?;
+                    }
+                }
+                outln!("Repository '{}' removed", clean(url));
             }
-            Ok(0)
         }
+    }
+    Ok(0)
+}
+
+fn is_it(told: &Value, url: &str, project: &str) -> bool {
+    let text = |field: &str| told.str_at(&[field]).unwrap_or_default();
+    same_git_url(text("repo"), url) && text("project") == project
+}
+
+/// The repositories, as people see them.
+async fn all(plane: &Plane, refresh: Option<&str>) -> Result<Vec<Value>> {
+    if refresh.is_some_and(|word| word != "hard") {
+        bail!("--refresh must be one of: 'hard'");
+    }
+    match plane {
+        // Nothing is kept that could be old.
+        Plane::Cluster(argo) => Ok(known(argo).await?.all().iter().map(told).collect()),
+        Plane::Server(through) => {
+            let query = [("forceRefresh", refresh.map_or("", |_| "true"))];
+            Ok(items(&through.server.get("/api/v1/repositories", &query).await?).to_vec())
+        }
+    }
+}
+
+/// The templates, as people see them.
+async fn templates(plane: &Plane) -> Result<Vec<Value>> {
+    match plane {
+        Plane::Cluster(argo) => Ok(known(argo).await?.templates().iter().map(told_template).collect()),
+        Plane::Server(through) => Ok(items(&through.server.get("/api/v1/repocreds", &[]).await?).to_vec()),
     }
 }
 
 /// Carries out `belay repocreds`.
 pub async fn repocreds(global: &Global, args: RepocredsArgs) -> Result<u8> {
-    let argo = Argocd::connect(global, &args.argocd, None).await?;
+    let plane = Plane::open(global, &args.argocd, None).await?;
     match args.command {
         RepocredsCommand::Add(args) => {
             let template = Template {
@@ -61,51 +99,69 @@ pub async fn repocreds(global: &Global, args: RepocredsArgs) -> Result<u8> {
                 force_basic_auth: args.force_http_basic_auth,
                 ..Template::default()
             };
-            // One that somebody wrote by hand has a name of its own.
-            let there = known(&argo).await?.templates().iter().find(|t| same_git_url(&t.url, &args.url)).cloned();
-            let name = match there {
-                Some(there) => there.secret_name,
-                None => repository_secret("creds", &args.url, ""),
-            };
-            let existing = argo.cluster.find(&Argocd::secrets(), &argo.namespace, &name).await?;
-            let template = Template { secret_name: name, ..template };
-            refuse_existing(existing.as_ref(), &args)?;
-            write(&argo, template.to_secret(&argo.namespace, existing.as_ref()), existing.is_some()).await?;
-            outln!("Repository credentials for '{}' added", args.url);
+            match &plane {
+                Plane::Cluster(argo) => add_template(argo, template, args.upsert).await?,
+                Plane::Server(through) => {
+                    let query = [("upsert", if args.upsert { "true" } else { "" })];
+                    let message = messages::template(&template);
+                    through.server.send(Method::POST, "/api/v1/repocreds", &query, Some(message.expose())).await?;
+                }
+            }
+            outln!("Repository credentials for '{}' added", clean(&redact(&args.url)));
         }
         RepocredsCommand::List(args) => {
-            let known = known(&argo).await?;
-            match (form_of(&args.output, &["wide", "url"])?, args.output.as_str()) {
-                (Some(form), _) => {
-                    print_value(&known.templates().iter().map(told_template).collect::<Value>(), form)?;
-                    return Ok(0);
+            let all = templates(&plane).await?;
+            let form = form_of(&args.output, &["wide", "url"])?;
+            let text = |t: &Value, field: &str| t.str_at(&[field]).unwrap_or_default().to_owned();
+            match (form, args.output.as_str()) {
+                (Some(form), _) => print_value(&all.into_iter().collect::<Value>(), form)?,
+                (None, "url") => all.iter().for_each(|t| outln!("{}", clean(&text(t, "url")))),
+                _ => {
+                    let mut table = Columns::new(&["URL PATTERN", "USERNAME", "SSH_CREDS", "TLS_CREDS"]);
+                    for t in &all {
+                        let flag = |field: &str| yes(t.get(field).and_then(Value::as_bool).unwrap_or(false));
+                        let user =
+                            Some(text(t, "username")).filter(|u| !u.is_empty()).unwrap_or_else(|| "-".to_owned());
+                        table.row([&text(t, "url"), &user, flag("sshCreds"), flag("tlsCreds")]);
+                    }
+                    table.print();
                 }
-                (None, "url") => {
-                    known.templates().iter().for_each(|t| outln!("{}", clean(&t.url)));
-                    return Ok(0);
-                }
-                _ => {}
             }
-            let mut table = Columns::new(&["URL PATTERN", "USERNAME", "SSH_CREDS", "TLS_CREDS"]);
-            for t in known.templates() {
-                let c = &t.credentials;
-                let (ssh, tls) = (!c.ssh_key.expose().is_empty(), !c.tls_certificate.is_empty());
-                let user = if c.username.is_empty() { "-" } else { &c.username };
-                table.row([t.url.as_str(), user, yes(ssh), yes(tls)]);
-            }
-            table.print();
         }
         RepocredsCommand::Rm(args) => {
             for url in &args.urls {
-                let known = known(&argo).await?;
-                let found = known.templates().iter().find(|t| same_git_url(&t.url, url));
-                let found = found.with_context(|| format!("repository credentials '{url}' not found"))?;
-                remove(&argo, &found.secret_name).await?;
-                outln!("Repository credentials for '{url}' removed");
+                match &plane {
+                    Plane::Cluster(argo) => {
+                        let known = known(argo).await?;
+                        let found = known.templates().iter().find(|t| same_git_url(&t.url, url));
+                        let found = found.with_context(|| format!("repository credentials '{url}' not found"))?;
+                        remove(argo, &found.secret_name).await?;
+                    }
+                    Plane::Server(through) => {
+                        through.server.delete(&path(&["api", "v1", "repocreds", url]), &[]).await?;
+                    }
+                }
+                outln!("Repository credentials for '{}' removed", clean(url));
             }
         }
     }
     Ok(0)
+}
+
+/// Writes a template; one of its address that somebody wrote by hand has a name of its own.
+async fn add_template(argo: &Argocd, template: Template, upsert: bool) -> Result<()> {
+    let there = known(argo).await?.templates().iter().find(|t| same_git_url(&t.url, &template.url)).cloned();
+    let name = match there {
+        Some(there) => there.secret_name,
+        None => repository_secret("creds", &template.url, ""),
+    };
+    let existing = argo.cluster.find(&Argocd::secrets(), &argo.namespace, &name).await?;
+    if existing.is_some() && !upsert {
+        // Compat(argo 3.5): the words.
+        bail!("existing repository credentials spec is different; use upsert flag to force update");
+    }
+    let template = Template { secret_name: name, ..template };
+    write(argo, template.to_secret(&argo.namespace, existing.as_ref()), existing.is_some()).await
 }
 
 fn yes(flag: bool) -> &'static str {
@@ -121,7 +177,7 @@ async fn known(argo: &Argocd) -> Result<Repositories> {
     Ok(known)
 }
 
-async fn add(argo: &Argocd, args: &RepoAddArgs) -> Result<u8> {
+async fn add(plane: &Plane, args: &RepoAddArgs) -> Result<()> {
     let kind = kind(args)?;
     if kind == Kind::Helm && args.name.as_deref().unwrap_or_default().is_empty() {
         // Compat(argocd 3.5): the words.
@@ -148,25 +204,29 @@ async fn add(argo: &Argocd, args: &RepoAddArgs) -> Result<u8> {
         webhook_warm_disabled: args.webhook_manifest_cache_warm_disabled,
         ..Repository::default()
     };
-    let known = known(argo).await?;
-    let there = known.all().iter().find(|r| same_git_url(&r.url, &args.url) && r.project == repository.project);
-    let name = match there {
-        Some(there) => there.secret_name.clone(),
-        None => repository_secret("repo", &repository.url, &repository.project),
-    };
-    let existing = argo.cluster.find(&Argocd::secrets(), &argo.namespace, &name).await?;
-    refuse_existing(existing.as_ref(), args)?;
-    let repository = Repository { secret_name: name, ..repository };
-    write(argo, repository.to_secret(&argo.namespace, existing.as_ref()), existing.is_some()).await?;
-    outln!("Repository '{}' added", args.url);
-    Ok(0)
-}
-
-fn refuse_existing(existing: Option<&Object>, args: &RepoAddArgs) -> Result<()> {
-    if existing.is_some() && !args.upsert {
-        // Compat(argo 3.5): the words.
-        bail!("existing repository spec is different; use upsert flag to force update");
+    match plane {
+        Plane::Cluster(argo) => {
+            let known = known(argo).await?;
+            let there = known.all().iter().find(|r| same_git_url(&r.url, &args.url) && r.project == repository.project);
+            let name = match there {
+                Some(there) => there.secret_name.clone(),
+                None => repository_secret("repo", &repository.url, &repository.project),
+            };
+            let existing = argo.cluster.find(&Argocd::secrets(), &argo.namespace, &name).await?;
+            if existing.is_some() && !args.upsert {
+                // Compat(argo 3.5): the words.
+                bail!("existing repository spec is different; use upsert flag to force update");
+            }
+            let repository = Repository { secret_name: name, ..repository };
+            write(argo, repository.to_secret(&argo.namespace, existing.as_ref()), existing.is_some()).await?;
+        }
+        Plane::Server(through) => {
+            let query = [("upsert", if args.upsert { "true" } else { "" })];
+            let message = messages::repository(&repository);
+            through.server.send(Method::POST, "/api/v1/repositories", &query, Some(message.expose())).await?;
+        }
     }
+    outln!("Repository '{}' added", clean(&redact(&args.url)));
     Ok(())
 }
 
@@ -250,40 +310,40 @@ pub async fn remove(argo: &Argocd, name: &str) -> Result<()> {
     Ok(())
 }
 
-async fn list(argo: &Argocd, form: &str) -> Result<u8> {
-    let known = known(argo).await?;
+/// Prints repositories as people see them.
+fn print(all: &[Value], form: &str) -> Result<()> {
     match (form_of(form, &["wide", "url"])?, form) {
-        (Some(form), _) => print_value(&known.all().iter().map(told).collect::<Value>(), form)?,
-        (None, "url") => known.all().iter().for_each(|r| outln!("{}", clean(&r.url))),
-        _ => table(known.all().iter()).print(),
+        (Some(form), _) => print_value(&all.iter().cloned().collect::<Value>(), form)?,
+        (None, "url") => all.iter().for_each(|r| outln!("{}", clean(r.str_at(&["repo"]).unwrap_or_default()))),
+        _ => table(all).print(),
     }
-    Ok(0)
+    Ok(())
 }
 
-/// Compat(argocd 3.5): the columns. Whether a repository can be reached is not asked.
-fn table<'a>(all: impl Iterator<Item = &'a Repository>) -> Columns {
+/// Compat(argocd 3.5): the columns. Whether a repository can be reached only a server has tried.
+pub fn table(all: &[Value]) -> Columns {
     let header = ["TYPE", "NAME", "REPO", "INSECURE", "OCI", "LFS", "CREDS", "STATUS", "MESSAGE", "PROJECT"];
     let mut table = Columns::new(&header);
     for r in all {
-        let creds = match (r.inherited, r.credentials == Credentials::default()) {
+        let text = |path: &[&str]| r.str_at(path).unwrap_or_default();
+        let flag = |field: &str| r.get(field).and_then(Value::as_bool).unwrap_or(false);
+        let creds = match (flag("inheritedCreds"), flag("hasCreds") || !text(&["username"]).is_empty()) {
             (true, _) => "inherited",
-            (false, true) => "false",
-            (false, false) => "true",
+            (false, has) => yes(has),
         };
-        let insecure = yes(r.insecure || r.insecure_host_key);
-        let cells = [
-            r.kind.as_str(),
-            &r.name,
-            &r.url,
-            insecure,
-            yes(r.enable_oci),
-            yes(r.enable_lfs),
+        let state = Some(text(&["connectionState", "status"])).filter(|s| !s.is_empty()).unwrap_or("Unknown");
+        table.row([
+            text(&["type"]),
+            text(&["name"]),
+            text(&["repo"]),
+            yes(flag("insecure") || flag("insecureIgnoreHostKey")),
+            yes(flag("enableOCI")),
+            yes(flag("enableLfs")),
             creds,
-            "Unknown",
-            "",
-            &r.project,
-        ];
-        table.row(cells);
+            state,
+            text(&["connectionState", "message"]),
+            text(&["project"]),
+        ]);
     }
     table
 }
@@ -300,12 +360,16 @@ fn told_template(t: &Template) -> Value {
     if let Some(kind) = t.kind {
         value.set(&["type"], kind.as_str());
     }
+    let (ssh, tls) = (!t.credentials.ssh_key.expose().is_empty(), !t.credentials.tls_certificate.is_empty());
+    for (name, _) in [("sshCreds", ssh), ("tlsCreds", tls)].iter().filter(|(_, has)| *has) {
+        value.set(&[name], true);
+    }
     value
 }
 
 /// A repository without what is secret.
 fn told(r: &Repository) -> Value {
-    let mut value = object! { "repo" => r.url.as_str(), "type" => r.kind.as_str() };
+    let mut value = object! { "repo" => redact(&r.url), "type" => r.kind.as_str() };
     for (name, text) in [
         ("name", &r.name),
         ("project", &r.project),
@@ -319,6 +383,7 @@ fn told(r: &Repository) -> Value {
     }
     for (name, flag) in [
         ("inheritedCreds", r.inherited),
+        ("hasCreds", r.credentials != Credentials::default()),
         ("insecure", r.insecure),
         ("insecureIgnoreHostKey", r.insecure_host_key),
         ("enableLfs", r.enable_lfs),

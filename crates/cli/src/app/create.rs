@@ -10,35 +10,38 @@ use super::spec;
 use crate::argocd::{AppId, Argocd, fresh, manifests, options, pairs, read};
 use crate::args::AppCreateArgs;
 use crate::outln;
+use crate::plane::Plane;
+use crate::plane::applications::CASCADE;
 
-/// Deletes what the Application made with it.
-pub const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
-
-pub async fn create(argo: &Argocd, args: AppCreateArgs) -> Result<u8> {
-    for object in objects(argo, &args)? {
-        let id = AppId { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
-        if object.namespace().is_empty() {
-            bail!("application '{}' names no namespace", object.name());
-        }
-        let app = read(&object)?;
-        if args.validate {
-            check(argo, &app).await?;
-        }
-        let existing = argo.cluster.find(&names::applications(), &id.namespace, &id.name).await?;
-        let word = match existing {
-            None => {
-                argo.cluster.create(&names::applications(), &object, &options()).await?;
-                "created"
-            }
-            Some(existing) => upsert(argo, &id, &existing, &object, args.upsert).await?,
-        };
-        outln!("application '{}' {word}", id.name);
+pub async fn create(plane: &Plane, args: AppCreateArgs) -> Result<u8> {
+    for object in objects(plane, &args)? {
+        read(&object)?;
+        let word = plane.create(&object, args.upsert, args.validate).await?;
+        outln!("application '{}' {word}", object.name());
     }
     Ok(0)
 }
 
+/// Makes an Application on the cluster, as a server would.
+pub async fn on_cluster(argo: &Argocd, object: &Object, upsert: bool, validate: bool) -> Result<&'static str> {
+    let id = AppId { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+    if id.namespace.is_empty() {
+        bail!("application '{}' names no namespace", id.name);
+    }
+    if validate {
+        check(argo, &read(object)?).await?;
+    }
+    match argo.find(&id).await? {
+        None => {
+            argo.cluster.create(&names::applications(), object, &options()).await?;
+            Ok("created")
+        }
+        Some(existing) => put(argo, &id, &existing, object, upsert).await,
+    }
+}
+
 /// What the file and the flags say.
-fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
+fn objects(plane: &Plane, args: &AppCreateArgs) -> Result<Vec<Object>> {
     let name = args.name_flag.as_ref().or(args.app_name.as_ref());
     if let (Some(a), Some(b)) = (&args.name_flag, &args.app_name)
         && a != b
@@ -48,8 +51,8 @@ fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
     let mut found = match &args.file {
         Some(file) => manifests(file)?.into_iter().map(fresh).collect(),
         None => {
-            let id = argo.id(name.context("name the application")?);
-            vec![Object::of("argoproj.io/v1alpha1", "Application", &id.namespace, &id.name)]
+            let id = plane.id(name.context("name the application")?);
+            vec![named(&id)]
         }
     };
     if let ([_, _, ..], Some(name)) = (found.as_slice(), name) {
@@ -64,14 +67,15 @@ fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
             );
         }
         if let (Some(name), true) = (name, args.file.is_some()) {
-            let id = argo.id(name);
+            let id = plane.id(name);
             object.set(&["metadata", "name"], id.name);
             if name.contains('/') {
                 object.set(&["metadata", "namespace"], id.namespace);
             }
         }
-        if object.namespace().is_empty() {
-            object.set(&["metadata", "namespace"], argo.app_namespace.as_str());
+        let own = plane.id("").namespace;
+        if object.namespace().is_empty() && !own.is_empty() {
+            object.set(&["metadata", "namespace"], own);
         }
         if object.get("spec").is_none() {
             object.set(&["spec"], Value::object());
@@ -93,8 +97,17 @@ fn objects(argo: &Argocd, args: &AppCreateArgs) -> Result<Vec<Object>> {
     Ok(found)
 }
 
+/// An Application of that name, with nothing in it.
+fn named(id: &AppId) -> Object {
+    let mut object = Object::of("argoproj.io/v1alpha1", "Application", &id.namespace, &id.name);
+    if id.namespace.is_empty() {
+        object.remove(&["metadata", "namespace"]);
+    }
+    object
+}
+
 /// Changes one that is there; one that is as wanted stays.
-async fn upsert(argo: &Argocd, id: &AppId, existing: &Object, wanted: &Object, may: bool) -> Result<&'static str> {
+async fn put(argo: &Argocd, id: &AppId, existing: &Object, wanted: &Object, may: bool) -> Result<&'static str> {
     let (is, should) = (read(existing)?, read(wanted)?);
     let has = |is: &std::collections::BTreeMap<String, String>, should: &std::collections::BTreeMap<String, String>| {
         should.iter().all(|(key, value)| is.get(key) == Some(value))

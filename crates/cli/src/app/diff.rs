@@ -3,40 +3,60 @@
 //! The differences are those of a server-side apply, as the controller judges them: a field that others keep,
 //! that the server fills in or that is to be ignored is none. Values of secrets are not shown.
 
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Error, Result};
 use belay_argo::compare::Judged;
-use belay_argo::controller::preview::Desired;
 use belay_argo::mask::{LAST_APPLIED, hidden, is_secret};
 use belay_argo::spec::{Application, SyncCode};
-use belay_object::Object;
+use belay_object::{Object, Value};
 
-use super::look::{Look, revisions};
-use super::wait;
-use crate::argocd::Argocd;
-use crate::args::AppDiffArgs;
+use super::look::{Look, desired, manifest, revisions};
+use super::view::REFRESH_PATIENCE;
+use crate::argocd::AppId;
+use crate::args::{AppDiffArgs, RevisionFlags};
 use crate::outln;
 use crate::output::clean;
+use crate::plane::Plane;
 
-pub async fn diff(argo: &Argocd, args: &AppDiffArgs) -> Result<u8> {
-    let id = argo.id(&args.name);
+pub async fn diff(plane: &Plane, args: &AppDiffArgs) -> Result<u8> {
+    let id = plane.id(&args.name);
     if args.refresh || args.hard_refresh {
-        wait::refreshed(argo, &id, args.hard_refresh, Duration::from_secs(60)).await?;
+        plane.refreshed(&id, args.hard_refresh, REFRESH_PATIENCE).await?;
     }
-    let app = argo.application(&id).await?;
-    let look = Look::at(argo, &app).await?;
-    let desired = match &args.local {
-        Some(folder) => look.local(&app, folder, &args.local_repo_root).await?,
-        None => look.desired(&app, &revisions(&args.revisions, &app)?).await?,
-    };
-    let differs = print(&look, &app, desired).await?;
+    let app = plane.application(&id).await?;
+    let differs = print(plane, &id, &app, &args.revisions, args.local_folder()).await?;
     Ok(if differs && args.exit_code { args.diff_exit_code } else { 0 })
 }
 
 /// Prints the differences; gives whether there are any.
-pub async fn print(look: &Look, app: &Application, desired: Desired) -> Result<bool> {
-    let comparison = look.preview.compare(app, &look.at, desired).await.map_err(Error::msg)?;
+pub async fn print(
+    plane: &Plane,
+    id: &AppId,
+    app: &Application,
+    flags: &RevisionFlags,
+    local: Option<(&Path, &Path)>,
+) -> Result<bool> {
+    let argo = match plane {
+        Plane::Cluster(argo) => argo,
+        Plane::Server(through) => {
+            if local.is_some() {
+                plane.cluster("comparing with a folder")?;
+            }
+            let named = revisions(flags, app)?.iter().any(|revision| !revision.is_empty());
+            let items = match named {
+                true => through.compared(app, &desired(plane, id, app, flags, None).await?).await?,
+                false => through.managed(app).await?,
+            };
+            return told_by_server(&items);
+        }
+    };
+    let look = Look::at(argo, app).await?;
+    let wanted = match local {
+        Some((folder, root)) => look.local(app, folder, root).await?,
+        None => look.desired(app, &revisions(flags, app)?).await?,
+    };
+    let comparison = look.preview.compare(app, &look.at, wanted).await.map_err(Error::msg)?;
     let sensitive = look.sensitive();
     let mut differs = false;
     for judged in comparison.resources.iter().filter(|j| j.status.status != Some(SyncCode::Synced)) {
@@ -50,6 +70,57 @@ pub async fn print(look: &Look, app: &Application, desired: Desired) -> Result<b
         lines.iter().for_each(|line| outln!("{}", clean(line)));
     }
     Ok(differs)
+}
+
+/// Prints what a server tells of differences; gives whether there are any.
+fn told_by_server(items: &[Value]) -> Result<bool> {
+    let mut differs = false;
+    for item in items {
+        let lines = compared(item)?;
+        if lines.is_empty() {
+            continue;
+        }
+        differs = true;
+        let text = |field: &str| item.str_at(&[field]).unwrap_or_default();
+        headline(text("group"), text("kind"), text("namespace"), text("name"));
+        lines.iter().for_each(|line| outln!("{}", clean(line)));
+    }
+    Ok(differs)
+}
+
+/// The lines about one object as a server compares it; none where it does not differ. Secrets' values were taken
+/// out by the server, which shows equal ones alike.
+pub fn compared(item: &Value) -> Result<Vec<String>> {
+    let state = |field: &str| -> Result<Option<Object>> {
+        let text = item.str_at(&[field]).filter(|text| !text.is_empty() && *text != "null");
+        text.map(manifest).transpose()
+    };
+    let is = |field: &str| item.get(field).and_then(Value::as_bool).unwrap_or(false);
+    if is("hook") {
+        return Ok(Vec::new());
+    }
+    let (target, live) = (state("targetState")?, state("liveState")?);
+    let (now, then) = (state("normalizedLiveState")?, state("predictedLiveState")?);
+    Ok(match (target, live) {
+        (None, None) => Vec::new(),
+        (Some(target), None) => whole(">", &target, &[]),
+        (None, Some(live)) => whole("<", &live, &[]),
+        (Some(target), Some(live)) => {
+            let (now, then) = (plain(now.unwrap_or(live)), plain(then.unwrap_or(target)));
+            let changes = similar::TextDiff::from_lines(&now, &then);
+            let text = changes.unified_diff().context_radius(2).to_string();
+            text.lines().map(|line| format!("  {line}")).collect()
+        }
+    })
+}
+
+/// An object without what a server keeps.
+fn plain(mut object: Object) -> String {
+    for field in ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation"] {
+        object.remove(&["metadata", field]);
+    }
+    object.remove(&["status"]);
+    belay_yaml::to_yaml(object.value())
 }
 
 /// Compat(argocd 3.5): the line above each object.

@@ -1,16 +1,17 @@
 //! `belay app history` and `belay app rollback`.
 
 use anyhow::{Result, bail};
-use belay_argo::spec::{Application, HistoryEntry, Operation, Source, StrategyOptions, SyncOperation, SyncStrategy};
+use belay_argo::spec::{Application, HistoryEntry, Source};
 
 use super::sync;
 use super::wait::{self, Until};
-use crate::argocd::{Argocd, Columns, print_value, short};
+use crate::argocd::{Columns, print_value, short};
 use crate::args::{AppHistoryArgs, AppRollbackArgs, Form};
 use crate::outln;
+use crate::plane::Plane;
 
-pub async fn history(argo: &Argocd, args: &AppHistoryArgs) -> Result<u8> {
-    let app = argo.application(&argo.id(&args.name)).await?;
+pub async fn history(plane: &Plane, args: &AppHistoryArgs) -> Result<u8> {
+    let app = plane.application(&plane.id(&args.name)).await?;
     match args.output {
         Form::Id | Form::Name => app.status.history.iter().for_each(|entry| outln!("{}", entry.id)),
         Form::Json | Form::Yaml => {
@@ -66,39 +67,21 @@ fn told(source: &Source, revision: &str) -> String {
     }
 }
 
-pub async fn rollback(argo: &Argocd, args: &AppRollbackArgs) -> Result<u8> {
-    let id = argo.id(&args.name);
-    let app = argo.application(&id).await?;
+pub async fn rollback(plane: &Plane, args: &AppRollbackArgs) -> Result<u8> {
+    let id = plane.id(&args.name);
+    let app = plane.application(&id).await?;
     let entry = entry(&app, args.id)?;
     // Compat(argo 3.5): the words.
     if app.spec.automated().is_some() {
         bail!("rollback cannot be initiated when auto-sync is enabled");
     }
-    let several = !entry.sources.is_empty();
-    if !several && entry.source == Source::default() {
+    if entry.sources.is_empty() && entry.source == Source::default() {
         bail!("cannot rollback to revision deployed with Argo CD v0.12 or lower: sync to revision instead");
     }
-    let policy = app.spec.sync_policy.clone().unwrap_or_default();
-    let operation = Operation {
-        sync: Some(Box::new(SyncOperation {
-            revision: entry.revision.clone(),
-            revisions: entry.revisions.clone(),
-            source: (!several).then(|| Box::new(entry.source.clone())),
-            sources: entry.sources.clone(),
-            prune: args.prune,
-            sync_options: policy.sync_options,
-            sync_strategy: Some(SyncStrategy { apply: Some(StrategyOptions::default()), hook: None }),
-            ..SyncOperation::default()
-        })),
-        retry: policy.retry.unwrap_or_default(),
-        ..Operation::default()
-    };
-    sync::start(argo, &id, &operation, false).await?;
+    plane.rollback(&id, &app, entry, args.prune).await?;
     let until = Until { operation: true, ..Until::default() };
-    let Some(object) = wait::wait_for(argo, &id, until, &[], args.timeout, args.output).await? else {
-        bail!("application '{id}' is gone");
-    };
-    wait::summary(argo, &object, args.output).await?;
+    let object = wait::there(plane, &id, until, &[], args.timeout, args.output).await?;
+    wait::summary(plane, &object, args.output).await?;
     sync::ended(&object, false)
 }
 

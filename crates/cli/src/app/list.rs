@@ -4,13 +4,14 @@ use anyhow::Result;
 use belay_argo::spec::Application;
 use belay_object::Value;
 
-use crate::argocd::{Argocd, Columns, print_value, read};
+use crate::argocd::{Columns, print_value, read};
 use crate::args::{AppListArgs, Form};
 use crate::outln;
+use crate::plane::Plane;
 
-pub async fn list(argo: &Argocd, args: &AppListArgs, everywhere: bool) -> Result<u8> {
+pub async fn list(plane: &Plane, args: &AppListArgs, everywhere: bool) -> Result<u8> {
     let mut found = Vec::new();
-    for object in argo.all(args.selector.as_deref().unwrap_or_default(), everywhere).await? {
+    for object in plane.all(args.selector.as_deref().unwrap_or_default(), everywhere).await? {
         let app = read(&object)?;
         if is_wanted(&app, args) {
             found.push((object, app));

@@ -1,21 +1,29 @@
 //! `belay app logs`: the logs of the pods below an Application's objects.
 
 use anyhow::{Result, bail};
+use belay_argo::spec::Application;
 use belay_cluster::{Cluster, LogOptions};
 use belay_object::{Object, Value};
 
 use super::look::Look;
 use super::tree;
-use crate::argocd::Argocd;
 use crate::args::{AppLogsArgs, of_objects};
 use crate::outln;
 use crate::output::clean;
+use crate::plane::{Plane, Through, path};
 
 /// Logs that are followed at once: each holds a connection.
 const MAX_STREAMS: usize = 100;
 
-pub async fn logs(argo: &Argocd, args: &AppLogsArgs) -> Result<u8> {
-    let app = argo.application(&argo.id(&args.app_name)).await?;
+pub async fn logs(plane: &Plane, args: &AppLogsArgs) -> Result<u8> {
+    let app = plane.application(&plane.id(&args.app_name)).await?;
+    let argo = match plane {
+        Plane::Cluster(argo) => argo,
+        Plane::Server(through) => return streamed(through, &app, args).await,
+    };
+    if args.until_time.is_some() {
+        plane.server("--until-time")?;
+    }
     let look = Look::at(argo, &app).await?;
     let is_wanted = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|w| w == found);
     let namespace = of_objects(&args.namespace);
@@ -56,6 +64,38 @@ pub async fn logs(argo: &Argocd, args: &AppLogsArgs) -> Result<u8> {
         }
     }
     futures::future::try_join_all(tasks).await?;
+    Ok(0)
+}
+
+/// Prints the lines that a server streams.
+async fn streamed(through: &Through, app: &Application, args: &AppLogsArgs) -> Result<u8> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let number = |number: u32| if number > 0 { number.to_string() } else { String::new() };
+    let flag = |on: bool| if on { "true" } else { "" }.to_owned();
+    let query = [
+        ("appNamespace", app.namespace.clone()),
+        ("project", app.spec.project().to_owned()),
+        ("container", text(&args.container)),
+        ("group", text(&args.group)),
+        ("kind", text(&args.kind)),
+        ("resourceName", text(&args.name)),
+        ("namespace", of_objects(&args.namespace).unwrap_or_default()),
+        ("follow", flag(args.follow)),
+        ("previous", flag(args.previous)),
+        ("sinceSeconds", number(args.since_seconds)),
+        ("tailLines", number(args.tail)),
+        ("filter", text(&args.filter)),
+        ("matchCase", flag(args.match_case)),
+        ("untilTime", args.until_time.map(|t| t.to_string()).unwrap_or_default()),
+    ];
+    let query: Vec<(&str, &str)> = query.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let mut lines = through.server.stream(&path(&["api", "v1", "applications", &app.name, "logs"]), &query).await?;
+    while let Some(message) = lines.next().await? {
+        // The last message only says that there is no more.
+        if message.get("last").and_then(Value::as_bool) != Some(true) {
+            outln!("{}", clean(message.str_at(&["content"]).unwrap_or_default()));
+        }
+    }
     Ok(0)
 }
 

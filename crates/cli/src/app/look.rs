@@ -1,6 +1,6 @@
 //! A look at what an Application wants and has, made here: sources are fetched and rendered by this process.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail};
@@ -8,10 +8,13 @@ use belay_argo::controller::Mirrors;
 use belay_argo::controller::preview::{Desired, Destination, Preview};
 use belay_argo::manifests::SourceFiles;
 use belay_argo::spec::{Application, Source};
+use belay_object::{Object, Value};
 use belay_tree::{DirTree, Limits};
 
-use crate::argocd::Argocd;
+use crate::argocd::{AppId, Argocd, object_of};
 use crate::args::RevisionFlags;
+use crate::editor::Private;
+use crate::plane::{Plane, path};
 
 /// What is needed to look, gone when it is dropped.
 pub struct Look {
@@ -19,30 +22,7 @@ pub struct Look {
     pub preview: Preview,
     /// The Application's cluster.
     pub at: Destination,
-    _storage: Folder,
-}
-
-/// A folder of its own that is removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> Result<Folder> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|e| Error::msg(format!("the system gives no randomness: {e}")))?;
-        let path = std::env::temp_dir().join(format!("belay-app-{:016x}", u64::from_ne_bytes(random)));
-        let mut builder = std::fs::DirBuilder::new();
-        // What is fetched may be private, and the folder of temporary files is everybody's.
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path)?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    _storage: Private,
 }
 
 /// The revision of each source as the flags name them; empty for what a source names itself.
@@ -80,16 +60,63 @@ fn positions(flags: &RevisionFlags, app: &Application) -> Result<Vec<usize>> {
     Ok(found)
 }
 
+/// The position, from 1, of the source that is named: by it, by the source's name, or not at all.
+pub fn place_of(app: &Application, position: Option<usize>, name: Option<&str>) -> Result<Option<usize>> {
+    match (position, name) {
+        // Compat(argocd 3.5): the words.
+        (Some(_), Some(_)) => bail!("Only one of source-position and source-name can be specified."),
+        (position, None) => Ok(position),
+        (None, Some(name)) => position_of(app, name).map(Some),
+    }
+}
+
 /// The position, from 1, of the source that is called so.
 pub fn position_of(app: &Application, name: &str) -> Result<usize> {
     let found = app.spec.sources().iter().position(|source| source.name == name);
     found.map(|place| place + 1).with_context(|| format!("application '{}' has no source called {name:?}", app.name))
 }
 
+/// What the sources of an Application give, either way; or a folder in the place of the only source.
+pub async fn desired(
+    plane: &Plane,
+    id: &AppId,
+    app: &Application,
+    flags: &RevisionFlags,
+    local: Option<(&Path, &Path)>,
+) -> Result<Vec<Object>> {
+    let revisions = revisions(flags, app)?;
+    if let Some((folder, root)) = local {
+        let look = Look::at(plane.cluster("rendering a folder")?, app).await?;
+        return Ok(look.local(app, folder, root).await?.objects);
+    }
+    let through = match plane {
+        Plane::Cluster(argo) => return Ok(Look::at(argo, app).await?.desired(app, &revisions).await?.objects),
+        Plane::Server(through) => through,
+    };
+    let mut query =
+        vec![("appNamespace".to_owned(), id.namespace.clone()), ("project".to_owned(), app.spec.project().to_owned())];
+    if app.spec.has_multiple_sources() {
+        for (i, revision) in revisions.iter().enumerate().filter(|(_, revision)| !revision.is_empty()) {
+            query.push(("sourcePositions".to_owned(), (i + 1).to_string()));
+            query.push(("revisions".to_owned(), revision.clone()));
+        }
+    } else if let Some(revision) = revisions.first() {
+        query.push(("revision".to_owned(), revision.clone()));
+    }
+    let query: Vec<(&str, &str)> = query.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let told = through.server.get(&path(&["api", "v1", "applications", &id.name, "manifests"]), &query).await?;
+    told.get("manifests").map_or(&[][..], Value::items).iter().filter_map(Value::as_str).map(manifest).collect()
+}
+
+/// A manifest as a server tells it: JSON in a text.
+pub fn manifest(text: &str) -> Result<Object> {
+    object_of(belay_object::from_json_str(text)?)
+}
+
 impl Look {
     /// Begins.
     pub async fn at(argo: &Argocd, app: &Application) -> Result<Look> {
-        let storage = Folder::make()?;
+        let storage = Private::make()?;
         let mirrors = Mirrors::open(&storage.0, belay_net::Egress::default()).map_err(Error::msg)?;
         let preview = Preview::open(argo.cluster.clone(), &argo.namespace, mirrors, crate::helm::outside).await;
         let preview = preview.map_err(Error::msg)?;

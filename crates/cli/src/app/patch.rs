@@ -4,18 +4,19 @@ use anyhow::{Context, Result, bail};
 use belay_object::{Object, Value, from_json_str, json_patch, merge_patch};
 use jiff::Timestamp;
 
-use crate::argocd::{Argocd, print_value, read};
+use crate::argocd::{print_value, read};
 use crate::args::{AppPatchArgs, Form};
 use crate::outln;
+use crate::plane::Plane;
 
 /// On an Application: when somebody confirmed that objects are deleted.
 const APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 
-pub async fn patch(argo: &Argocd, args: &AppPatchArgs) -> Result<u8> {
-    let id = argo.id(&args.name);
+pub async fn patch(plane: &Plane, args: &AppPatchArgs) -> Result<u8> {
+    let id = plane.id(&args.name);
     let patch = from_json_str(&args.patch).context("the patch is no JSON")?;
-    let written = argo
-        .change_app(&id, |object| {
+    let written = plane
+        .change(&id, true, |object| {
             *object = patched(object, &patch, &args.kind)?;
             Ok(())
         })
@@ -50,31 +51,22 @@ pub fn patched(object: &Object, patch: &Value, kind: &str) -> Result<Object> {
     Ok(after)
 }
 
-pub async fn terminate(argo: &Argocd, name: &str) -> Result<u8> {
-    let id = argo.id(name);
-    argo.change_app(&id, |object| {
-        let app = crate::argocd::read(object)?;
-        let runs = app.status.operation_state.as_ref().is_some_and(|s| !s.phase.is_over());
-        if app.operation.is_none() || !runs {
-            // Compat(argo 3.5): the words.
-            bail!("Unable to terminate operation. No operation is in progress");
-        }
-        object.set(&["status", "operationState", "phase"], "Terminating");
-        Ok(())
-    })
-    .await?;
+pub async fn terminate(plane: &Plane, name: &str) -> Result<u8> {
+    let id = plane.id(name);
+    plane.terminate(&id).await?;
     outln!("Application '{}' operation terminating", id.name);
     Ok(0)
 }
 
-pub async fn confirm_deletion(argo: &Argocd, name: &str) -> Result<u8> {
-    let id = argo.id(name);
+pub async fn confirm_deletion(plane: &Plane, name: &str) -> Result<u8> {
+    let id = plane.id(name);
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    argo.change_app(&id, |object| {
-        object.set_annotation(APPROVED, &now);
-        Ok(())
-    })
-    .await?;
+    plane
+        .change(&id, true, |object| {
+            object.set_annotation(APPROVED, &now);
+            Ok(())
+        })
+        .await?;
     outln!("Application '{}' updated successfully", id.name);
     Ok(0)
 }

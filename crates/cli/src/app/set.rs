@@ -2,18 +2,24 @@
 
 use anyhow::Result;
 
-use super::{create, spec};
-use crate::argocd::Argocd;
+use super::look::position_of;
+use super::spec;
+use crate::argocd::read;
 use crate::args::AppSetArgs;
+use crate::plane::Plane;
 
-pub async fn set(argo: &Argocd, args: &AppSetArgs) -> Result<u8> {
-    let id = argo.id(&args.name);
-    let mut app = argo.application(&id).await?;
-    spec::apply(&args.spec, &mut app.spec, args.source_position)?;
-    if args.validate {
-        create::check(argo, &app).await?;
-    }
-    argo.change_app(&id, |object| spec::rewrite(object, |spec| spec::apply(&args.spec, spec, args.source_position)))
+pub async fn set(plane: &Plane, args: &AppSetArgs) -> Result<u8> {
+    let id = plane.id(&args.name);
+    plane
+        .change(&id, args.validate, |object| {
+            let app = read(object)?;
+            // Compat(argocd 3.5): of several sources a name says which.
+            let position = match (args.source_position, &args.spec.source_name) {
+                (None, Some(name)) if app.spec.has_multiple_sources() => Some(position_of(&app, name)?),
+                (position, _) => position,
+            };
+            spec::rewrite(object, |spec| spec::apply(&args.spec, spec, position))
+        })
         .await?;
     Ok(0)
 }

@@ -13,8 +13,9 @@ use jiff::Timestamp;
 
 use super::look::Look;
 use super::view;
-use crate::argocd::{Argocd, Columns};
+use crate::argocd::Columns;
 use crate::args::Form;
+use crate::plane::Plane;
 
 /// What workloads make: group, kind, plural.
 const OWNED: [(&str, &str, &str); 6] = [
@@ -73,6 +74,71 @@ fn owners(object: &Object) -> Vec<&str> {
     all.iter().filter_map(|o| o.str_at(&["uid"])).collect()
 }
 
+/// An object as a tree shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Which object.
+    pub key: ObjectKey,
+    /// `v1`
+    pub version: String,
+    /// Empty for one that is not there.
+    pub uid: String,
+    /// The uids of its owners.
+    pub owners: Vec<String>,
+    /// How it is, and why.
+    pub health: Option<(String, String)>,
+    /// When it was made.
+    pub created_at: String,
+}
+
+/// The live objects of an Application; with `deep`, what they own, too.
+pub async fn nodes(plane: &Plane, app: &Application, deep: bool) -> Result<Vec<Node>> {
+    let argo = match plane {
+        Plane::Cluster(argo) => argo,
+        Plane::Server(through) => return Ok(listed(&through.tree(app).await?, "nodes")),
+    };
+    let look = Look::at(argo, app).await?;
+    let all = match deep {
+        true => objects(&look, app).await?,
+        false => {
+            let live = look.preview.live(app, &look.at, &[]).await.map_err(anyhow::Error::msg)?;
+            live.into_values().map(|o| (*o).clone()).collect()
+        }
+    };
+    Ok(all.iter().map(|object| node(&look, object)).collect())
+}
+
+fn node(look: &Look, object: &Object) -> Node {
+    let health = look.preview.config().health(object);
+    Node {
+        key: object.key(),
+        version: object.group_version_kind().version.to_string(),
+        uid: object.uid().to_owned(),
+        owners: owners(object).into_iter().map(str::to_owned).collect(),
+        health: health.map(|h| (h.status.as_str().to_owned(), h.message)),
+        created_at: object.str_at(&["metadata", "creationTimestamp"]).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The nodes of a tree that a server tells.
+pub fn listed(tree: &Value, list: &str) -> Vec<Node> {
+    let node = |value: &Value| {
+        let text = |path: &[&str]| value.str_at(path).unwrap_or_default();
+        let parents = value.get("parentRefs").map_or(&[][..], Value::items);
+        Node {
+            key: ObjectKey::new(text(&["group"]), text(&["kind"]), text(&["namespace"]), text(&["name"])),
+            version: text(&["version"]).to_owned(),
+            uid: text(&["uid"]).to_owned(),
+            owners: parents.iter().filter_map(|p| p.str_at(&["uid"])).map(str::to_owned).collect(),
+            health: value
+                .str_at(&["health", "status"])
+                .map(|s| (s.to_owned(), text(&["health", "message"]).to_owned())),
+            created_at: text(&["createdAt"]).to_owned(),
+        }
+    };
+    tree.get(list).map_or(&[][..], Value::items).iter().map(node).collect()
+}
+
 /// Objects with all that they own, each once.
 pub fn below<'a>(all: &'a [Object], roots: &[&'a Object]) -> Vec<&'a Object> {
     let mut found: Vec<&Object> = Vec::new();
@@ -88,67 +154,54 @@ pub fn below<'a>(all: &'a [Object], roots: &[&'a Object]) -> Vec<&'a Object> {
 }
 
 /// Prints the tree.
-pub async fn print(argo: &Argocd, app: &Application, form: Form) -> Result<()> {
-    let look = Look::at(argo, app).await?;
-    let all = objects(&look, app).await?;
-    let healths = view::healths(argo, app).await;
-    let rows: BTreeMap<(String, String, String, String), view::Row> = view::rows(app, &healths)
-        .into_iter()
-        .map(|row| ((row.group.clone(), row.kind.clone(), row.namespace.clone(), row.name.clone()), row))
-        .collect();
-    let is_detailed = form == Form::TreeDetailed;
+pub async fn print(plane: &Plane, app: &Application, form: Form) -> Result<()> {
+    let nodes = nodes(plane, app, true).await?;
+    let healths = nodes.iter().filter_map(|n| Some((n.key.clone(), n.health.as_ref()?.0.clone()))).collect();
+    drawn(app, &nodes, &healths, form == Form::TreeDetailed).print();
+    Ok(())
+}
+
+/// The tree as a table.
+pub fn drawn(app: &Application, nodes: &[Node], healths: &view::Healths, is_detailed: bool) -> Columns {
+    let row = |row: view::Row| (ObjectKey::new(&row.group, &row.kind, &row.namespace, &row.name), row);
+    let rows: BTreeMap<ObjectKey, view::Row> = view::rows(app, healths).into_iter().map(row).collect();
     let mut table = Columns::new(match is_detailed {
         true => &["KIND/NAME", "STATUS", "HEALTH", "AGE", "MESSAGE", "REASON"],
         false => &["KIND/NAME", "STATUS", "HEALTH", "MESSAGE"],
     });
-    let mut draw = Draw { look: &look, all: &all, rows: &rows, is_detailed, table: &mut table };
+    let mut draw = Draw { all: nodes, rows: &rows, is_detailed, table: &mut table };
     for r in app.status.resources.iter().filter(|r| !r.hook) {
-        let root = all.iter().find(|o| {
-            let kind = o.group_kind();
-            kind.group == r.group.as_str()
-                && kind.kind == r.kind.as_str()
-                && o.namespace() == r.namespace
-                && o.name() == r.name
-        });
-        match root {
+        let key = ObjectKey::new(&r.group, &r.kind, &r.namespace, &r.name);
+        match nodes.iter().find(|node| node.key == key && !node.uid.is_empty()) {
             Some(root) => draw.object(root, "", "", 0),
             None => draw.missing(r),
         }
     }
-    table.print();
-    Ok(())
+    table
 }
 
 struct Draw<'a> {
-    look: &'a Look,
-    all: &'a [Object],
-    rows: &'a BTreeMap<(String, String, String, String), view::Row>,
+    all: &'a [Node],
+    rows: &'a BTreeMap<ObjectKey, view::Row>,
     is_detailed: bool,
     table: &'a mut Columns,
 }
 
 impl Draw<'_> {
     /// One object and what it owns. `first` is in front of it, `rest` in front of what is below.
-    fn object(&mut self, object: &Object, first: &str, rest: &str, depth: usize) {
-        let kind = object.group_kind();
-        let owned = str::to_owned;
-        let key = (owned(&kind.group), owned(&kind.kind), owned(object.namespace()), owned(object.name()));
-        let row = self.rows.get(&key).cloned().unwrap_or_default();
-        let health = self.look.preview.config().health(object);
-        let word = health.as_ref().map(|h| h.status.as_str().to_owned()).unwrap_or_default();
-        let named = format!("{first}{}/{}", kind.kind, object.name());
+    fn object(&mut self, node: &Node, first: &str, rest: &str, depth: usize) {
+        let row = self.rows.get(&node.key).cloned().unwrap_or_default();
+        let (word, reason) = node.health.clone().unwrap_or_default();
+        let named = format!("{first}{}/{}", node.key.kind.kind, node.key.name);
         match self.is_detailed {
-            true => {
-                let reason = health.map(|h| h.message).unwrap_or_default();
-                self.table.row([named, row.status, word, age(object), row.message, reason]);
-            }
+            true => self.table.row([named, row.status, word, age(&node.created_at), row.message, reason]),
             false => self.table.row([named, row.status, word, row.message]),
         }
         if depth >= MAX_DEPTH {
             return;
         }
-        let mut children: Vec<&Object> = self.all.iter().filter(|o| owners(o).contains(&object.uid())).collect();
-        children.sort_by(|a, b| (a.kind(), a.name()).cmp(&(b.kind(), b.name())));
+        let mut children: Vec<&Node> = self.all.iter().filter(|o| o.owners.contains(&node.uid)).collect();
+        children.sort_by(|a, b| (&a.key.kind.kind, &a.key.name).cmp(&(&b.key.kind.kind, &b.key.name)));
         for (i, child) in children.iter().enumerate() {
             let (branch, below) = if i + 1 == children.len() { ("└─", "  ") } else { ("├─", "│ ") };
             self.object(child, &format!("{rest}{branch}"), &format!("{rest}{below}"), depth + 1);
@@ -166,9 +219,8 @@ impl Draw<'_> {
 }
 
 /// How long an object has been there, in the largest unit.
-fn age(object: &Object) -> String {
-    let made = object.str_at(&["metadata", "creationTimestamp"]).and_then(|t| t.parse::<Timestamp>().ok());
-    let Some(made) = made else { return String::new() };
+fn age(created_at: &str) -> String {
+    let Ok(made) = created_at.parse::<Timestamp>() else { return String::new() };
     let seconds = (Timestamp::now().as_second() - made.as_second()).max(0);
     match seconds {
         0..120 => format!("{seconds}s"),

@@ -4,25 +4,29 @@ use anyhow::{Result, bail};
 use belay_argo::spec::{Helm, Kustomize, Source};
 use belay_object::Value;
 
+use super::look::place_of;
 use super::spec::{at, image_name, rewrite};
-use crate::argocd::Argocd;
+use crate::argocd::read;
 use crate::args::AppUnsetArgs;
+use crate::plane::Plane;
 
-pub async fn unset(argo: &Argocd, args: &AppUnsetArgs) -> Result<u8> {
+pub async fn unset(plane: &Plane, args: &AppUnsetArgs) -> Result<u8> {
     if says_nothing(args) {
         bail!("nothing to unset is named: see `belay app unset --help`");
     }
-    let id = argo.id(&args.name);
-    argo.change_app(&id, |object| {
-        rewrite(object, |spec| {
-            if spec.source_hydrator.is_some() || (spec.source.is_none() && spec.sources.is_empty()) {
-                bail!("application '{}' has no source that this takes from: `belay app edit` changes it", id.name);
-            }
-            take(args, at(spec, args.source_position)?);
-            Ok(())
+    let id = plane.id(&args.name);
+    plane
+        .change(&id, true, |object| {
+            let position = place_of(&read(object)?, args.source_position, args.source_name.as_deref())?;
+            rewrite(object, |spec| {
+                if spec.source_hydrator.is_some() || (spec.source.is_none() && spec.sources.is_empty()) {
+                    bail!("application '{}' has no source that this takes from: `belay app edit` changes it", id.name);
+                }
+                take(args, at(spec, position)?);
+                Ok(())
+            })
         })
-    })
-    .await?;
+        .await?;
     Ok(0)
 }
 

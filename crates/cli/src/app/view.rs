@@ -6,39 +6,42 @@ use std::time::Duration;
 use anyhow::Result;
 use belay_access::project::Project;
 use belay_access::windows::{self, Target};
-use belay_argo::names;
 use belay_argo::spec::{Application, OperationState};
-use belay_object::{Object, ObjectKey};
+use belay_object::ObjectKey;
 use jiff::Timestamp;
 
-use super::look::Look;
-use super::{tree, wait};
-use crate::argocd::{Argocd, Columns, print_value, read, short};
+use super::look::place_of;
+use super::tree;
+use crate::argocd::{Columns, print_value, read, short};
 use crate::args::{AppGetArgs, Form};
 use crate::outln;
 use crate::output::clean;
+use crate::plane::Plane;
 
-pub async fn get(argo: &Argocd, args: &AppGetArgs) -> Result<u8> {
-    let id = argo.id(&args.name);
-    let mut object = argo.object(&id).await?;
+/// How long a comparison that was asked for is waited for.
+pub const REFRESH_PATIENCE: Duration = Duration::from_secs(60);
+
+pub async fn get(plane: &Plane, args: &AppGetArgs) -> Result<u8> {
+    let id = plane.id(&args.name);
+    let mut object = plane.object(&id).await?;
     if args.refresh || args.hard_refresh {
-        object = wait::refreshed(argo, &id, args.hard_refresh, Duration::from_secs(60)).await?;
+        object = plane.refreshed(&id, args.hard_refresh, REFRESH_PATIENCE).await?;
     }
     match args.output {
         Form::Json | Form::Yaml => print_value(object.value(), args.output)?,
-        Form::Name | Form::Id => outln!("{id}"),
-        Form::Tree | Form::TreeDetailed => tree::print(argo, &read(&object)?, args.output).await?,
+        Form::Name | Form::Id => outln!("{}/{}", object.namespace(), object.name()),
+        Form::Tree | Form::TreeDetailed => tree::print(plane, &read(&object)?, args.output).await?,
         Form::Wide => {
             let app = read(&object)?;
-            header(argo, &app).await;
+            header(plane, &app).await;
             if args.show_operation {
                 operation(app.status.operation_state.as_deref());
             }
             conditions(&app);
             if args.show_params {
-                parameters(&app);
+                parameters(&app, place_of(&app, args.source_position, args.source_name.as_deref())?);
             }
-            objects(argo, &app).await?;
+            objects(plane, &app).await?;
         }
     }
     Ok(0)
@@ -50,13 +53,16 @@ fn line(name: &str, value: &str) {
 }
 
 /// The lines about an Application.
-pub async fn header(argo: &Argocd, app: &Application) {
+pub async fn header(plane: &Plane, app: &Application) {
     let spec = &app.spec;
     line("Name:", &app.qualified_name());
     line("Project:", spec.project());
     let cluster = if spec.destination.name.is_empty() { &spec.destination.server } else { &spec.destination.name };
     line("Server:", cluster);
     line("Namespace:", &spec.destination.namespace);
+    if let Some(page) = plane.page(app) {
+        line("URL:", &page);
+    }
     outln!("{}", if spec.has_multiple_sources() { "Sources:" } else { "Source:" });
     for source in spec.sources() {
         line("- Repo:", &source.repo_url);
@@ -70,7 +76,7 @@ pub async fn header(argo: &Argocd, app: &Application) {
             line("  Name Prefix:", &kustomize.name_prefix);
         }
     }
-    let (word, assigned) = window(argo, app).await;
+    let (word, assigned) = window(plane, app).await;
     line("SyncWindow:", word);
     for (i, window) in assigned.iter().enumerate() {
         line(if i == 0 { "Assigned Windows:" } else { "" }, window);
@@ -109,8 +115,8 @@ fn policy(app: &Application) -> String {
 }
 
 /// Whether a sync may run now, and the windows that say so.
-async fn window(argo: &Argocd, app: &Application) -> (&'static str, Vec<String>) {
-    let found = argo.cluster.find(&names::projects(), &argo.namespace, app.spec.project()).await;
+async fn window(plane: &Plane, app: &Application) -> (&'static str, Vec<String>) {
+    let found = plane.find_project(app.spec.project()).await;
     let Some(project) = found.ok().flatten().and_then(|o| Project::read(&o).ok()) else {
         return ("Sync Allowed", Vec::new());
     };
@@ -168,8 +174,9 @@ fn conditions(app: &Application) {
     table.print();
 }
 
-fn parameters(app: &Application) {
-    for source in app.spec.sources() {
+/// The parameters of Helm: of the source at a position, from 1, or of all.
+fn parameters(app: &Application, position: Option<usize>) {
+    for (_, source) in app.spec.sources().into_iter().enumerate().filter(|(i, _)| position.is_none_or(|p| p == i + 1)) {
         let Some(helm) = &source.helm else { continue };
         outln!();
         let mut table = Columns::new(&["NAME", "VALUE"]);
@@ -201,15 +208,15 @@ impl Row {
 /// The health of objects, by key.
 pub type Healths = BTreeMap<ObjectKey, String>;
 
-/// The health of each object of an Application, looked at now; empty where its cluster cannot be reached.
-pub async fn healths(argo: &Argocd, app: &Application) -> Healths {
-    let Ok(look) = Look::at(argo, app).await else { return Healths::new() };
-    let Ok(live) = look.preview.live(app, &look.at, &[]).await else { return Healths::new() };
-    let health = |object: &Object| look.preview.config().health(object).map(|h| h.status.as_str().to_owned());
-    let mut all: Healths = live.iter().filter_map(|(key, object)| Some((key.clone(), health(object)?))).collect();
+/// The health of each object of an Application, looked at now; empty where that cannot be done.
+pub async fn healths(plane: &Plane, app: &Application) -> Healths {
+    let Ok(nodes) = tree::nodes(plane, app, false).await else { return Healths::new() };
+    let mut all: Healths =
+        nodes.iter().filter_map(|node| Some((node.key.clone(), node.health.as_ref()?.0.clone()))).collect();
     for r in app.status.resources.iter().filter(|r| !r.hook) {
         let key = ObjectKey::new(&r.group, &r.kind, &r.namespace, &r.name);
-        if !live.contains_key(&key) {
+        // A tree may list what is managed and not there; it has no uid.
+        if !nodes.iter().any(|node| node.key == key && !node.uid.is_empty()) {
             all.insert(key, "Missing".to_owned());
         }
     }
@@ -259,8 +266,8 @@ pub fn rows(app: &Application, healths: &Healths) -> Vec<Row> {
 }
 
 /// The table of objects.
-pub async fn objects(argo: &Argocd, app: &Application) -> Result<()> {
-    let rows = rows(app, &healths(argo, app).await);
+pub async fn objects(plane: &Plane, app: &Application) -> Result<()> {
+    let rows = rows(app, &healths(plane, app).await);
     if rows.is_empty() {
         return Ok(());
     }

@@ -2,23 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-use belay_argo::names;
+use anyhow::{Context, Result, bail};
 use belay_argo::spec::{Application, HealthCode, SyncCode};
 use belay_object::Object;
 use jiff::Timestamp;
 
 use super::selector::{self, Selector};
 use super::view::{self, Healths, Row};
-use crate::argocd::{AppId, Argocd, print_value, read};
+use crate::argocd::{AppId, print_value, read};
 use crate::args::{AppWaitArgs, Form};
 use crate::outln;
 use crate::output::clean;
+use crate::plane::Plane;
 
 /// How often to look.
 const POLL: Duration = Duration::from_millis(200);
-/// On an Application: somebody wants it compared.
-const REFRESH: &str = "argocd.argoproj.io/refresh";
 
 /// What is waited for.
 #[derive(Clone, Copy, Default, Debug)]
@@ -32,8 +30,8 @@ pub struct Until {
     pub delete: bool,
 }
 
-pub async fn wait(argo: &Argocd, args: &AppWaitArgs) -> Result<u8> {
-    let ids = argo.chosen(&args.chosen, &[]).await?;
+pub async fn wait(plane: &Plane, args: &AppWaitArgs) -> Result<u8> {
+    let ids = plane.chosen(&args.chosen, &[]).await?;
     let mut until = Until {
         sync: args.sync,
         health: args.health,
@@ -50,31 +48,52 @@ pub async fn wait(argo: &Argocd, args: &AppWaitArgs) -> Result<u8> {
     }
     let selectors = selector::read(&args.resource)?;
     for id in ids {
-        let Some(object) = wait_for(argo, &id, until, &selectors, args.timeout, args.output).await? else {
+        let Some(object) = wait_for(plane, &id, "", until, &selectors, args.timeout, args.output).await? else {
             outln!("application '{id}' deleted");
             continue;
         };
-        summary(argo, &object, args.output).await?;
+        summary(plane, &object, args.output).await?;
     }
     Ok(0)
 }
 
 /// What is told of an Application at the end of a wait.
-pub async fn summary(argo: &Argocd, object: &Object, form: Form) -> Result<()> {
+pub async fn summary(plane: &Plane, object: &Object, form: Form) -> Result<()> {
     if matches!(form, Form::Json | Form::Yaml) {
         return print_value(object.value(), form);
     }
     let app = read(object)?;
     outln!();
-    view::header(argo, &app).await;
+    view::header(plane, &app).await;
     view::operation(app.status.operation_state.as_deref());
-    view::objects(argo, &app).await
+    view::objects(plane, &app).await
 }
 
-/// Waits for one Application; gives it as it then is, or nothing where it is gone.
-pub async fn wait_for(
-    argo: &Argocd,
+/// Waits for an Application that is there until the end.
+pub async fn there(
+    plane: &Plane,
     id: &AppId,
+    until: Until,
+    selectors: &[Selector],
+    timeout: Duration,
+    form: Form,
+) -> Result<Object> {
+    let found = wait_for(plane, id, "", until, selectors, timeout, form).await?;
+    found.with_context(|| format!("application '{id}' is gone"))
+}
+
+/// Waits until an Application is gone.
+pub async fn gone(plane: &Plane, id: &AppId, app: &Application, timeout: Duration) -> Result<()> {
+    let until = Until { delete: true, ..Until::default() };
+    wait_for(plane, id, app.spec.project(), until, &[], timeout, Form::Json).await.map(drop)
+}
+
+/// Waits for one Application; gives it as it then is, or nothing where it is gone. `project` is its project where
+/// that is known: a server tells only who knows it that an Application is gone.
+async fn wait_for(
+    plane: &Plane,
+    id: &AppId,
+    project: &str,
     until: Until,
     selectors: &[Selector],
     timeout: Duration,
@@ -82,18 +101,19 @@ pub async fn wait_for(
 ) -> Result<Option<Object>> {
     let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
     let mut news = News::new(form);
+    let mut project = project.to_owned();
     loop {
-        let found = argo.cluster.find(&names::applications(), &id.namespace, &id.name).await?;
-        let Some(object) = found else {
+        let Some(object) = plane.find(id, &project).await? else {
             if until.delete {
                 return Ok(None);
             }
             bail!("application '{id}' is gone");
         };
         let app = read(&object)?;
+        app.spec.project().clone_into(&mut project);
         // Health of single objects is asked for only where it is waited for.
         let wants_objects = !selectors.is_empty() && (until.health || until.degraded || until.suspended);
-        let healths = if wants_objects { view::healths(argo, &app).await } else { Healths::new() };
+        let healths = if wants_objects { view::healths(plane, &app).await } else { Healths::new() };
         let rows = view::rows(&app, &healths);
         news.tell(&rows, selectors);
         if is_reached(&app, &rows, until, selectors) {
@@ -191,25 +211,4 @@ fn line(time: &str, cells: [&str; 8]) {
     outln!(
         "{time:<27}{group:>6}  {kind:>12}  {namespace:>12}  {name:>20}  {status:>9}  {health:>11}  {hook:>8}  {message}"
     );
-}
-
-/// Asks for a comparison and waits for it.
-pub async fn refreshed(argo: &Argocd, id: &AppId, hard: bool, timeout: Duration) -> Result<Object> {
-    let word = if hard { "hard" } else { "normal" };
-    argo.change_app(id, |object| {
-        object.set_annotation(REFRESH, word);
-        Ok(())
-    })
-    .await?;
-    let deadline = Instant::now() + timeout;
-    loop {
-        let object = argo.object(id).await?;
-        if object.annotation(REFRESH).is_none() {
-            return Ok(object);
-        }
-        if Instant::now() >= deadline {
-            bail!("application '{id}' was not compared within {} s: is `belay run` running?", timeout.as_secs());
-        }
-        tokio::time::sleep(POLL).await;
-    }
 }

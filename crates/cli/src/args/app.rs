@@ -1,7 +1,8 @@
 //! The grammar of `belay app`: argocd's words, flags and defaults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use belay_net::Secret;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::{
@@ -16,6 +17,58 @@ pub struct ArgocdFlags {
     /// Argo CD's control-plane namespace; `argocd` where neither this nor -n names one
     #[arg(long, env = "ARGOCD_NAMESPACE", global = true)]
     pub argocd_namespace: Option<String>,
+    #[command(flatten)]
+    pub server: ServerFlags,
+}
+
+/// Through which server of Argo CD a command goes: --server, ARGOCD_SERVER or a login names one. Without any it
+/// works straight on the cluster's API.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Through a server (--server names it; straight on the cluster without)")]
+pub struct ServerFlags {
+    /// Straight on the cluster's API, whatever login there is
+    #[arg(long, global = true)]
+    pub core: bool,
+    /// The token that the server is asked with
+    #[arg(long, env = "ARGOCD_AUTH_TOKEN", hide_env_values = true, global = true, value_parser = secret)]
+    pub auth_token: Option<Secret<String>>,
+    /// The login that is used
+    #[arg(long, global = true)]
+    pub argocd_context: Option<String>,
+    /// The file of logins; ~/.config/argocd/config where not given
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The server speaks HTTP without TLS
+    #[arg(long, global = true)]
+    pub plaintext: bool,
+    /// Do not verify the server's certificate
+    #[arg(long, global = true)]
+    pub insecure: bool,
+    /// Taken: the server's HTTP API is what is spoken
+    #[arg(long, global = true, hide = true)]
+    pub grpc_web: bool,
+    /// Where the server's API stands, such as /argocd
+    #[arg(long, global = true, value_name = "PATH")]
+    pub grpc_web_root_path: Option<String>,
+    /// Certificates of authorities that the server's is signed by
+    #[arg(long, global = true, value_name = "FILE")]
+    pub server_crt: Option<PathBuf>,
+    /// A certificate that is shown to the server
+    #[arg(long, global = true, value_name = "FILE", requires = "client_crt_key")]
+    pub client_crt: Option<PathBuf>,
+    /// Its key
+    #[arg(long, global = true, value_name = "FILE", requires = "client_crt")]
+    pub client_crt_key: Option<PathBuf>,
+    /// A header that every request has: 'Name: value'
+    #[arg(short = 'H', long = "header", global = true)]
+    pub headers: Vec<String>,
+    /// How often a look is tried again where the server cannot be reached
+    #[arg(long, global = true, default_value_t = 0)]
+    pub http_retry_max: u32,
+}
+
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
 }
 
 #[derive(Args, Debug)]
@@ -64,6 +117,8 @@ pub enum AppCommand {
     Actions(ActionsCommand),
     /// End the operation that runs
     TerminateOp(AppName),
+    /// Edit the spec of an Application in $EDITOR
+    Edit(AppName),
     /// Patch an Application
     Patch(AppPatchArgs),
     /// Add a source to an Application of several
@@ -160,6 +215,12 @@ pub struct AppGetArgs {
     /// Show parameters
     #[arg(long)]
     pub show_params: bool,
+    /// Parameters of which of several sources, from 1
+    #[arg(long)]
+    pub source_position: Option<usize>,
+    /// Parameters of which of several sources, by its name
+    #[arg(long)]
+    pub source_name: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -209,6 +270,13 @@ pub struct AppDiffArgs {
     /// Taken: differences are always those of a server-side apply
     #[arg(long)]
     pub server_side_diff: bool,
+}
+
+impl AppDiffArgs {
+    /// The folder in the place of the source, and the root of its repository.
+    pub fn local_folder(&self) -> Option<(&Path, &Path)> {
+        self.local.as_deref().map(|folder| (folder, self.local_repo_root.as_path()))
+    }
 }
 
 #[derive(Args, Debug)]
@@ -263,6 +331,9 @@ pub struct AppUnsetArgs {
     /// Which of several sources, from 1
     #[arg(long)]
     pub source_position: Option<usize>,
+    /// Which of several sources, by its name
+    #[arg(long)]
+    pub source_name: Option<String>,
 }
 
 #[derive(Args, Debug)]

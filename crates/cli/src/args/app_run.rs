@@ -1,6 +1,6 @@
 //! The grammar of what `belay app` does and looks at: syncs, waits, history, objects, logs, actions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -114,6 +114,13 @@ pub struct AppSyncArgs {
     pub timeout: Duration,
 }
 
+impl AppSyncArgs {
+    /// The folder in the place of the source, and the root of its repository.
+    pub fn local_folder(&self) -> Option<(&Path, &Path)> {
+        self.local.as_deref().map(|folder| (folder, self.local_repo_root.as_path()))
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct AppWaitArgs {
     #[command(flatten)]
@@ -176,9 +183,12 @@ pub struct AppResourcesArgs {
     pub name: String,
     #[arg(short = 'o', long, value_enum, default_value_t = Form::Wide)]
     pub output: Form,
-    /// Only objects that belong to nobody
+    /// Only objects of the namespace that belong to nobody; with =false all but those
     #[arg(long)]
-    pub orphaned: bool,
+    pub orphaned: Option<bool>,
+    /// The Application must be of this project
+    #[arg(long)]
+    pub project: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -195,6 +205,13 @@ pub struct AppManifestsArgs {
     /// The root of the folder's repository
     #[arg(long, default_value = ".")]
     pub local_repo_root: PathBuf,
+}
+
+impl AppManifestsArgs {
+    /// The folder in the place of the source, and the root of its repository.
+    pub fn local_folder(&self) -> Option<(&Path, &Path)> {
+        self.local.as_deref().map(|folder| (folder, self.local_repo_root.as_path()))
+    }
 }
 
 #[derive(Args, Debug)]
@@ -223,6 +240,9 @@ pub struct AppLogsArgs {
     pub since_seconds: u32,
     #[arg(long, default_value_t = 0)]
     pub tail: u32,
+    /// Only lines until this time: 2026-01-01T00:00:00Z
+    #[arg(long)]
+    pub until_time: Option<jiff::Timestamp>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -39,7 +39,7 @@ pub enum RepocredsCommand {
     /// Add credentials for all repositories whose address begins so
     Add(Box<RepoAddArgs>),
     /// List credentials
-    List(RepoListArgs),
+    List(ListedArgs),
     /// Remove credentials
     Rm(RepoRmArgs),
 }
@@ -113,9 +113,18 @@ pub struct RepoAddArgs {
 }
 
 #[derive(Args, Debug)]
+pub struct ListedArgs {
+    #[arg(short = 'o', long, default_value = "wide")]
+    pub output: String,
+}
+
+#[derive(Args, Debug)]
 pub struct RepoListArgs {
     #[arg(short = 'o', long, default_value = "wide")]
     pub output: String,
+    /// hard: have the server try each anew
+    #[arg(long)]
+    pub refresh: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -125,6 +134,9 @@ pub struct RepoGetArgs {
     pub project: String,
     #[arg(short = 'o', long, default_value = "wide")]
     pub output: String,
+    /// hard: have the server try it anew
+    #[arg(long)]
+    pub refresh: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -148,11 +160,36 @@ pub enum ClusterSubcommand {
     /// Add the cluster of a kubeconfig's context
     Add(Box<ClusterAddArgs>),
     /// List clusters
-    List(RepoListArgs),
+    List(ListedArgs),
     /// Show a cluster
     Get(ClusterGetArgs),
     /// Remove clusters
     Rm(ClusterRmArgs),
+    /// Change a cluster's name, namespaces, labels or annotations
+    Set(ClusterSetArgs),
+    /// Have a cluster's credentials replaced
+    RotateAuth {
+        /// Address or name
+        which: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct ClusterSetArgs {
+    /// Its name
+    pub which: String,
+    /// Another name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Namespaces that are managed; '*' for all
+    #[arg(id = "namespace", long = "namespace", default_value = "", hide_default_value = true)]
+    pub namespaces: Vec<String>,
+    /// Labels: key=value
+    #[arg(long = "label")]
+    pub labels: Vec<String>,
+    /// Annotations: key=value
+    #[arg(long = "annotation")]
+    pub annotations: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -225,12 +262,12 @@ pub struct AccountArgs {
 #[derive(Subcommand, Debug)]
 pub enum AccountCommand {
     /// List accounts
-    List(RepoListArgs),
+    List(ListedArgs),
     /// Show an account
     Get {
-        /// Its name
-        #[arg(short = 'a', long, default_value = "admin")]
-        account: String,
+        /// Its name; the caller's through a server, admin without
+        #[arg(short = 'a', long)]
+        account: Option<String>,
         #[arg(short = 'o', long, value_enum, default_value_t = Form::Wide)]
         output: Form,
     },
@@ -245,17 +282,18 @@ pub enum AccountCommand {
         action: String,
         resource: String,
         subresource: String,
-        /// Who: an account, or proj:PROJECT:ROLE
-        #[arg(short = 'a', long, default_value = "admin")]
-        account: String,
+        /// Who: an account, or proj:PROJECT:ROLE; the caller through a server, admin without
+        #[arg(short = 'a', long)]
+        account: Option<String>,
         /// Groups of that one
         #[arg(long)]
         group: Vec<String>,
     },
     /// Make a token
     GenerateToken {
-        #[arg(short = 'a', long, default_value = "admin")]
-        account: String,
+        /// Whose; the caller's through a server, admin's without
+        #[arg(short = 'a', long)]
+        account: Option<String>,
         /// How long it lives: 24h, 7d; 0s for ever
         #[arg(short = 'e', long, default_value = "0s")]
         expires_in: String,
@@ -264,14 +302,29 @@ pub enum AccountCommand {
     },
     /// Revoke a token
     DeleteToken {
-        #[arg(short = 'a', long, default_value = "admin")]
-        account: String,
+        /// Whose; the caller's through a server, admin's without
+        #[arg(short = 'a', long)]
+        account: Option<String>,
         id: String,
+    },
+    /// Say who a server takes the caller for
+    GetUserInfo {
+        #[arg(short = 'o', long, default_value = "wide")]
+        output: String,
+    },
+    /// Print the token that a server is asked with
+    SessionToken {
+        #[arg(short = 'o', long, default_value = "wide")]
+        output: String,
     },
     /// Set an account's password
     UpdatePassword {
-        #[arg(long, default_value = "admin")]
-        account: String,
+        /// Whose; the caller's own through a server, admin's without
+        #[arg(long)]
+        account: Option<String>,
+        /// The caller's own password, which a server wants to see; asked for where not given
+        #[arg(long)]
+        current_password: Option<String>,
         /// The new password; asked for on standard input where not given
         #[arg(long)]
         new_password: Option<String>,

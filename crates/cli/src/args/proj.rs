@@ -26,6 +26,8 @@ pub enum ProjCommand {
     Delete(ProjNames),
     /// Change a project
     Set(Box<ProjSetArgs>),
+    /// Edit the spec of a project in $EDITOR
+    Edit(ProjName),
     /// Permit a destination
     AddDestination(ProjDestination),
     /// Take a destination away
@@ -46,12 +48,123 @@ pub enum ProjCommand {
     AllowNamespaceResource(ProjKind),
     /// Forbid a kind with namespaces
     DenyNamespaceResource(ProjKind),
+    /// Name the account that applies to a destination
+    AddDestinationServiceAccount(ProjAccount),
+    /// Take that away
+    RemoveDestinationServiceAccount(ProjAccount),
+    /// Leave a kind out where objects are looked for that belong to nobody
+    AddOrphanedIgnore(ProjOrphaned),
+    /// Take that away
+    RemoveOrphanedIgnore(ProjOrphaned),
+    /// Trust commits that a key signed
+    AddSignatureKey(ProjText),
+    /// Take that away
+    RemoveSignatureKey(ProjText),
+    /// Whose signatures count for which repositories
+    #[command(subcommand)]
+    SourceIntegrity(IntegrityCommand),
     /// The project's roles
     #[command(subcommand)]
     Role(RoleCommand),
     /// The project's sync windows
     #[command(subcommand)]
     Windows(WindowsCommand),
+}
+
+#[derive(Args, Debug)]
+pub struct ProjName {
+    pub project: String,
+}
+
+#[derive(Args, Debug)]
+pub struct ProjAccount {
+    pub project: String,
+    /// The cluster's address
+    #[arg(id = "dest_server")]
+    pub server: String,
+    #[arg(id = "dest_namespace")]
+    pub namespace: String,
+    pub service_account: String,
+    /// The namespace of the account, where it is another one
+    #[arg(long)]
+    pub service_account_namespace: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ProjOrphaned {
+    pub project: String,
+    pub group: String,
+    pub kind: String,
+    /// Objects of these names: a glob
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum IntegrityCommand {
+    /// Of Git repositories
+    #[command(subcommand)]
+    Git(GitIntegrityCommand),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum GitIntegrityCommand {
+    /// The policies
+    #[command(subcommand)]
+    Policies(PoliciesCommand),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum PoliciesCommand {
+    /// Add a policy
+    Add {
+        project: String,
+        /// Repositories: globs
+        #[arg(long, required = true)]
+        repo_url: Vec<String>,
+        /// none, head or strict
+        #[arg(long)]
+        gpg_mode: String,
+        /// Ids of keys
+        #[arg(long)]
+        gpg_key: Vec<String>,
+    },
+    /// Delete policies
+    Delete {
+        project: String,
+        /// Their numbers in the list
+        #[arg(required = true)]
+        ids: Vec<usize>,
+        /// Do not ask
+        #[arg(short = 'y', long)]
+        yes: bool,
+    },
+    /// List policies
+    List { project: String },
+    /// Change a policy
+    Update {
+        project: String,
+        /// Its number in the list
+        id: usize,
+        #[arg(long)]
+        repo_url: Vec<String>,
+        #[arg(long)]
+        add_repo_url: Vec<String>,
+        #[arg(long)]
+        delete_repo_url: Vec<String>,
+        /// none, head or strict
+        #[arg(long)]
+        gpg_mode: Option<String>,
+        #[arg(long)]
+        gpg_key: Vec<String>,
+        #[arg(long)]
+        add_gpg_key: Vec<String>,
+        #[arg(long)]
+        delete_gpg_key: Vec<String>,
+        /// Taken: nothing is asked
+        #[arg(short = 'y', long)]
+        yes: bool,
+    },
 }
 
 /// What of a project flags name.

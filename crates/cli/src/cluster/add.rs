@@ -18,6 +18,7 @@ use crate::args::{ArgocdFlags, ClusterAddArgs, Global, of_objects};
 use crate::connect::reach;
 use crate::delete::confirmed;
 use crate::outln;
+use crate::plane::Plane;
 use crate::repo::write;
 
 /// Compat(argocd 3.5): the account and what belongs to it.
@@ -31,13 +32,14 @@ pub async fn add(global: &Global, flags: &ArgocdFlags, args: &ClusterAddArgs) ->
     // --namespace is about the cluster that is added.
     let namespaces: Vec<String> = args.namespaces.iter().filter_map(|n| of_objects(n)).collect();
     let home = Global { namespace: "flux-system".to_owned(), ..global.clone() };
-    let argo = Argocd::connect(&home, flags, None).await?;
+    let plane = Plane::open(&home, flags, None).await?;
+    let argo = plane.cluster("adding a cluster")?;
     let (server, insecure) = server_of(global, &args.add_context)?;
     let there = Global { context: Some(args.add_context.clone()), ..home };
     let target = reach(&there).await?.cluster;
     let name = args.name.clone().unwrap_or_else(|| args.add_context.clone());
     let server = if args.in_cluster { IN_CLUSTER_SERVER.to_owned() } else { server };
-    let existing = known(&argo).await?.iter().find(|c| c.server == server && !c.secret_name.is_empty()).cloned();
+    let existing = known(argo).await?.iter().find(|c| c.server == server && !c.secret_name.is_empty()).cloned();
     if existing.is_some() && !args.upsert {
         // Compat(argo 3.5): the words.
         bail!("existing cluster spec is different; use upsert flag to force update");
@@ -79,7 +81,7 @@ pub async fn add(global: &Global, flags: &ArgocdFlags, args: &ClusterAddArgs) ->
         let live = argo.cluster.get(&Argocd::secrets(), &argo.namespace, &known.secret_name).await?;
         secret.set(&["metadata", "resourceVersion"], live.resource_version());
     }
-    write(&argo, secret, existing.is_some()).await?;
+    write(argo, secret, existing.is_some()).await?;
     outln!("Cluster '{server}' added");
     Ok(0)
 }

@@ -4,19 +4,24 @@ use anyhow::{Context, Result, bail};
 use belay_access::project::Project;
 use belay_access::project::normalize_tokens;
 use belay_argo::settings::tokens;
+use belay_net::Secret;
 use belay_object::{Object, Value, object};
 use jiff::Timestamp;
 
 use super::{change, edit_list, get};
 use crate::account::{key, random, span};
-use crate::argocd::{Argocd, Columns, print_value};
+use crate::argocd::{Columns, print_value};
 use crate::args::{Form, RoleCommand, RoleName, RolePolicy};
 use crate::outln;
+use crate::output::clean;
+use crate::plane::Plane;
+use crate::plane::projects::tokens_of;
+use crate::plane::server::claims_of;
 
-pub async fn role(argo: &Argocd, command: RoleCommand) -> Result<u8> {
+pub async fn role(plane: &Plane, command: RoleCommand) -> Result<u8> {
     match command {
         RoleCommand::Create { of, description } => {
-            change(argo, &of.project, |p| {
+            change(plane, &of.project, |p| {
                 edit_list(p, "roles", |list| {
                     if list.iter().any(|r| r.str_at(&["name"]) == Some(&of.role)) {
                         bail!("role '{}' already exists", of.role);
@@ -29,7 +34,7 @@ pub async fn role(argo: &Argocd, command: RoleCommand) -> Result<u8> {
             outln!("Role '{}' created", of.role);
         }
         RoleCommand::Delete(of) => {
-            change(argo, &of.project, |p| {
+            change(plane, &of.project, |p| {
                 edit_list(p, "roles", |list| {
                     let before = list.len();
                     list.retain(|r| r.str_at(&["name"]) != Some(&of.role));
@@ -44,29 +49,29 @@ pub async fn role(argo: &Argocd, command: RoleCommand) -> Result<u8> {
             .await?;
             outln!("Role '{}' deleted", of.role);
         }
-        RoleCommand::Get(of) => show(&get(argo, &of.project).await?, &of)?,
-        RoleCommand::List(args) => list(&get(argo, &args.project).await?, args.output)?,
+        RoleCommand::Get(of) => show(&get(plane, &of.project).await?, &of)?,
+        RoleCommand::List(args) => list(&get(plane, &args.project).await?, args.output)?,
         RoleCommand::AddPolicy(args) => {
             let rule = rule(&args);
-            edit(argo, &named(&args), |role| add(role, "policies", &rule)).await?;
+            edit(plane, &named(&args), |role| add(role, "policies", &rule)).await?;
         }
         RoleCommand::RemovePolicy(args) => {
             let rule = rule(&args);
-            edit(argo, &named(&args), |role| take(role, "policies", &rule)).await?;
+            edit(plane, &named(&args), |role| take(role, "policies", &rule)).await?;
         }
         RoleCommand::AddGroup { of, group } => {
-            edit(argo, &of, |role| add(role, "groups", &group)).await?;
+            edit(plane, &of, |role| add(role, "groups", &group)).await?;
             outln!("Group '{group}' added to role '{}'", of.role);
         }
         RoleCommand::RemoveGroup { of, group } => {
-            edit(argo, &of, |role| take(role, "groups", &group)).await?;
+            edit(plane, &of, |role| take(role, "groups", &group)).await?;
             outln!("Group '{group}' removed from role '{}'", of.role);
         }
         RoleCommand::CreateToken { of, expires_in, id, token_only } => {
-            create_token(argo, &of, &expires_in, id, token_only).await?;
+            create_token(plane, &of, &expires_in, id, token_only).await?;
         }
-        RoleCommand::DeleteToken { of, issued_at } => delete_token(argo, &of, issued_at).await?,
-        RoleCommand::ListTokens { of, unixtime } => list_tokens(&get(argo, &of.project).await?, &of, unixtime)?,
+        RoleCommand::DeleteToken { of, issued_at } => delete_token(plane, &of, issued_at).await?,
+        RoleCommand::ListTokens { of, unixtime } => list_tokens(&get(plane, &of.project).await?, &of, unixtime)?,
     }
     Ok(0)
 }
@@ -82,8 +87,8 @@ fn rule(args: &RolePolicy) -> String {
 }
 
 /// Changes one role of a project.
-async fn edit(argo: &Argocd, of: &RoleName, mut with: impl FnMut(&mut Value) -> Result<()>) -> Result<Object> {
-    change(argo, &of.project, |p| {
+async fn edit(plane: &Plane, of: &RoleName, mut with: impl FnMut(&mut Value) -> Result<()>) -> Result<Object> {
+    change(plane, &of.project, |p| {
         edit_list(p, "roles", |list| {
             let role = list.iter_mut().find(|r| r.str_at(&["name"]) == Some(&of.role));
             with(role.with_context(|| format!("role '{}' does not exist in project '{}'", of.role, of.project))?)
@@ -144,16 +149,25 @@ fn list(object: &Object, form: Form) -> Result<()> {
     Ok(())
 }
 
-async fn create_token(argo: &Argocd, of: &RoleName, lives: &str, id: Option<String>, only: bool) -> Result<()> {
-    let key = key(argo).await?;
+async fn create_token(plane: &Plane, of: &RoleName, lives: &str, id: Option<String>, only: bool) -> Result<()> {
+    let subject = format!("proj:{}:{}", of.project, of.role);
+    if let Plane::Server(through) = plane {
+        let message = object! {
+            "project" => of.project.as_str(), "role" => of.role.as_str(), "expiresIn" => span(lives)?,
+            "id" => id.unwrap_or_default(),
+        };
+        let told = through.server.post(&tokens_of(&of.project, &of.role, &[]), &message).await?;
+        let token = told.str_at(&["token"]).context("the server tells no token")?;
+        return issued(&subject, &Secret::new(token.to_owned()), only);
+    }
+    let key = key(plane.cluster("making a token")?).await?;
     let id = match id {
         Some(id) => id,
         None => tokens::token_id(random()?),
     };
-    let subject = format!("proj:{}:{}", of.project, of.role);
     let claims = tokens::Claims::new(&subject, &id, Timestamp::now(), Some(span(lives)?));
     // Remembered first: a token that nobody remembers opens nothing.
-    change(argo, &of.project, |project| {
+    change(plane, &of.project, |project| {
         Project::read(project)?.check_new_token(&of.role, &id)?;
         edit_list(project, "roles", |list| {
             let role = list.iter_mut().find(|r| r.str_at(&["name"]) == Some(&of.role));
@@ -172,21 +186,31 @@ async fn create_token(argo: &Argocd, of: &RoleName, lives: &str, id: Option<Stri
         Ok(())
     })
     .await?;
-    let token = tokens::issue(&claims, &key);
+    issued(&subject, &tokens::issue(&claims, &key), only)
+}
+
+/// Prints a token: this once, nobody can tell it again.
+fn issued(subject: &str, token: &Secret<String>, only: bool) -> Result<()> {
     if only {
         outln!("{}", token.expose());
         return Ok(());
     }
+    let claims = claims_of(token).unwrap_or_default();
+    let number = |field: &str| claims.get(field).and_then(Value::as_i64);
     outln!("Create token succeeded for {subject}.");
-    outln!("  ID: {id}");
-    outln!("  Issued At: {}", time(claims.issued_at));
-    outln!("  Expires At: {}", claims.expires_at.map_or_else(|| "Never".to_owned(), time));
+    outln!("  ID: {}", clean(claims.str_at(&["jti"]).unwrap_or_default()));
+    outln!("  Issued At: {}", number("iat").map_or_else(String::new, time));
+    outln!("  Expires At: {}", number("exp").map_or_else(|| "Never".to_owned(), time));
     outln!("  Token: {}", token.expose());
     Ok(())
 }
 
-async fn delete_token(argo: &Argocd, of: &RoleName, issued_at: i64) -> Result<()> {
-    change(argo, &of.project, |project| {
+async fn delete_token(plane: &Plane, of: &RoleName, issued_at: i64) -> Result<()> {
+    if let Plane::Server(through) = plane {
+        let path = tokens_of(&of.project, &of.role, &[&issued_at.to_string()]);
+        return through.server.delete(&path, &[]).await.map(drop);
+    }
+    change(plane, &of.project, |project| {
         Project::read(project)?.token(&of.role, issued_at, "")?;
         let without = |list: &[Value]| -> Vec<Value> {
             list.iter().filter(|t| t.get("iat").and_then(Value::as_i64) != Some(issued_at)).cloned().collect()

@@ -6,12 +6,13 @@ use belay_object::{Object, Value, object};
 use jiff::Timestamp;
 
 use super::{change, edit_list, get};
-use crate::argocd::{Argocd, Columns, print_value};
+use crate::argocd::{Columns, print_value};
 use crate::args::{Form, WindowFlags, WindowId, WindowsCommand};
+use crate::plane::Plane;
 
 const FIELD: &str = "syncWindows";
 
-pub async fn windows(argo: &Argocd, command: WindowsCommand) -> Result<u8> {
+pub async fn windows(plane: &Plane, command: WindowsCommand) -> Result<u8> {
     match command {
         WindowsCommand::Add { project, kind, flags, manual_sync, sync_overrun, use_and_operator } => {
             let mut window = object! { "kind" => kind.as_str() };
@@ -23,7 +24,7 @@ pub async fn windows(argo: &Argocd, command: WindowsCommand) -> Result<u8> {
                     window.set(&[name], true);
                 }
             }
-            change(argo, &project, |p| {
+            change(plane, &project, |p| {
                 edit_list(p, FIELD, |list| {
                     list.push(window.clone());
                     Ok(())
@@ -34,7 +35,7 @@ pub async fn windows(argo: &Argocd, command: WindowsCommand) -> Result<u8> {
         }
         WindowsCommand::Delete(of) => {
             let mut meant = None;
-            change(argo, &of.project, |p| {
+            change(plane, &of.project, |p| {
                 edit_list(p, FIELD, |list| {
                     same(&mut meant, place(list, &of)?)?;
                     list.remove(of.id);
@@ -44,14 +45,14 @@ pub async fn windows(argo: &Argocd, command: WindowsCommand) -> Result<u8> {
             .await?;
         }
         WindowsCommand::Update { of, flags } => {
-            edit(argo, &of, |window| put(&flags, window)).await?;
+            edit(plane, &of, |window| put(&flags, window)).await?;
         }
-        WindowsCommand::EnableManualSync(of) => edit(argo, &of, |w| w.set(&["manualSync"], true)).await?,
-        WindowsCommand::DisableManualSync(of) => edit(argo, &of, |w| w.set(&["manualSync"], false)).await?,
-        WindowsCommand::EnableSyncOverrun(of) => edit(argo, &of, |w| w.set(&["syncOverrun"], true)).await?,
-        WindowsCommand::DisableSyncOverrun(of) => edit(argo, &of, |w| w.set(&["syncOverrun"], false)).await?,
+        WindowsCommand::EnableManualSync(of) => edit(plane, &of, |w| w.set(&["manualSync"], true)).await?,
+        WindowsCommand::DisableManualSync(of) => edit(plane, &of, |w| w.set(&["manualSync"], false)).await?,
+        WindowsCommand::EnableSyncOverrun(of) => edit(plane, &of, |w| w.set(&["syncOverrun"], true)).await?,
+        WindowsCommand::DisableSyncOverrun(of) => edit(plane, &of, |w| w.set(&["syncOverrun"], false)).await?,
         WindowsCommand::List(args) => {
-            let object = get(argo, &args.project).await?;
+            let object = get(plane, &args.project).await?;
             match args.output {
                 Form::Json | Form::Yaml => {
                     print_value(object.at(&["spec", FIELD]).unwrap_or(&Value::Array(Default::default())), args.output)?;
@@ -63,9 +64,9 @@ pub async fn windows(argo: &Argocd, command: WindowsCommand) -> Result<u8> {
     Ok(0)
 }
 
-async fn edit(argo: &Argocd, of: &WindowId, mut with: impl FnMut(&mut Value)) -> Result<()> {
+async fn edit(plane: &Plane, of: &WindowId, mut with: impl FnMut(&mut Value)) -> Result<()> {
     let mut meant = None;
-    change(argo, &of.project, |p| {
+    change(plane, &of.project, |p| {
         edit_list(p, FIELD, |list| {
             let window = place(list, of)?;
             same(&mut meant, window)?;
