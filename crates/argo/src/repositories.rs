@@ -84,6 +84,17 @@ pub struct Repository {
     pub webhook_warm_disabled: bool,
 }
 
+/// An address without the password in it (SEC-5); the user stays, being part of SSH addresses.
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let Some((info, host)) = rest[..end].rsplit_once('@') else { return url.to_owned() };
+    let user = info.split(':').next().unwrap_or_default();
+    // Over HTTP a user alone may be a token.
+    let kept = if scheme.starts_with("http") || user.is_empty() { String::new() } else { format!("{user}@") };
+    format!("{scheme}://{kept}{host}{}", &rest[end..])
+}
+
 /// Who we are to a repository. Empty fields are not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {

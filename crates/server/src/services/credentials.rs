@@ -4,6 +4,7 @@
 //! *Invariant*: what leaves here names nothing that is secret (SEC-2): the functions that write messages
 //! take the fields that may be seen, one by one.
 
+pub(crate) use belay_argo::repositories::without_password;
 use belay_argo::repositories::{AzurePrincipal, Credentials, GithubApp, Kind, Repositories, Repository, Template};
 use belay_net::Secret;
 use belay_object::{Value, object};
@@ -273,15 +274,4 @@ impl Told {
             self.text("githubAppEnterpriseBaseUrl", &app.base_url);
         }
     }
-}
-
-/// An address without the password in it (SEC-5); the user stays, being part of SSH addresses.
-pub(crate) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let Some((info, host)) = rest[..end].rsplit_once('@') else { return url.to_owned() };
-    let user = info.split(':').next().unwrap_or_default();
-    // Over HTTP a user alone may be a token.
-    let kept = if scheme.starts_with("http") || user.is_empty() { String::new() } else { format!("{user}@") };
-    format!("{scheme}://{kept}{host}{}", &rest[end..])
 }

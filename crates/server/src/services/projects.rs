@@ -126,7 +126,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
         return Err(Error::invalid("existing project spec is different; use upsert flag to force update"));
     }
     call.require("projects", "update", &name)?;
-    let written = replace(&call, &object).await?;
+    let written = replace(&call, &object, "").await?;
     call.tell(&written, Reason::Updated, "updated project");
     Ok(written.into_value().into())
 }
@@ -139,7 +139,10 @@ pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
     }
     call.require("projects", "update", object.name())?;
     check(&object)?;
-    let written = replace(&call, &object).await?;
+    // Compat(argo 3.5): who says what was read does not write over what came after.
+    let message = call.message()?;
+    let version = message.str_at(&["project", "metadata", "resourceVersion"]).unwrap_or_default();
+    let written = replace(&call, &object, version).await?;
     call.tell(&written, Reason::Updated, "updated project");
     Ok(written.into_value().into())
 }
@@ -197,12 +200,16 @@ fn check(object: &Object) -> Result<(), Error> {
 }
 
 /// Writes a project over the one that is there. Tokens that were given out stay; what Applications need
-/// stays permitted; what is newly permitted needs rights on it.
-async fn replace(call: &Call, wanted: &Object) -> Result<Object, Error> {
+/// stays permitted; what is newly permitted needs rights on it. `version` is the one that was read, where it is said.
+async fn replace(call: &Call, wanted: &Object, version: &str) -> Result<Object, Error> {
     let api = &call.api;
     let cluster = &api.options.cluster;
     for _ in 0..TRIES {
         let current = cluster.get(&projects(), wanted.namespace(), wanted.name()).await?;
+        if !version.is_empty() && version != current.resource_version() {
+            let words = "the project was changed since it was read: read it again";
+            return Err(Error::new(Code::Aborted, words));
+        }
         grants(call, &Project::read(&current)?, &Project::read(wanted)?, &current, wanted)?;
         keeps(call, &Project::read(wanted)?).await?;
         let mut next = current.clone();
