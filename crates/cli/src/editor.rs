@@ -13,6 +13,10 @@ const MAX_BYTES: u64 = 3 << 20;
 /// A text that is not taken stands there again with what is wrong above it; left like that, it ends the command
 /// and is kept.
 pub fn edit<T>(name: &str, text: &str, read: impl Fn(&str) -> Result<T>) -> Result<Option<T>> {
+    edit_with(&words(std::env::var("EDITOR").ok().as_deref()), name, text, read)
+}
+
+fn edit_with<T>(editor: &[String], name: &str, text: &str, read: impl Fn(&str) -> Result<T>) -> Result<Option<T>> {
     let folder = Private::make()?;
     // The name ends the file's: editors tell the language by it.
     let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -20,7 +24,7 @@ pub fn edit<T>(name: &str, text: &str, read: impl Fn(&str) -> Result<T>) -> Resu
     let mut shown = text.to_owned();
     loop {
         std::fs::write(&path, &shown).with_context(|| format!("{} cannot be written", path.display()))?;
-        run(&path)?;
+        run(editor, &path)?;
         let found = load(&path)?;
         if found.trim().is_empty() || uncommented(&found) == uncommented(text) {
             return Ok(None);
@@ -79,9 +83,8 @@ fn words(editor: Option<&str>) -> Vec<String> {
     if words.is_empty() { vec!["vi".to_owned()] } else { words }
 }
 
-fn run(path: &Path) -> Result<()> {
+fn run(words: &[String], path: &Path) -> Result<()> {
     std::io::stdout().flush()?;
-    let words = words(std::env::var("EDITOR").ok().as_deref());
     let ended = std::process::Command::new(&words[0]).args(&words[1..]).arg(path).status();
     let ended = ended.with_context(|| format!("the editor {:?} cannot be started: set EDITOR", words[0]))?;
     match ended.success() {
@@ -124,6 +127,34 @@ mod tests {
         for none in [None, Some(""), Some(" ")] {
             assert_eq!(words(none), ["vi"]);
         }
+    }
+
+    /// Edits `a: 1` with a command of a shell; gives what came of it.
+    #[cfg(unix)]
+    fn check(command: &str, expected: &str) {
+        let read = |text: &str| match text.contains("wrong") {
+            true => bail!("it is wrong"),
+            false => Ok(text.to_owned()),
+        };
+        let editor = ["sh".to_owned(), "-c".to_owned(), format!("{command} \"$0\"")];
+        let told = match edit_with(&editor, "one/../two", "a: 1\n", read) {
+            Ok(found) => found.unwrap_or_else(|| "nothing".to_owned()),
+            Err(e) => format!("{e:#}"),
+        };
+        assert!(told.contains(expected), "{command}: {told}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_an_editor_leaves_is_what_is_written() {
+        check("sed -i s/1/2/", "a: 2");
+        check("true", "nothing");
+        check("truncate -s 0", "nothing");
+        check("sed -i 1i#comment", "nothing");
+        check("false", "failed: nothing was written");
+        // What is not taken is kept.
+        check("sed -i s/1/wrong/", "what was edited is not written; it is kept in");
+        check("sed -i s/1/wrong/", "it is wrong");
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use belay_access::{is_ssh, same_git_url};
 use belay_argo::names::{SECRET_TYPE, repository_secret};
-use belay_argo::repositories::{AzurePrincipal, Credentials, GithubApp, Kind, Repositories, Repository, Template};
+use belay_argo::repositories::{
+    AzurePrincipal, Credentials, GithubApp, Kind, Repositories, Repository, Template, without_password,
+};
 use belay_cluster::{DeleteOptions, ErrorKind, ListOptions};
-use belay_net::{Secret, redact};
+use belay_net::Secret;
 use belay_object::{Object, Value, object};
 use http::Method;
 
@@ -57,7 +59,7 @@ pub async fn repo(global: &Global, args: RepoArgs) -> Result<u8> {
 
 fn is_it(told: &Value, url: &str, project: &str) -> bool {
     let text = |field: &str| told.str_at(&[field]).unwrap_or_default();
-    same_git_url(text("repo"), url) && text("project") == project
+    same_git_url(text("repo"), &without_password(url)) && text("project") == project
 }
 
 /// The repositories, as people see them.
@@ -107,7 +109,7 @@ pub async fn repocreds(global: &Global, args: RepocredsArgs) -> Result<u8> {
                     through.server.send(Method::POST, "/api/v1/repocreds", &query, Some(message.expose())).await?;
                 }
             }
-            outln!("Repository credentials for '{}' added", clean(&redact(&args.url)));
+            outln!("Repository credentials for '{}' added", clean(&without_password(&args.url)));
         }
         RepocredsCommand::List(args) => {
             let all = templates(&plane).await?;
@@ -226,7 +228,7 @@ async fn add(plane: &Plane, args: &RepoAddArgs) -> Result<()> {
             through.server.send(Method::POST, "/api/v1/repositories", &query, Some(message.expose())).await?;
         }
     }
-    outln!("Repository '{}' added", clean(&redact(&args.url)));
+    outln!("Repository '{}' added", clean(&without_password(&args.url)));
     Ok(())
 }
 
@@ -350,8 +352,9 @@ pub fn table(all: &[Value]) -> Columns {
 
 /// Credentials without what is secret.
 fn told_template(t: &Template) -> Value {
-    let mut value = object! { "url" => redact(&t.url) };
-    for (name, text) in [("username", &t.credentials.username), ("proxy", &redact(&t.proxy)), ("noProxy", &t.no_proxy)]
+    let mut value = object! { "url" => without_password(&t.url) };
+    for (name, text) in
+        [("username", &t.credentials.username), ("proxy", &without_password(&t.proxy)), ("noProxy", &t.no_proxy)]
     {
         if !text.is_empty() {
             value.set(&[name], text.as_str());
@@ -369,12 +372,12 @@ fn told_template(t: &Template) -> Value {
 
 /// A repository without what is secret.
 fn told(r: &Repository) -> Value {
-    let mut value = object! { "repo" => redact(&r.url), "type" => r.kind.as_str() };
+    let mut value = object! { "repo" => without_password(&r.url), "type" => r.kind.as_str() };
     for (name, text) in [
         ("name", &r.name),
         ("project", &r.project),
         ("username", &r.credentials.username),
-        ("proxy", &redact(&r.proxy)),
+        ("proxy", &without_password(&r.proxy)),
         ("noProxy", &r.no_proxy),
     ] {
         if !text.is_empty() {
@@ -396,3 +399,6 @@ fn told(r: &Repository) -> Value {
     }
     value
 }
+
+#[cfg(test)]
+mod tests;

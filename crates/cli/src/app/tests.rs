@@ -397,3 +397,52 @@ fn argocds_words_name_the_same_commands() {
         }
     }
 }
+
+#[test]
+fn differences_that_a_server_tells_are_lines() {
+    let item = |rest: &str| yaml(&format!("{{kind: ConfigMap, namespace: shop, name: a{rest}}}"));
+    let map = |key: &str| {
+        format!(
+            r#"'{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"a","resourceVersion":"{key}"}},"data":{{"key":"{key}"}}}}'"#
+        )
+    };
+    let check = |rest: String, expected: &[&str]| {
+        let lines = diff::compared(&item(&rest)).unwrap();
+        let found: Vec<&str> = lines.iter().map(|l| l.trim()).filter(|l| l.contains("key")).collect();
+        assert_eq!(found, expected, "{rest}");
+    };
+    let states = |live: &str, then: &str| {
+        format!(
+            ", targetState: {0}, liveState: {1}, normalizedLiveState: {1}, predictedLiveState: {0}",
+            map(then),
+            map(live)
+        )
+    };
+    check(states("1", "2"), &["-  key: '1'", "+  key: '2'"]);
+    check(states("1", "1"), &[]);
+    check(format!(", targetState: {}, liveState: 'null', predictedLiveState: 'null'", map("1")), &[">   key: '1'"]);
+    check(format!(", targetState: 'null', liveState: {}", map("1")), &["<   key: '1'"]);
+    check(format!("{}, hook: true", states("1", "2")), &[]);
+}
+
+#[test]
+fn a_tree_that_a_server_tells_is_drawn() {
+    let told = yaml(
+        "{nodes: [{group: apps, version: v1, kind: Deployment, namespace: shop, name: web, uid: '1', health: {status: Progressing, message: waits}}, \
+        {group: apps, version: v1, kind: ReplicaSet, namespace: shop, name: web-1, uid: '2', parentRefs: [{uid: '1'}]}, \
+        {version: v1, kind: Service, namespace: shop, name: gone}]}",
+    );
+    let nodes = tree::listed(&told, "nodes");
+    let status = ", status: {resources: [{group: apps, kind: Deployment, namespace: shop, name: web, status: OutOfSync}, {kind: Service, namespace: shop, name: gone, status: OutOfSync}]}";
+    let text = tree::drawn(&app("{}", status), &nodes, &view::Healths::new(), false).text();
+    let lines: Vec<String> = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "KIND/NAME STATUS HEALTH MESSAGE",
+            "Deployment/web OutOfSync Progressing",
+            "└─ReplicaSet/web-1",
+            "Service/gone OutOfSync Missing"
+        ]
+    );
+}
