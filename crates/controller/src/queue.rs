@@ -155,8 +155,10 @@ impl<K: Clone + Eq + Hash + Debug + Send + Sync + 'static> WorkQueue<K> {
         if delay.is_zero() {
             return self.add(key);
         }
-        self.0.state.lock().add_at(key, Instant::now() + delay);
-        self.0.news.notify_one();
+        // Thousands are put off at once; who waits for the first of them need not hear of the others.
+        if self.0.state.lock().add_at(key, Instant::now() + delay) {
+            self.0.news.notify_one();
+        }
     }
     /// Queues a key after the pause that its failures in a row cost, and gives the pause.
     pub fn retry(&self, key: K) -> Duration {
@@ -298,7 +300,8 @@ impl<K: Clone + Eq + Hash> State<K> {
         if let Some(until) = entry.quarantined_until {
             if until > now {
                 // One more look when the quarantine ends, whatever is added meanwhile.
-                return self.add_at(key, until);
+                self.add_at(key, until);
+                return;
             }
             entry.quarantined_until = None;
         }
@@ -319,13 +322,14 @@ impl<K: Clone + Eq + Hash> State<K> {
         keys.push_back(key);
     }
 
-    fn add_at(&mut self, key: K, at: Instant) {
+    /// Notes when a key is due; whether it is the first one now.
+    fn add_at(&mut self, key: K, at: Instant) -> bool {
         if self.closed {
-            return;
+            return false;
         }
         let entry = self.entries.entry(key.clone()).or_default();
         match entry.due {
-            Some((due, _)) if due <= at => return,
+            Some((due, _)) if due <= at => return false,
             Some(due) => {
                 self.delayed.remove(&due);
             }
@@ -335,6 +339,7 @@ impl<K: Clone + Eq + Hash> State<K> {
         self.next_number += 1;
         entry.due = Some(due);
         self.delayed.insert(due, key);
+        self.delayed.keys().next() == Some(&due)
     }
 
     fn clear_due(&mut self, key: &K) {

@@ -22,6 +22,7 @@ use belay_object::{Object, ObjectKey};
 use belay_plan::sync::{Batch, Ended, Next, OperationPhase, Outcome, Ran, Seen, Sync, SyncPhase, TaskResult};
 use belay_plan::{OwnerName, Protection, Takeover};
 use futures::FutureExt;
+use tokio::time::Instant;
 
 use crate::app::Target;
 use crate::apply::{at_once, refusal};
@@ -346,14 +347,17 @@ impl Run<'_> {
         let writes = applied.iter().map(|&i| write::apply(self.site, &self.sync.tasks()[i]).boxed()).collect();
         let answers = at_once(writes).await;
         let mut ran = Ran::Done;
+        // All of them together: whoever works on this one has others to work on.
+        let deadline = Instant::now() + write::RECREATE_WAIT;
         for (i, answer) in applied.into_iter().zip(answers) {
             let answer = match answer {
-                Ok(Answer::Written(written)) => Ok(written),
-                Ok(Answer::Recreate(wish)) => self.recreate(i, wish).await,
+                Ok(Answer::Written(written)) => Ok(Some(written)),
+                Ok(Answer::Recreate(wish)) => self.recreate(i, wish, deadline).await,
                 Err(why) => Err(why),
             };
             match answer {
-                Ok(written) => {
+                Ok(None) => ran = worse(ran, Ran::Pending),
+                Ok(Some(written)) => {
                     // Where nothing is changed nothing is waited for either.
                     let state = if self.site.dry_run { OperationPhase::Succeeded } else { OperationPhase::Running };
                     if !self.site.dry_run {

@@ -6,6 +6,7 @@ use belay_cluster::{DeleteOptions, Error, ErrorKind, Patch, Propagation, WriteOp
 use belay_object::{Object, ObjectKey, Value, object};
 use belay_plan::sync::{Looked, OperationPhase};
 use belay_plan::{DeletionCertificate, Fate};
+use tokio::time::Instant;
 
 use super::Run;
 use super::write::{self, Instead, Recreate, Written};
@@ -114,9 +115,14 @@ impl Run<'_> {
         Ok(if gone { Deleted::Gone } else { Deleted::Leaving })
     }
 
-    /// Deletes the object of a task, with proof, and makes it anew from its manifest. What may not be deleted is
-    /// changed as far as that goes, or told.
-    pub(super) async fn recreate(&mut self, i: usize, wish: Recreate) -> Result<Written, String> {
+    /// Deletes the object of a task, with proof, and makes it anew from its manifest; nothing where it is not gone by
+    /// the deadline. What may not be deleted is changed as far as that goes, or told.
+    pub(super) async fn recreate(
+        &mut self,
+        i: usize,
+        wish: Recreate,
+        deadline: Instant,
+    ) -> Result<Option<Written>, String> {
         let key = self.sync.tasks()[i].key();
         let live = self.find(&key).await?;
         let uid = live.as_ref().map(|live| live.uid().to_owned()).unwrap_or_default();
@@ -125,7 +131,7 @@ impl Run<'_> {
             Fate::Gone | Fate::Leaving => {}
             Fate::Kept(why) => {
                 return match wish.instead {
-                    Instead::Update => write::update(self.site, task, &wish, live).await,
+                    Instead::Update => write::update(self.site, task, &wish, live).await.map(Some),
                     Instead::Told(refusal) => Err(format!("{refusal} ({key} is not made anew: {why})")),
                 };
             }
@@ -134,7 +140,13 @@ impl Run<'_> {
                 self.carry_out(i, &certificate, Propagation::Background).await?;
             }
         }
-        write::make_anew(self.site, &self.sync.tasks()[i], &wish, &uid).await
+        let made = write::make_anew(self.site, &self.sync.tasks()[i], &wish, &uid, deadline).await?;
+        if made.is_none() {
+            // It is told what is waited for.
+            let found = self.find(&key).await?;
+            self.sync.set_live(i, found.map(Arc::new));
+        }
+        Ok(made)
     }
 
     /// Sends a deletion. INV-ACT-1: what is about to be deleted is recorded before.

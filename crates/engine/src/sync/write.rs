@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::Site;
 use crate::apply::refusal;
 
-/// How long a deleted object is waited for before it is made anew.
-const RECREATE_WAIT: Duration = Duration::from_secs(20);
+/// How long deleted objects are waited for in one go before they are made anew: most are gone at once.
+pub(super) const RECREATE_WAIT: Duration = Duration::from_secs(1);
 /// Behind the name under which a manifest is tried.
 const TRIED: &str = "-belay-try";
 /// The shortest names that kinds allow are of 63 characters.
@@ -204,11 +204,16 @@ pub(super) async fn would_be_made(site: &Site, task: &Task, wish: &Recreate) -> 
     }
 }
 
-/// Waits until the object with a uid is gone, and makes it anew.
-pub(super) async fn make_anew(site: &Site, task: &Task, wish: &Recreate, uid: &str) -> Result<Written, String> {
+/// Makes an object anew once the one with a uid is gone; nothing where that is still there at the deadline.
+pub(super) async fn make_anew(
+    site: &Site,
+    task: &Task,
+    wish: &Recreate,
+    uid: &str,
+    deadline: Instant,
+) -> Result<Option<Written>, String> {
     let acting = &site.target.acting;
     let (resource, object) = (&wish.resource, &wish.object);
-    let deadline = Instant::now() + RECREATE_WAIT;
     let mut pause = Duration::from_millis(20);
     loop {
         match acting.find(resource, object.namespace(), object.name()).await.map_err(|e| told(&e))? {
@@ -216,18 +221,14 @@ pub(super) async fn make_anew(site: &Site, task: &Task, wish: &Recreate, uid: &s
             _ => break,
         }
         if Instant::now() >= deadline {
-            return Err(format!(
-                "{} was deleted to be made anew, but is still terminating after {} s: look at its finalizers",
-                object.key(),
-                RECREATE_WAIT.as_secs()
-            ));
+            return Ok(None);
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(1));
+        pause *= 2;
     }
     let live = acting.apply(resource, object, &options(site, task, false)).await.map_err(|e| told(&e))?;
     let message = said(resource, object.name(), wish.verb, site);
-    Ok(Written { live, message })
+    Ok(Some(Written { live, message }))
 }
 
 /// Waits until a definition's kind is served: what comes next may be of it.

@@ -309,8 +309,10 @@ impl Sync {
                 None
             }
             Ran::Pending => {
-                let wanted =
-                    |t: &Task| t.deletes_before_creation() || (t.is_prune() && (t.is_pending() || t.live.is_some()));
+                let goes = |t: &Task| t.is_pending() && t.live.as_ref().is_some_and(|live| live.is_deleting());
+                let wanted = |t: &Task| {
+                    t.deletes_before_creation() || goes(t) || (t.is_prune() && (t.is_pending() || t.live.is_some()))
+                };
                 let leaving: Vec<usize> = wave.iter().copied().filter(|&i| wanted(&self.tasks[i])).collect();
                 Some(Next::Wait(self.waiting(&leaving, true)))
             }

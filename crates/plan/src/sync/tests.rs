@@ -330,3 +330,17 @@ fn what_goes_into_a_namespace_that_is_made_first_is_not_checked_before() {
     let names: Vec<&str> = tasks.iter().map(|&i| sync.tasks()[i].object().name()).collect();
     assert_eq!((names, namespace), (vec!["extra", "beside"], None));
 }
+
+#[test]
+fn an_object_that_is_to_be_made_anew_is_waited_for() {
+    let mut live = thing("ConfigMap", "a");
+    live.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:00Z");
+    let task = Task::new(SyncPhase::Sync, 0, Some(Arc::new(thing("ConfigMap", "a"))), Some(Arc::new(live)));
+    let mut sync = Sync::new(vec![task], &[], Settings::default());
+    assert!(matches!(sync.decide(), Next::Check { .. }));
+    sync.ran(vec![0], Ran::Done);
+    assert!(matches!(sync.decide(), Next::Run(_)));
+    sync.ran(vec![0], Ran::Pending);
+    assert_eq!(sync.decide(), Next::Wait("waiting for deletion of /ConfigMap/a".into()));
+    assert!(matches!(sync.decide(), Next::Run(_)), "it is tried again");
+}
