@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 
 use crate::compare::Pair;
 use crate::ignore::IgnoreRules;
+use crate::known_types::KnownTypes;
 
 /// Dry runs of one Application that are under way at once.
 const CONCURRENCY: usize = 16;
@@ -32,6 +33,8 @@ pub struct Manner {
     pub takeover: Takeover,
     /// What does not count.
     pub ignore: IgnoreRules,
+    /// What is compared as a type of Kubernetes' own.
+    pub known_types: KnownTypes,
     /// Digest of all that: answers hold for one manner only.
     pub digest: u64,
 }
@@ -130,11 +133,12 @@ async fn ask(target: &Object, live: &Object, cluster: &Cluster, manner: &Manner)
         }
         None => live.clone(),
     };
-    if !manner.ignore.concern(live) {
+    if !manner.ignore.concern(live) && !manner.known_types.concern(&live.group_kind()) {
         return Ok(differences_after_takeover(live, &taken, &would_be, &manner.manager));
     }
     let (mut is, mut should, mut then) = (live.clone(), would_be, taken);
     for object in [&mut is, &mut should, &mut then] {
+        manner.known_types.normalize(object);
         manner.ignore.strip(object, live);
     }
     Ok(differences_after_takeover(&is, &then, &should, &manner.manager))
@@ -168,4 +172,46 @@ fn mark(live: &Object, manner: &Manner) -> u64 {
         }
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use belay_object::from_json_str;
+
+    use super::*;
+    use crate::spec::IgnoreDifference;
+
+    fn manner(pointer: &str) -> Manner {
+        let rule = format!(r#"{{"group":"*","kind":"*","jsonPointers":["{pointer}"]}}"#);
+        let rule = IgnoreDifference::read(&from_json_str(&rule).unwrap()).unwrap();
+        Manner {
+            manager: "us".into(),
+            takeover: Takeover::default(),
+            ignore: IgnoreRules::compile([&rule]).unwrap(),
+            known_types: KnownTypes::default(),
+            digest: 0,
+        }
+    }
+
+    fn live(replicas: i64, ready: i64) -> Object {
+        let text = format!(
+            r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"web","uid":"u","managedFields":[
+            {{"manager":"us","operation":"Apply","apiVersion":"apps/v1","fieldsV1":{{"f:spec":{{"f:paused":{{}}}}}}}},
+            {{"manager":"them","operation":"Update","time":"2026-01-01T00:00:0{ready}Z","fieldsV1":{{"f:status":{{"f:ready":{{}}}}}}}}]}},
+            "spec":{{"paused":false,"replicas":{replicas}}},"status":{{"ready":{ready}}}}}"#
+        );
+        Object::new(from_json_str(&text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_status_that_moves_costs_no_request() {
+        // Compat(argo-cd 3.5): the rule that holds for all kinds where the settings say nothing.
+        let by_default = manner("/status");
+        let first = mark(&live(1, 1), &by_default);
+        assert_eq!(mark(&live(1, 2), &by_default), first);
+        assert_eq!(mark(&live(5, 1), &by_default), first, "a field that is not ours");
+        // Where fields do not count by a rule, all of the object decides.
+        let other = manner("/spec/replicas");
+        assert_ne!(mark(&live(1, 2), &other), mark(&live(1, 1), &other));
+    }
 }

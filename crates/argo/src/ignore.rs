@@ -14,6 +14,8 @@ use crate::spec::IgnoreDifference;
 pub struct IgnoreRules(Arc<[Arc<Rule>]>);
 
 struct Rule {
+    /// Whether it is about more than the status, which no manifest has.
+    matters: bool,
     group: Glob,
     kind: Glob,
     name: String,
@@ -34,12 +36,15 @@ impl IgnoreRules {
             for text in &rule.jq_path_expressions {
                 jq.push(JqProgram::compile(text).map_err(|e| format!("{about}: {text:?}: {e}"))?);
             }
+            let pointers: Vec<Vec<String>> = rule.json_pointers.iter().map(|p| tokens(p)).collect();
+            let of_status = |pointer: &Vec<String>| pointer.first().is_some_and(|first| first == "status");
             compiled.push(Arc::new(Rule {
+                matters: !(jq.is_empty() && rule.managed_fields_managers.is_empty() && pointers.iter().all(of_status)),
                 group: glob(&rule.group)?,
                 kind: glob(&rule.kind)?,
                 name: rule.name.clone(),
                 namespace: rule.namespace.clone(),
-                pointers: rule.json_pointers.iter().map(|p| tokens(p)).collect(),
+                pointers,
                 jq,
                 managers: rule.managed_fields_managers.clone(),
             }));
@@ -50,9 +55,9 @@ impl IgnoreRules {
     pub fn and(&self, more: &IgnoreRules) -> IgnoreRules {
         IgnoreRules(self.0.iter().chain(more.0.iter()).cloned().collect())
     }
-    /// Whether any rule is about an object.
+    /// Whether any rule is about fields of an object that a manifest may have.
     pub fn concern(&self, object: &Object) -> bool {
-        self.0.iter().any(|rule| rule.is_about(object))
+        self.0.iter().any(|rule| rule.matters && rule.is_about(object))
     }
     /// A manifest with the fields that do not count as they are live: applied, it leaves them alone. The status
     /// is never a manifest's.

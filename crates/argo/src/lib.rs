@@ -4,7 +4,8 @@
 //! - [`spec`]: the Application as types; [`marks`]: the annotations of single objects; [`tracking`]: whose
 //!   an object is.
 //! - [`manifests`]: sources to objects.
-//! - [`compare`], [`differ`], [`ignore`]: desired against live; [`live`]: what is kept of live objects.
+//! - [`compare`], [`differ`], [`ignore`], [`known_types`]: desired against live; [`live`]: what is kept of live
+//!   objects.
 //! - [`mask`]: what is taken out of objects before people see them.
 //! - [`resource_tree`]: what an Application consists of, for people.
 //! - [`auto_sync`]: whether to sync without being asked.
@@ -23,6 +24,7 @@ pub mod crds;
 pub mod differ;
 pub mod ignore;
 pub mod install;
+pub mod known_types;
 pub mod live;
 pub mod manifests;
 pub mod marks;

@@ -1,5 +1,6 @@
 //! What is kept of a cluster's objects: whose they are, how they are, what people see of them in a tree.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use belay_cluster::Resource;
@@ -8,6 +9,8 @@ use belay_health::argo::{Customizations, Health};
 use belay_object::{GroupKind, Object, Value};
 use jiff::Timestamp;
 
+use crate::ignore::IgnoreRules;
+use crate::settings::parse_bool;
 use crate::tracking::Tracking;
 
 /// What is kept of each object beside whose it is.
@@ -21,6 +24,8 @@ pub struct Facts {
     pub images: Box<[Box<str>]>,
     /// `name`, `value`: what a tree shows beside it.
     pub info: Box<[(Box<str>, Box<str>)]>,
+    /// Digest of what counts as a change of it; `None` where everything does.
+    pub mark: Option<u64>,
 }
 
 /// Which kinds are not looked at.
@@ -34,7 +39,12 @@ pub struct Describer {
     pub assess: Arc<Customizations>,
     /// By group and kind.
     pub is_excluded: IsExcluded,
+    /// What does not count as a change; `None` where everything does.
+    pub ignore_updates: Option<IgnoreRules>,
 }
+
+/// On an object that nobody tracks: what does not count as a change of others does not count of it either.
+const IGNORE_UPDATES: &str = "argocd.argoproj.io/ignore-resource-updates";
 
 /// Kinds that change all the time and belong to nothing that is shown.
 const NEVER: [(&str, &str); 4] =
@@ -52,13 +62,36 @@ impl Describe for Describer {
             created_at: object.str_at(&["metadata", "creationTimestamp"]).unwrap_or_default().into(),
             images: images(object),
             info: info(object),
+            mark: self.mark(object, keep),
         };
         Described { tracked_by: owner.map(|o| o.app.into()).unwrap_or_default(), keep, facts }
+    }
+    fn is_news(&self, before: &Facts, after: &Facts) -> bool {
+        let status = |facts: &Facts| facts.health.as_ref().map(|health| health.status);
+        before.mark.is_none() || before.mark != after.mark || status(before) != status(after)
     }
     fn watches(&self, resource: &Resource) -> bool {
         let (group, kind) = (resource.group.as_str(), resource.kind.as_str());
         let never = NEVER.iter().any(|(g, k)| *g == group && (*k == "*" || *k == kind));
         !never && !(self.is_excluded)(group, kind)
+    }
+}
+
+impl Describer {
+    fn mark(&self, object: &Object, is_tracked: bool) -> Option<u64> {
+        let rules = self.ignore_updates.as_ref()?;
+        let asks = || object.annotation(IGNORE_UPDATES).and_then(parse_bool) == Some(true);
+        // Compat(argo-cd 3.5): of what belongs to what is tracked everything counts unless it says otherwise.
+        if !(is_tracked || is_application(&object.group_kind()) || asks()) {
+            return None;
+        }
+        let mut stripped = object.clone();
+        rules.strip(&mut stripped, object);
+        let mut json = Vec::with_capacity(1024);
+        stripped.value().write_json(&mut json);
+        let mut hasher = DefaultHasher::new();
+        json.hash(&mut hasher);
+        Some(hasher.finish())
     }
 }
 

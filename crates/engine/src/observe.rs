@@ -31,6 +31,11 @@ pub trait Describe: Send + Sync + 'static {
     fn describe(&self, object: &Object) -> Described<Self::Facts>;
     /// Whether a kind is watched at all.
     fn watches(&self, resource: &Resource) -> bool;
+    /// Whether who tracks an object is to hear that it changed.
+    fn is_news(&self, before: &Self::Facts, after: &Self::Facts) -> bool {
+        let _ = (before, after);
+        true
+    }
 }
 
 /// What is said of one object.
@@ -355,6 +360,14 @@ impl<D: Describe> Inner<D> {
                 index.add(&change.key, after);
                 self.ancestors(&index, after, &mut concerned);
             }
+        }
+        if let (Some(before), Some(after)) = (&change.before, &change.after)
+            && before.uid == after.uid
+            && before.summary.tracked_by == after.summary.tracked_by
+            && before.summary.owners == after.summary.owners
+            && !self.describe.is_news(&before.summary.facts, &after.summary.facts)
+        {
+            return;
         }
         concerned.sort();
         concerned.dedup();

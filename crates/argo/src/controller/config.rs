@@ -3,6 +3,8 @@
 //! A configuration is a value: a turn takes the one of its moment and goes by it to its end. One that
 //! cannot be read in part is told and the part left as it was.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +18,13 @@ use jiff::Timestamp;
 use crate::auto_sync::HealPace;
 use crate::clusters::Clusters;
 use crate::ignore::IgnoreRules;
+use crate::known_types::KnownTypes;
 use crate::manifests::ToolSettings;
 use crate::names::{CONFIG, GPG_KEYS, KNOWN_HOSTS, PARAMETERS, PART_OF, RBAC, SECRET, SECRET_TYPE, TLS_CERTIFICATES};
 use crate::repositories::{Repositories, Trust};
 use crate::settings::{Objects, Settings};
-use crate::spec::IgnoreDifference;
 use crate::tracking::Tracking;
+use rules::{ignored, ignored_updates, known_types};
 
 /// The configuration of a moment.
 pub struct Config {
@@ -33,6 +36,10 @@ pub struct Config {
     pub tools: Arc<ToolSettings>,
     /// What does not count in any Application.
     pub ignore: IgnoreRules,
+    /// What is compared as a type of Kubernetes' own.
+    pub known_types: KnownTypes,
+    /// Which changes of live objects wake nobody; `None` where all do.
+    pub ignore_updates: Option<IgnoreRules>,
     /// How objects are.
     pub assess: Arc<Customizations>,
     /// Where sources are, and how they are reached.
@@ -45,6 +52,10 @@ pub struct Config {
     pub heal: HealPace,
     /// Changes when watches of clusters must begin anew: what is kept of an object goes by it.
     pub watched_by: String,
+    /// Whether there is an `argocd-cm`.
+    has_map: bool,
+    /// Why nothing can be compared: what is left out is not known, and was not before.
+    pub unread: Option<String>,
     /// Changes when Applications may be judged, or reached, otherwise than before.
     pub judged_by: Digest,
 }
@@ -56,7 +67,7 @@ impl Config {
         let (config, parameters, rbac) = (named(maps, CONFIG), named(maps, PARAMETERS), named(maps, RBAC));
         let secret = named(secrets, SECRET);
         let others: Vec<Object> = secrets.iter().map(|o| (**o).clone()).collect();
-        let settings = Settings::read(&Objects {
+        let mut settings = Settings::read(&Objects {
             config: config.as_deref(),
             parameters: parameters.as_deref(),
             rbac: rbac.as_deref(),
@@ -65,23 +76,29 @@ impl Config {
         });
         let mut warnings = settings.warnings.clone();
         let data = texts(config.as_deref());
+        // What was left out is not suddenly looked after because somebody mistyped.
+        let mut unread = settings.resources.filter.unread().map(str::to_owned);
+        if unread.is_some()
+            && let Some(before) = before
+        {
+            settings.resources.filter = before.settings.resources.filter.clone();
+            unread.clone_from(&before.unread);
+        }
         let scripts = settings.resources.overrides.iter();
         let scripts = scripts.map(|(pattern, o)| (pattern.as_str(), o.health_lua.as_str(), o.actions.as_str()));
         let (assess, wrong) = Customizations::compile(scripts);
         let assess = Arc::new(assess);
         warnings.extend(wrong.iter().map(ToString::to_string));
-        let overrides = settings.resources.overrides.iter().map(|(pattern, o)| {
-            let (group, kind) = pattern.split_once('/').unwrap_or(("", pattern));
-            IgnoreDifference { group: group.to_owned(), kind: kind.to_owned(), ..o.ignore_differences.clone() }
-        });
-        let mut rules: Vec<IgnoreDifference> = overrides.filter(has_rules).collect();
-        if settings.resources.compare.ignore_aggregated_roles {
-            rules.push(aggregated_rules());
-        }
-        let ignore = IgnoreRules::compile(&rules).unwrap_or_else(|why| {
+        let ignore = IgnoreRules::compile(&ignored(&settings)).unwrap_or_else(|why| {
             warnings.push(why);
             before.map(|b| b.ignore.clone()).unwrap_or_default()
         });
+        let ignore_updates = ignored_updates(&settings).and_then(|rules| {
+            let compiled = IgnoreRules::compile(&rules).map_err(|why| warnings.push(why)).ok();
+            compiled.or_else(|| before.and_then(|b| b.ignore_updates.clone()))
+        });
+        let (known_types, wrong) = known_types(&settings);
+        warnings.extend(wrong);
         let (repositories, wrong) = Repositories::read(secrets.iter().map(|o| &**o));
         warnings.extend(wrong);
         let (clusters, wrong) = Clusters::read(secrets.iter().map(|o| &**o), settings.in_cluster_enabled);
@@ -94,12 +111,16 @@ impl Config {
             tracking: settings.tracking.clone(),
             tools: Arc::new(settings.tools.clone()),
             ignore,
+            ignore_updates,
+            known_types,
             assess,
             repositories,
             clusters,
             trust: Trust::read(hosts.as_deref(), certificates.as_deref(), keys.as_deref()),
             heal: pace(&settings),
             watched_by,
+            has_map: config.is_some(),
+            unread,
             judged_by: judged_by(&data, parameters.as_deref(), maps, secrets),
             settings,
         };
@@ -116,6 +137,10 @@ impl Config {
     /// How long an operation may run; zero for ever.
     pub fn sync_timeout(&self) -> Duration {
         seconds(self.settings.parameters.sync_timeout_s)
+    }
+    /// How long what was found before stands while a repository cannot be read.
+    pub fn repo_error_grace(&self) -> Duration {
+        seconds(self.settings.parameters.repo_error_grace_s)
     }
     /// How often repositories are looked at; zero never.
     pub fn poll_every(&self) -> Duration {
@@ -165,20 +190,6 @@ fn judged_by(
         }
     }
     digest.finish()
-}
-
-/// The rules of a role that is put together from others: the server writes them.
-fn aggregated_rules() -> IgnoreDifference {
-    IgnoreDifference {
-        group: "rbac.authorization.k8s.io".to_owned(),
-        kind: "ClusterRole".to_owned(),
-        jq_path_expressions: vec!["select(.aggregationRule != null) | .rules".to_owned()],
-        ..IgnoreDifference::default()
-    }
-}
-
-fn has_rules(rule: &IgnoreDifference) -> bool {
-    !(rule.json_pointers.is_empty() && rule.jq_path_expressions.is_empty() && rule.managed_fields_managers.is_empty())
 }
 
 fn seconds(number: i64) -> Duration {
@@ -231,6 +242,10 @@ impl Files {
             view.synced(patience).await?;
         }
         Ok(())
+    }
+    /// Whether `argocd-cm` went that was there before: that says nothing of what it said.
+    pub fn is_cut(&self, before: &Config) -> bool {
+        before.has_map && !self.maps.objects().iter().any(|map| map.name() == CONFIG)
     }
     /// Reads what they hold now.
     pub fn read(&self, before: Option<&Config>) -> Config {

@@ -260,6 +260,7 @@ impl Preview {
             manager: MANAGER.to_owned(),
             takeover: takeover(app),
             ignore: self.config.ignore.and(&ignore),
+            known_types: self.config.known_types.clone(),
             digest: 0,
         };
         let differences = differ::differences(&pairs.managed, &Known::default(), &at.cluster, &manner).await?;

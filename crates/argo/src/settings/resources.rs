@@ -91,6 +91,7 @@ pub struct Override {
 pub struct ResourceFilter {
     exclusions: Vec<FilterRule>,
     inclusions: Vec<FilterRule>,
+    unread: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +102,10 @@ struct FilterRule {
 }
 
 impl ResourceFilter {
+    /// What of it could not be read: then nobody knows what is left out.
+    pub fn unread(&self) -> Option<&str> {
+        self.unread.as_deref()
+    }
     /// Whether a kind is left out on a cluster (its server's URL). Events, metrics and leases always
     /// are; an exclusion goes before an inclusion; with any inclusion for a cluster, the rest is out.
     pub fn excludes(&self, group: &str, kind: &str, cluster: &str) -> bool {
@@ -147,6 +152,7 @@ impl Resources {
             filter: ResourceFilter {
                 exclusions: filter_rules(config, "resource.exclusions"),
                 inclusions: filter_rules(config, "resource.inclusions"),
+                unread: unread_rules(config),
             },
             compare,
             overrides,
@@ -183,6 +189,16 @@ impl Resources {
     pub fn of_all(&self) -> Option<&Override> {
         self.overrides.get("*/*")
     }
+}
+
+/// Which of the two lists is there and is none.
+fn unread_rules(config: &mut Reader<'_>) -> Option<String> {
+    let is_wrong = |key: &&str| {
+        let value = belay_yaml::parse_value(config.text(key), &belay_yaml::Options::v2());
+        !config.text(key).trim().is_empty() && !value.is_ok_and(|value| value.is_null() || value.as_array().is_some())
+    };
+    let key = ["resource.exclusions", "resource.inclusions"].into_iter().find(is_wrong)?;
+    Some(format!("{key} of argocd-cm cannot be read: it is not known what is left out"))
 }
 
 fn filter_rules(config: &mut Reader<'_>, key: &str) -> Vec<FilterRule> {

@@ -56,3 +56,46 @@ fn rules_of_aggregated_roles_count_for_nothing_where_the_settings_say_so() {
     assert!(!has_rules(on, &aggregated));
     assert!(has_rules(on, &role("")));
 }
+
+/// Half a configuration is none: what was left out stays so.
+#[test]
+fn what_is_left_out_stays_so_where_the_list_of_it_cannot_be_read() {
+    let good = read(&[map("{resource.exclusions: '[{kinds: [Secret]}]'}")], &[]);
+    assert!(good.excludes("", "Secret", "any") && good.unread.is_none());
+    for wrong in ["'[{kinds: [Secret'", "'kinds: Secret'"] {
+        let maps = [map(&format!("{{resource.exclusions: {wrong}}}"))];
+        let (after, warnings) = Config::read(&maps, &[], Some(&good));
+        assert!(after.excludes("", "Secret", "any") && after.unread.is_none(), "{wrong}");
+        assert!(!warnings.is_empty(), "{wrong}");
+        let unread = read(&maps, &[]).unread;
+        let told = "resource.exclusions of argocd-cm cannot be read: it is not known what is left out";
+        assert_eq!(unread.as_deref(), Some(told), "nothing was known before");
+    }
+}
+
+/// argo.md 2.7, `ignoreResourceUpdates`
+#[test]
+fn which_changes_wake_nobody_is_what_both_lists_say() {
+    let object = |text: &str| {
+        object(&format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a, resourceVersion: '1', generation: 1}}, {text}}}"
+        ))
+    };
+    let left = |data: &str, text: &str| {
+        let rules = read(&[map(data)], &[]).ignore_updates?;
+        let (live, mut stripped) = (object(text), (*object(text)).clone());
+        rules.strip(&mut stripped, &live);
+        Some(stripped.value().to_json())
+    };
+    let none = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}"#;
+    let with = |more: &str| format!(r#"{{"apiVersion":"v1",{more}"kind":"ConfigMap","metadata":{{"name":"a"}}}}"#);
+    assert_eq!(left("{}", "status: {a: 1}").as_deref(), Some(none), "a status counts nowhere by default");
+    let own = "{resource.customizations.ignoreResourceUpdates.ConfigMap: 'jsonPointers: [/data/beat]'}";
+    assert_eq!(left(own, "data: {beat: x}").as_deref(), Some(&*with(r#""data":{},"#)));
+    let compared = "{resource.customizations.ignoreDifferences.ConfigMap: 'jsonPointers: [/data]'}";
+    assert_eq!(left(compared, "data: {beat: x}").as_deref(), Some(none));
+    let apart = "{resource.customizations.ignoreDifferences.ConfigMap: 'jsonPointers: [/data]', \
+                 resource.compareoptions: 'ignoreDifferencesOnResourceUpdates: false'}";
+    assert_eq!(left(apart, "data: {beat: x}").as_deref(), Some(&*with(r#""data":{"beat":"x"},"#)));
+    assert_eq!(left("{resource.ignoreResourceUpdatesEnabled: 'false'}", "data: {}"), None);
+}

@@ -1,0 +1,155 @@
+//! What the settings say of kinds, and of how long things may take, as an Application sees it.
+
+use std::time::Duration;
+
+use belay_object::Object;
+use belay_source::git_http::Fault;
+
+use super::mends::map;
+use super::world::*;
+
+/// Sets keys of `argocd-cm`, and waits until they are in force.
+async fn set(world: &World, data: &str) {
+    world.apply(&format!(
+        "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: argocd-cm, namespace: argocd, \
+         labels: {{app.kubernetes.io/part-of: argocd}}}}, data: {{timeout.reconciliation: 0s, {data}}}}}"
+    ));
+    // A change of the configuration waits for others.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    quiet(world).await;
+}
+
+async fn quiet(world: &World) {
+    let mut count = world.wire.count();
+    loop {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        if world.wire.count() == count {
+            return;
+        }
+        count = world.wire.count();
+    }
+}
+
+const CANARY: &str = "apiVersion: example.com/v1\nkind: Canary\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      \
+                      containers:\n      - {name: c, image: busybox, resources: {requests: {cpu: 1000m, memory: 1024Mi}}}\n";
+
+fn definition(world: &World) {
+    world.apply(
+        "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: canaries.example.com}, \
+         spec: {group: example.com, scope: Namespaced, names: {kind: Canary, plural: canaries, singular: canary}, \
+         versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: \
+         {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}",
+    );
+}
+
+/// argo.md 2.7: another writer puts the same amounts in other words.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_of_known_types_are_compared_as_their_types() {
+    let world = World::with_files(&[("app/c.yaml", CANARY)]).await;
+    definition(&world);
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    let live = Object::of("example.com/v1", "Canary", "shop", "web");
+    let theirs = "{spec: {template: {spec: {containers: [{name: c, image: busybox, \
+                  resources: {requests: {cpu: '1', memory: 1Gi}}}]}}}}";
+    let theirs = belay_yaml::parse_value(theirs, &belay_yaml::Options::v2()).unwrap();
+    world.user.with_manager("canary-controller").merge_patch(&live, "", &theirs).unwrap();
+    world.is("one", "OutOfSync").await;
+    // The settings are in force without a restart, and what was known before is not believed.
+    let known = "resource.customizations.knownTypeFields.example.com_Canary: \
+                 '[{field: spec.template.spec, type: core/v1/PodSpec}]'";
+    set(&world, known).await;
+    world.is("one", "Synced").await;
+    let other = theirs.to_json().replace("1Gi", "2Gi");
+    let other = belay_object::from_json_str(&other).unwrap();
+    world.user.with_manager("canary-controller").merge_patch(&live, "", &other).unwrap();
+    world.is("one", "OutOfSync").await;
+}
+
+/// argo.md 2.7, `ignoreResourceUpdates`
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_do_not_count_wake_nobody() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    set(&world, "resource.customizations.ignoreResourceUpdates.ConfigMap: 'jsonPointers: [/data]'").await;
+    world.patch(MAPS, "a", "{data: {key: theirs}}");
+    quiet(&world).await;
+    assert!(world.state("one").starts_with("Synced"), "{}", world.state("one"));
+    // Whoever asks is told.
+    world.patch(APPLICATIONS, "one", "{metadata: {annotations: {argocd.argoproj.io/refresh: normal}}}");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    // Another field of it counts.
+    world.patch(MAPS, "a", "{metadata: {labels: {is: theirs}}, data: {key: theirs}}");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    set(
+        &world,
+        "resource.ignoreResourceUpdatesEnabled: 'false', \
+         resource.customizations.ignoreResourceUpdates.ConfigMap: 'jsonPointers: [/data]'",
+    )
+    .await;
+    world.patch(MAPS, "a", "{data: {key: theirs}}");
+    world.is("one", "OutOfSync").await;
+}
+
+/// The control plane's map is gone for a moment: nothing that it said is forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_are_gone_are_not_settings_that_say_nothing() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    world.application("one", "app", "syncPolicy: {automated: {selfHeal: true}}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    set(&world, "resource.customizations.ignoreDifferences.ConfigMap: 'jsonPointers: [/data]'").await;
+    let settings = Object::of("v1", "ConfigMap", "argocd", "argocd-cm");
+    world.user.delete(&settings, &Default::default()).unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    quiet(&world).await;
+    world.patch(MAPS, "a", "{data: {key: theirs}}");
+    world.patch(APPLICATIONS, "one", "{metadata: {annotations: {argocd.argoproj.io/refresh: hard}}}");
+    let answered = || world.get(APPLICATIONS, "one")?.annotation("argocd.argoproj.io/refresh").is_none().then_some(());
+    world.until("it is compared", answered).await;
+    quiet(&world).await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("theirs"));
+    assert!(world.state("one").starts_with("Synced"), "{}", world.state("one"));
+}
+
+/// argo.md 2.1, `controller.repo.error.grace.period.seconds`
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_fails_for_a_moment_changes_nothing() {
+    let mut world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    let grace = async |world: &World, seconds: &str| {
+        let patch = format!("{{data: {{controller.repo.error.grace.period.seconds: '{seconds}'}}}}");
+        let patch = belay_yaml::parse_value(&patch, &belay_yaml::Options::v2()).unwrap();
+        let parameters = Object::of("v1", "ConfigMap", "argocd", "argocd-cmd-params-cm");
+        world.user.merge_patch(&parameters, "", &patch).unwrap();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    };
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    // The process begins anew, with nothing fetched yet, and the repository does not answer.
+    world.wire.cut();
+    world.controllers = None;
+    world.git.faults().inject("repo.git", 0, usize::MAX, Fault::Status(503));
+    world.start().await;
+    quiet(&world).await;
+    assert!(world.state("one").starts_with("Synced Healthy"), "{}", world.state("one"));
+    assert_eq!(world.condition("one", "ComparisonError"), None);
+    // Who asks for what is there now is told.
+    world.patch(APPLICATIONS, "one", "{metadata: {annotations: {argocd.argoproj.io/refresh: normal}}}");
+    world.told("one", "ComparisonError", "Failed to load target state: ").await;
+    // Without patience it is told at once, and stays told whatever happens.
+    grace(&world, "0").await;
+    world.patch(MAPS, "a", "{data: {key: theirs}}");
+    quiet(&world).await;
+    world.told("one", "ComparisonError", "Failed to load target state: ").await;
+    assert!(world.get(MAPS, "a").is_some());
+}
