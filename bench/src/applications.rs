@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use belay_object::Object;
 
-use crate::ground::{Requests, await_each};
+use crate::ground::{Requests, await_each, until_listed};
 use crate::table::{Table, memory, time};
 use stage::{Stage, guestbook};
 
@@ -68,6 +68,8 @@ async fn one_change(table: &mut Table, stage: &Stage) -> Result<()> {
     // What the creation left behind (events) is written by then.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let mut follow = stage.follow();
+    // The watch is open, and all that was there told, before the change: what is measured is not its list.
+    until_listed(&mut follow).await?;
     let renders = stage.ground.renders().await?;
     let changed = stage.name(stage.count / 2);
     let revision = stage.commit_change(stage.count / 2)?;

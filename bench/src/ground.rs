@@ -206,6 +206,20 @@ pub fn is_ready(object: &Object) -> bool {
         && conditions.iter().any(|c| c.str_at(&["type"]) == Some("Ready") && c.str_at(&["status"]) == Some("True"))
 }
 
+/// Waits until a watch has told all that there is.
+pub async fn until_listed(follow: &mut Follow) -> Result<()> {
+    let deadline = Instant::now() + LONG_PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match tokio::time::timeout(left, follow.next()).await {
+            Ok(FollowEvent::Synced) => return Ok(()),
+            Ok(FollowEvent::Trouble(e)) => bail!("the watch failed: {e}"),
+            Ok(_) => {}
+            Err(_) => bail!("the list does not end in {} s", LONG_PATIENCE.as_secs()),
+        }
+    }
+}
+
 /// Follows objects until `holds` is true of so many, and notes when it became so of each.
 pub async fn await_each(
     follow: &mut Follow,
