@@ -1,9 +1,9 @@
 //! The controller of Applications: what wakes one, what is done about it, what is written down.
 //!
 //! - `world`: what all Applications share; `destinations`: the clusters, observed; `sources`: what is
-//!   fetched, and who asks for it.
+//!   fetched, and who asks for it; `patience`: how long they wait for it.
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
-//!   `permission`: what its project allows; `comparing`: what is desired against what is there.
+//!   `permission`: what its project allows; `integrity`: which commits it trusts; `desired`: what is wanted; `comparing`: that against what is there.
 //! - [`Config`]: the configuration of a moment.
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
@@ -19,10 +19,13 @@ mod comparing;
 mod config;
 mod deletion;
 mod dependencies;
+mod desired;
 mod destinations;
 mod draft;
+mod integrity;
 mod mirrors;
 mod operate;
+mod patience;
 mod permission;
 pub mod preview;
 mod refresh;

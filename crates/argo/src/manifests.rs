@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use belay_helm::{Outside, TemplateCache};
+use belay_object::Object;
 use belay_render::{Memo, Rendered, RenderedObject};
 use belay_tree::{Digest, DigestBuilder, File, Tree, TreePath};
 
@@ -296,6 +297,13 @@ impl Job<'_> {
         made.lasts = !self.environment.has_used_unkeyed();
         Ok(made)
     }
+}
+
+/// The objects of a text of manifests.
+pub fn parse(text: &str) -> Result<Vec<Object>, String> {
+    let located = documents::objects(text).map_err(|fault| fault.why)?;
+    let expanded = located.into_iter().map(|found| documents::expand(found.object));
+    Ok(expanded.collect::<Result<Vec<_>, String>>()?.concat())
 }
 
 /// A Kubernetes version without what providers put behind it: `v1.33.2-gke.1` is `1.33.2`. Empty stays

@@ -12,6 +12,7 @@ mod impersonation;
 mod mends;
 mod refusals;
 mod screens;
+mod settings;
 mod story;
 pub mod sweep;
 pub mod world;

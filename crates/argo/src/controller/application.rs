@@ -10,6 +10,7 @@ use belay_object::Object;
 use super::comparing::Compared;
 use super::config::Config;
 use super::deletion;
+use super::desired::Wish;
 use super::destinations::Absent;
 use super::draft::Draft;
 use super::operate::{self, Operated};
@@ -24,6 +25,8 @@ use crate::spec::{AppCondition, Application, HealthCode, HealthStatus, Source, S
 
 /// When it is looked again whether what could not be compared can be.
 const LATER: Duration = Duration::from_secs(30);
+/// When those look again whose repository keeps others waiting.
+const SOON: Duration = Duration::from_secs(2);
 /// What was made and not shown by a watch for so long is looked at again.
 const WATCH_LAG: Duration = Duration::from_secs(5);
 
@@ -187,17 +190,31 @@ impl Turn<'_> {
             self.world.charts.forget();
         }
         self.draft.drops_refresh = true;
+        // What could not be read is not covered up by what is known of before.
+        let is_unread = self.memory.unread_since.lock().is_some();
+        let level = if is_unread { level.max(Level::Latest) } else { level };
         let spec = &self.draft.app.spec;
         let sources = spec.sources();
         let known: Vec<String> = self.draft.app.status.revisions().into_iter().map(str::to_owned).collect();
         let revisions = if level <= Level::Recent { known.clone() } else { Vec::new() };
-        let compared = match self.compare(&sources, &revisions, level).await {
+        let compared = match self.compare(&Wish::of(&sources, &revisions), level).await {
             Ok(compared) => compared,
             // What is known stays until the cluster is there, and what was asked for is asked again then.
             Err(Absent::Loading) => {
                 self.draft.drops_refresh = false;
                 self.world.note(&self.name, level);
                 return Ok(Some(LATER));
+            }
+            Err(Absent::Busy) => {
+                self.draft.drops_refresh = false;
+                self.world.note(&self.name, level);
+                return Ok(Some(SOON));
+            }
+            // Compat(argo-cd 3.5): controller.repo.error.grace.period.seconds
+            Err(Absent::Unread(why)) => {
+                tracing::warn!(application = ?self.name, %why, "the last comparison stands for now");
+                self.world.note(&self.name, level);
+                return Ok(Some(LATER.min(self.config.repo_error_grace())));
             }
             Err(Absent::Trouble(why)) => {
                 let condition = AppCondition::new(conditions::COMPARISON_ERROR, why);
@@ -213,6 +230,7 @@ impl Turn<'_> {
         }
         if pause.is_none() && compared.comparison.sync == SyncCode::Unknown {
             // Nothing may change that would wake it when what failed is over.
+            self.world.note(&self.name, level);
             return Ok(Some(LATER));
         }
         Ok(pause)

@@ -3,21 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use belay_object::{GroupKind, Object, ObjectKey};
 use belay_plan::{Manager, Takeover};
 use futures::stream::{self, StreamExt};
 
 use super::application::Turn;
-use super::destinations::{Absent, Place};
+use super::desired::{Desired, Wish};
+use super::destinations::{Absent, Place, Served};
 use super::refresh::Level;
-use super::sources;
-use super::world::{Folder, MANAGER};
+use super::world::MANAGER;
 use crate::compare::{self, Comparison, Rules};
 use crate::differ::{self, Manner};
-use crate::manifests::{self, AppContext};
-use crate::spec::{AppCondition, Application, Source, SourceType, conditions, option_value};
+use crate::manifests;
+use crate::spec::{AppCondition, Application, SourceType, conditions, option_value};
 
 /// The manager by which kubectl's client-side applies are known.
 const CLIENT_SIDE: &str = "kubectl-client-side-apply";
@@ -25,9 +24,6 @@ const CLIENT_SIDE: &str = "kubectl-client-side-apply";
 const MIGRATION_MANAGER: &str = "argocd.argoproj.io/client-side-apply-migration-manager";
 /// What kubectl leaves.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// Listings of refs this old are believed when an Application is new.
-const YOUNG: Duration = Duration::from_secs(3);
-
 /// What comparing gave.
 pub(crate) struct Compared {
     pub comparison: Arc<Comparison>,
@@ -37,65 +33,21 @@ pub(crate) struct Compared {
 }
 
 impl Turn<'_> {
-    /// Renders sources at revisions (an empty one: what the source names) and compares with what is live.
-    /// What cannot be told is a condition of the comparison; an error where there is none.
-    pub(crate) async fn compare(
-        &self,
-        sources: &[Source],
-        revisions: &[String],
-        level: Level,
-    ) -> Result<Compared, Absent> {
+    /// Compares what is wanted with what is live. What cannot be told is a condition of the comparison; an error
+    /// where there is none.
+    pub(crate) async fn compare(&self, wish: &Wish<'_>, level: Level) -> Result<Compared, Absent> {
         let app = &self.draft.app;
+        if let Some(why) = &self.config.unread {
+            return Err(Absent::Trouble(why.clone()));
+        }
         let place = self.world.destinations.of(&self.config, app).await?;
-        let (catalog, facts) = place.facts().await.map_err(Absent::Trouble)?;
-        let max_age = match level {
-            Level::Resolve => Duration::ZERO,
-            _ if app.status.reconciled_at.is_empty() => YOUNG,
-            _ => self.config.poll_every().max(YOUNG),
-        };
-        let mut failed = None;
+        let Served { catalog, facts, scopes } = place.served().await.map_err(Absent::Trouble)?;
+        let Desired { objects, revisions: mut commits, source_types: types, mut failed } =
+            self.desired(wish, level, facts).await?;
         let mut conditions_found = Vec::new();
-        let (mut objects, mut commits, mut types) = (Vec::new(), Vec::new(), Vec::new());
-        let fetching = async {
-            let fetched = sources::fetch(self.world, sources, revisions, app.spec.project(), max_age).await?;
-            let named = sources.iter();
-            let values = sources::remote_values(&self.world.charts, &self.config, named, max_age).await?;
-            Ok((fetched, values))
-        };
-        match fetching.await {
-            Err(why) => failed = Some(why),
-            Ok((fetched, values)) => {
-                commits = fetched.iter().map(|f| f.files.revision.clone()).collect();
-                let folder = |f: &sources::Fetched| Folder::of(&f.source.repo_url, &f.source.path, &*f.files.tree);
-                *self.memory.folders.lock() = fetched.iter().filter_map(folder).collect();
-                let context = AppContext {
-                    name: app.name.clone(),
-                    instance_name: self.instance.clone(),
-                    project: app.spec.project().to_owned(),
-                    destination_namespace: app.spec.destination.namespace.clone(),
-                    cluster: facts,
-                    settings: self.config.tools.clone(),
-                    remote_files: Arc::new(values),
-                };
-                let named: Vec<_> = fetched.into_iter().map(|f| (f.source, f.files)).collect();
-                let renderer = self.world.renderer.clone();
-                let made = tokio::task::spawn_blocking(move || renderer.render_all(&named, &context)).await;
-                match made {
-                    Ok(Ok(all)) => {
-                        types = all.iter().map(manifests::Manifests::source_type).collect();
-                        objects = all.iter().flat_map(|m| m.objects()).map(|r| r.object.clone()).collect();
-                    }
-                    Ok(Err(e)) => failed = Some(e.to_string()),
-                    Err(e) => failed = Some(format!("the renderer stopped: {e}")),
-                }
-            }
-        }
         if let Some(why) = &failed {
-            // Compat(argo-cd 3.5): the words in front.
-            let message = format!("Failed to load target state: {why}");
-            conditions_found.push(AppCondition::new(conditions::COMPARISON_ERROR, message));
+            conditions_found.push(AppCondition::new(conditions::COMPARISON_ERROR, why.clone()));
         }
-        let scopes = place.scopes(&catalog);
         let scope = |kind: &belay_object::GroupKind| scopes.get(kind).copied();
         let namespace = app.spec.destination.namespace.as_str();
         let (config, server) = (self.config.clone(), place.server.clone());
@@ -245,8 +197,15 @@ impl Turn<'_> {
         let app = &self.draft.app;
         let takeover = takeover(app);
         let mut hasher = DefaultHasher::new();
-        format!("{:?}{takeover:?}", app.spec.ignore_differences).hash(&mut hasher);
-        Manner { manager: MANAGER.to_owned(), takeover, ignore: self.ignore.clone(), digest: hasher.finish() }
+        // What the settings say of kinds is part of it: an answer does not outlive a change of them.
+        format!("{:?}{takeover:?}{}", app.spec.ignore_differences, self.config.watched_by).hash(&mut hasher);
+        Manner {
+            manager: MANAGER.to_owned(),
+            takeover,
+            ignore: self.ignore.clone(),
+            known_types: self.config.known_types.clone(),
+            digest: hasher.finish(),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use belay_plan::sync::{self as plan, Flags, HookPolicy, Sync, SyncPhase, Task};
 
 use super::application::Turn;
 use super::around::Journal;
+use super::desired::Wish;
 use super::destinations::{Absent, Place};
 use super::draft::Draft;
 use super::permission::{Permits, project};
@@ -77,8 +78,8 @@ pub(crate) async fn finalize(
     }
     let place = match world.destinations.whole(&config, app).await {
         Ok(place) => place,
-        Err(Absent::Loading) => return Ok(Next::After(AGAIN)),
-        Err(Absent::Trouble(why)) => return told(world, draft, why).await,
+        Err(Absent::Loading | Absent::Busy) => return Ok(Next::After(AGAIN)),
+        Err(Absent::Unread(why) | Absent::Trouble(why)) => return told(world, draft, why).await,
     };
     let turn = Turn {
         world,
@@ -170,10 +171,10 @@ impl Going<'_> {
         let app = &self.turn.draft.app;
         let (sources, revisions) = (app.spec.sources(), app.status.revisions());
         let revisions: Vec<String> = revisions.into_iter().map(str::to_owned).collect();
-        let compared = match self.turn.compare(&sources, &revisions, Level::Recent).await {
+        let compared = match self.turn.compare(&Wish::of(&sources, &revisions), Level::Recent).await {
             Ok(compared) => compared,
-            Err(Absent::Loading) => return Ok(Some(Next::After(AGAIN))),
-            Err(Absent::Trouble(why)) => return Err(Trouble::Told(why)),
+            Err(Absent::Loading | Absent::Busy) => return Ok(Some(Next::After(AGAIN))),
+            Err(Absent::Unread(why) | Absent::Trouble(why)) => return Err(Trouble::Told(why)),
         };
         let wrong = compared.comparison.conditions.iter().find(|c| c.kind == conditions::COMPARISON_ERROR);
         if let Some(wrong) = wrong {

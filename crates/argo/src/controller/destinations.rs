@@ -31,16 +31,30 @@ const FRESH: Duration = Duration::from_secs(10);
 /// How often it is looked whether a cluster that was there is there again. Looking costs no request.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Why a cluster cannot be worked with now.
+/// Why an Application cannot be compared now.
 pub(crate) enum Absent {
-    /// It is being read: the Application is woken when that is done.
+    /// Its cluster is being read: the Application is woken when that is done.
     Loading,
+    /// Its repository is being fetched from, which takes others long already.
+    Busy,
+    /// Its repository cannot be read, and not for long: what was found before still stands.
+    Unread(String),
     /// The sentence about it.
     Trouble(String),
 }
 
 /// Called with the address of a cluster that is there, or there again. Returns at once.
 pub(crate) type OnReady = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What a cluster serves.
+#[derive(Clone)]
+pub(crate) struct Served {
+    pub catalog: Arc<Catalog>,
+    /// What tools are told of it.
+    pub facts: Arc<ClusterFacts>,
+    /// Whether a kind has namespaces.
+    pub scopes: Arc<HashMap<GroupKind, bool>>,
+}
 
 /// One cluster.
 pub(crate) struct Place {
@@ -54,7 +68,7 @@ pub(crate) struct Place {
     pub observed: Arc<Observed<Describer>>,
     /// Who else keeps objects in it.
     elsewhere: Elsewhere,
-    facts: Mutex<Option<(Arc<Catalog>, Arc<ClusterFacts>)>>,
+    known: Mutex<Option<Served>>,
     opened: Instant,
     /// Whether all that was there at the start has been read.
     was_read: AtomicBool,
@@ -124,17 +138,11 @@ impl Place {
             // Somebody asked for all of it to be read anew.
             && self.entry.refresh_requested == entry.refresh_requested
     }
-    /// Whether a kind has namespaces.
-    pub fn scopes(&self, catalog: &Catalog) -> HashMap<GroupKind, bool> {
-        catalog.resources().iter().map(|r| (r.group_kind(), r.namespaced)).collect()
-    }
-    /// What tools are told of the cluster; asked again when what it serves has changed.
-    pub async fn facts(&self) -> Result<(Arc<Catalog>, Arc<ClusterFacts>), String> {
+    /// What the cluster serves; asked again when that has changed.
+    pub async fn served(&self) -> Result<Served, String> {
         let catalog = self.cluster.catalog().await.map_err(|e| e.to_string())?;
-        if let Some((known, facts)) = &*self.facts.lock()
-            && Arc::ptr_eq(known, &catalog)
-        {
-            return Ok((catalog, facts.clone()));
+        if let Some(known) = self.known.lock().clone().filter(|known| Arc::ptr_eq(&known.catalog, &catalog)) {
+            return Ok(known);
         }
         let version = self.cluster.version().await.map_err(|e| e.to_string())?;
         let served = catalog.resources().iter().flat_map(|r| {
@@ -142,9 +150,13 @@ impl Place {
             [format!("{version}/{}", r.kind), version]
         });
         let served: std::collections::BTreeSet<String> = served.collect();
-        let facts = Arc::new(ClusterFacts::new(version, served));
-        *self.facts.lock() = Some((catalog.clone(), facts.clone()));
-        Ok((catalog, facts))
+        let served = Served {
+            facts: Arc::new(ClusterFacts::new(version, served)),
+            scopes: Arc::new(catalog.resources().iter().map(|r| (r.group_kind(), r.namespaced)).collect()),
+            catalog,
+        };
+        *self.known.lock() = Some(served.clone());
+        Ok(served)
     }
 }
 
@@ -241,6 +253,7 @@ impl Destinations {
             tracking: config.tracking.clone(),
             assess: config.assess.clone(),
             is_excluded: Arc::new(move |group, kind| filter.excludes(group, kind, &server)),
+            ignore_updates: config.ignore_updates.clone(),
         };
         let extent = Extent { namespaces: entry.namespaces.clone(), cluster_resources: entry.cluster_resources };
         let observed = Observed::start(cluster.clone(), describer, extent, self.on_tracked.clone());
@@ -252,7 +265,7 @@ impl Destinations {
             cluster,
             observed,
             elsewhere: self.elsewhere.clone(),
-            facts: Mutex::default(),
+            known: Mutex::default(),
             opened: Instant::now(),
             was_read: AtomicBool::new(false),
             follows: follows.abort_handle(),

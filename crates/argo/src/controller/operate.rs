@@ -10,6 +10,7 @@ use belay_controller::EventKind;
 use jiff::Timestamp;
 
 use super::application::Turn;
+use super::desired::{UNREAD, Wish};
 use super::destinations::Absent;
 use super::draft::Draft;
 use super::refresh::Level;
@@ -20,6 +21,8 @@ pub(super) use results::told;
 
 /// What is said of an operation whose cluster is being read.
 const LOADING: &str = "waiting until the destination cluster is read";
+/// What is said of an operation whose repository keeps others waiting.
+const BUSY: &str = "waiting until the repository answers";
 /// When an operation is looked at again though nothing changed.
 const BACKSTOP: Duration = Duration::from_secs(30);
 
@@ -143,10 +146,21 @@ impl Turn<'_> {
             state.message = blocked;
             return BACKSTOP;
         }
-        let compared = match self.compare(&sources, &revisions, Level::Latest).await {
+        let wish = Wish { sources: &sources, revisions: &revisions, local: &sync.manifests };
+        let compared = match self.compare(&wish, Level::Latest).await {
             Ok(compared) => compared,
             Err(Absent::Loading) => {
                 state.message = LOADING.into();
+                return BACKSTOP;
+            }
+            Err(Absent::Busy) => {
+                state.message = BUSY.into();
+                return Duration::from_secs(2);
+            }
+            // Compat(argo-cd 3.5): what an operation needs is there now, or it fails.
+            Err(Absent::Unread(why)) => {
+                state.phase = OperationPhase::Error;
+                state.message = format!("{}: {UNREAD}{why}", conditions::COMPARISON_ERROR);
                 return BACKSTOP;
             }
             Err(Absent::Trouble(why)) => {

@@ -20,6 +20,7 @@ use super::config::{Config, Files};
 use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
 use super::mirrors::Mirrors;
+use super::patience::Patience;
 use super::refresh::{Level, REFRESH};
 use super::sources::{self, Polls};
 use super::world::{Name, Settings, World};
@@ -45,6 +46,8 @@ pub struct Options {
 
 /// The running controller. It ends with [`Controllers::stop`] or when this is dropped.
 pub struct Controllers {
+    /// Works on the queue; ends by itself when that is closed.
+    working: JoinSet<()>,
     tasks: JoinSet<()>,
     world: Arc<World>,
     memo: Memo,
@@ -55,6 +58,9 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a view is kept that nobody looks at.
 const LINGER: Duration = Duration::from_secs(60);
+
+/// The longest pause after writes that failed: an operation that runs goes on soon after its API server is back.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long a change of the configuration waits for others.
 const CONFIG_SETTLE: Duration = Duration::from_millis(200);
@@ -111,12 +117,13 @@ impl Controllers {
             let config = move || Some(woken.get().and_then(Weak::upgrade)?.config());
             Arc::new(FromRepositories { charts: mirrors.charts.clone(), config })
         };
+        let (tell_news, news) = tokio::sync::mpsc::unbounded_channel();
         let world = Arc::new(World {
             recorder: Recorder::start(cluster.clone(), Vec::new()),
             applications: views.view(&applications(), &scope),
             projects: views.view(&projects(), &home),
             written: Written::default(),
-            queue: WorkQueue::new(QueueOptions::default()),
+            queue: WorkQueue::new(QueueOptions { max_delay: MAX_PAUSE, ..QueueOptions::default() }),
             asked: Mutex::default(),
             memories: Mutex::default(),
             destinations: Destinations::new(cluster.clone(), on_tracked, on_ready, settings.claimed_elsewhere.clone()),
@@ -125,6 +132,8 @@ impl Controllers {
             repositories: mirrors.repositories,
             charts: mirrors.charts,
             polls: Polls::default(),
+            patience: Patience::default(),
+            news: tell_news,
             cluster,
             namespaces,
             settings,
@@ -147,9 +156,9 @@ impl Controllers {
         for object in world.applications.objects() {
             world.ask(&Name::of(&object), Level::Latest);
         }
-        let mut tasks = JoinSet::new();
+        let (mut workers, mut tasks) = (JoinSet::new(), JoinSet::new());
         let (queue, concurrent, working) = (world.queue.clone(), world.settings.concurrent, world.clone());
-        tasks.spawn(belay_controller::run(
+        workers.spawn(belay_controller::run(
             queue,
             concurrent,
             move |name: Name| {
@@ -159,8 +168,9 @@ impl Controllers {
             |name, why| tracing::error!(application = ?name, panic = why, "held back after repeated panics"),
         ));
         tasks.spawn(sources::poll(world.clone()));
+        tasks.spawn(sources::wake(world.clone(), news));
         tasks.spawn(follow_config(world.clone(), files, reread));
-        Ok(Controllers { tasks, world, memo })
+        Ok(Controllers { working: workers, tasks, world, memo })
     }
 
     /// The memo of renders: its counts are of interest to metrics.
@@ -189,13 +199,15 @@ impl Controllers {
 
     /// Waits until the controller ends by itself, which it does not unless its queue is closed.
     pub async fn join(&mut self) {
-        while self.tasks.join_next().await.is_some() {}
+        while self.working.join_next().await.is_some() {}
     }
 
     /// Ends the controller: what is under way is finished, at most `patience`.
     pub async fn stop(mut self, patience: Duration) {
         self.world.queue.close();
+        let _ = tokio::time::timeout(patience, self.join()).await;
         let _ = tokio::time::timeout(patience, self.world.recorder.flush(patience)).await;
+        self.working.shutdown().await;
         self.tasks.shutdown().await;
     }
 }
@@ -207,6 +219,12 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         // Several objects are often written together.
         tokio::time::sleep(CONFIG_SETTLE).await;
         let before = world.config();
+        if files.is_cut(&before) {
+            tracing::error!(
+                "argocd-cm is gone, or has lost its label app.kubernetes.io/part-of: what it said stays in force"
+            );
+            continue;
+        }
         let config = Arc::new(files.read(Some(&before)));
         let (begin_anew, concerns) = (config.watched_by != before.watched_by, config.judged_by != before.judged_by);
         *world.config.write() = config.clone();
@@ -217,6 +235,7 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         if !concerns {
             continue;
         }
+        world.patience.forget();
         for object in world.applications.objects() {
             world.ask(&Name::of(&object), Level::Recent);
         }

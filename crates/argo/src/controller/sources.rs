@@ -6,14 +6,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_source::{Commit, GitSpec, Reference};
+use belay_access::project::Project;
+use belay_source::{Commit, ErrorKind, GitSpec, Reference};
 use belay_tree::{File, Tree};
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use super::charts::{self, Asked, Charts};
 use super::config::Config;
+use super::integrity::{Required, required};
+use super::patience::Unfetched;
 use super::refresh::Level;
 use super::world::{Name, World};
 use crate::manifests::SourceFiles;
@@ -42,33 +46,64 @@ pub(crate) async fn fetch(
     world: &World,
     sources: &[Source],
     revisions: &[String],
-    project: &str,
+    project: &Project,
     max_age: Duration,
-) -> Result<Vec<Fetched>, String> {
+) -> Result<Vec<Fetched>, Unfetched> {
     let mut all = Vec::with_capacity(sources.len());
     for (i, source) in sources.iter().enumerate() {
         let revision = revisions.get(i).filter(|r| !r.is_empty()).unwrap_or(&source.target_revision);
-        let key = Use::new(source, revision, project);
-        if source.is_chart() || source.is_oci() {
-            let (config, repository) = repository_of(world, source, project);
-            let asked = Asked { repository: &repository, trust: &config.trust, max_age };
-            let found = world.charts.fetch(source, revision, &asked).await?;
-            tell(world, &key, &found.revision, None);
-            let files = SourceFiles { tree: found.tree, revision: found.revision, repo_url: source.repo_url.clone() };
-            all.push(Fetched { source: source.clone(), files, commit: None });
-            continue;
+        let key = Use::new(source, revision, project.name());
+        let required = match source.is_chart() || source.is_oci() {
+            true => None,
+            false => required(project, &world.config().trust, &source.repo_url).map_err(Unfetched::Refused)?,
+        };
+        if let Some(why) = world.patience.known(&key).filter(|_| !max_age.is_zero()) {
+            return Err(Unfetched::Failed(why));
         }
-        let spec = git_spec(&world.config(), &source.repo_url, project, revision)?;
-        let fetched = world.repositories.fetch(&spec, max_age).await.map_err(|e| e.to_string())?;
-        tell(world, &key, &fetched.revision, Some(&*fetched.tree));
-        let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
-        all.push(Fetched {
-            source: source.clone(),
-            files: SourceFiles { tree: fetched.tree, revision, repo_url: source.repo_url.clone() },
-            commit: fetched.commit,
-        });
+        let fetched = {
+            let waits = world.patience.wait(&source.repo_url, world.settings.concurrent);
+            let _waits = waits.ok_or(Unfetched::Busy)?;
+            fetch_one(world, source, &key, required.as_ref(), max_age).await
+        };
+        match &fetched {
+            Ok(_) => world.patience.note(&key, None),
+            Err(Unfetched::Failed(why)) => world.patience.note(&key, Some(why)),
+            Err(Unfetched::Refused(_) | Unfetched::Busy) => {}
+        }
+        all.push(fetched?);
     }
     Ok(all)
+}
+
+async fn fetch_one(
+    world: &World,
+    source: &Source,
+    key: &Use,
+    required: Option<&Required>,
+    max_age: Duration,
+) -> Result<Fetched, Unfetched> {
+    let (revision, project, repo_url) = (&key.revision, &key.project, source.repo_url.clone());
+    if source.is_chart() || source.is_oci() {
+        let (config, repository) = repository_of(world, source, project);
+        let asked = Asked { repository: &repository, trust: &config.trust, max_age };
+        let found = world.charts.fetch(source, revision, &asked).await?;
+        tell(world, key, &found.revision, None);
+        let files = SourceFiles { tree: found.tree, revision: found.revision, repo_url };
+        return Ok(Fetched { source: source.clone(), files, commit: None });
+    }
+    let spec = git_spec(&world.config(), &source.repo_url, project, revision)?;
+    let spec = GitSpec { verify: required.map(Required::verification), ..spec };
+    let fetched = world.repositories.fetch(&spec, max_age).await.map_err(|e| match e.kind() {
+        ErrorKind::Verification => Unfetched::Refused(e.to_string()),
+        _ => Unfetched::Failed(e.to_string()),
+    })?;
+    tell(world, key, &fetched.revision, Some(&fetched.tree));
+    if let Some(required) = required {
+        required.check(&fetched).map_err(Unfetched::Refused)?;
+    }
+    let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
+    let files = SourceFiles { tree: fetched.tree, revision, repo_url };
+    Ok(Fetched { source: source.clone(), files, commit: fetched.commit })
 }
 
 /// How a revision of a repository is fetched.
@@ -120,13 +155,38 @@ fn repository_of(world: &World, source: &Source, project: &str) -> (Arc<Config>,
     (config, repository)
 }
 
-/// Wakes those whom it concerns what a revision was found to be. Where its files are known, those come first
-/// whose folders changed: of thousands in one repository a commit is mostly about one.
-fn tell(world: &World, key: &Use, is: &str, tree: Option<&dyn Tree>) {
-    for name in world.polls.seen(key, is.to_owned()) {
-        match tree.is_some_and(|tree| is_left_alone(world, &name, key, tree)) {
-            true => world.ask_later(&name, Level::Latest),
-            false => world.ask(&name, Level::Latest),
+/// What a revision was found to be, and its files where they are known.
+pub(crate) struct News {
+    names: Vec<Name>,
+    key: Use,
+    tree: Option<Arc<dyn Tree>>,
+}
+
+/// Notes what a revision was found to be, and has those woken whom that concerns. There may be thousands of them,
+/// and whoever found it has work to do: they are woken beside it.
+fn tell(world: &World, key: &Use, is: &str, tree: Option<&Arc<dyn Tree>>) {
+    let names = world.polls.seen(key, is.to_owned());
+    if !names.is_empty() {
+        // Nobody hears it where the controller ends.
+        let _ = world.news.send(News { names, key: key.clone(), tree: tree.cloned() });
+    }
+}
+
+/// Wakes those whom news concern. Where the files are known, those come first whose folders changed: of thousands
+/// in one repository a commit is mostly about one. At most as many news wait as there are revisions in use.
+pub(crate) async fn wake(world: Arc<World>, mut news: UnboundedReceiver<News>) {
+    while let Some(News { names, key, tree }) = news.recv().await {
+        let world = world.clone();
+        let woken = tokio::task::spawn_blocking(move || {
+            for name in names {
+                match tree.as_deref().is_some_and(|tree| is_left_alone(&world, &name, &key, tree)) {
+                    true => world.ask_later(&name, Level::Latest),
+                    false => world.ask(&name, Level::Latest),
+                }
+            }
+        });
+        if let Err(error) = woken.await {
+            tracing::error!(%error, "some Applications were not told of a new revision");
         }
     }
 }
@@ -134,15 +194,16 @@ fn tell(world: &World, key: &Use, is: &str, tree: Option<&dyn Tree>) {
 /// Whether the folders of an Application in a repository are as they were.
 fn is_left_alone(world: &World, name: &Name, key: &Use, tree: &dyn Tree) -> bool {
     let Some(memory) = world.memories.lock().get(name).cloned() else { return false };
-    let folders = memory.folders.lock();
+    // Looking reads the mirror: the lock is not held meanwhile.
+    let folders = memory.folders.lock().clone();
     let mut own = folders.iter().filter(|folder| folder.repo_url == key.repo_url).peekable();
     own.peek().is_some() && own.all(|folder| folder.is_same_in(tree))
 }
 
 /// What is looked at: a revision of a repository, with the credentials that a project has for it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Use {
-    repo_url: String,
+pub(crate) struct Use {
+    pub(super) repo_url: String,
     /// Empty for what is no chart.
     chart: String,
     revision: String,
@@ -150,7 +211,7 @@ struct Use {
 }
 
 impl Use {
-    fn new(source: &Source, revision: &str, project: &str) -> Use {
+    pub(super) fn new(source: &Source, revision: &str, project: &str) -> Use {
         Use {
             repo_url: source.repo_url.clone(),
             chart: source.chart.clone(),
@@ -273,10 +334,13 @@ async fn look_at(world: &World, key: &Use, max_age: Duration) {
             world.charts.resolve(&source, &key.revision, &asked).await
         }
     };
+    if found.is_ok() {
+        world.patience.note(key, None);
+    }
     match found {
         Ok(revision) if world.polls.is_news(key, &revision) => {
             let tree = tree_of(world, key).await;
-            tell(world, key, &revision, tree.as_deref());
+            tell(world, key, &revision, tree.as_ref());
         }
         Ok(revision) => tell(world, key, &revision, None),
         // Its Applications go on with the revision that they have.

@@ -13,13 +13,15 @@ use belay_source::Repositories;
 use belay_tree::{Digest, Tree, TreePath};
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::charts::Charts;
 use super::config::Config;
 use super::destinations::Destinations;
+use super::patience::Patience;
 use super::refresh::Level;
-use super::sources::Polls;
+use super::sources::{News, Polls};
 use crate::differ::Known;
 use crate::manifests::Renderer;
 use crate::names::applications;
@@ -100,6 +102,8 @@ pub(crate) struct Memory {
     pub ours: Ours,
     /// When the last operation began.
     pub last_start: Mutex<Option<Timestamp>>,
+    /// Since when its repositories cannot be read.
+    pub unread_since: Mutex<Option<Instant>>,
     /// When the next wave of an attempt at an operation may begin.
     pub next_wave: Mutex<Option<(String, Instant)>>,
     /// The folders of its sources at the last comparison.
@@ -180,6 +184,9 @@ pub(crate) struct World {
     pub charts: Arc<Charts>,
     pub renderer: Renderer,
     pub polls: Polls,
+    pub patience: Patience,
+    /// To who wakes those whom a new revision concerns.
+    pub news: UnboundedSender<News>,
 }
 
 impl World {

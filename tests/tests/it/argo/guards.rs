@@ -400,3 +400,75 @@ async fn an_application_of_a_cluster_that_cannot_be_told_does_not_go() {
     world.is("one", "gone").await;
     assert!(world.get(MAPS, "a").is_none(), "its objects go with it");
 }
+
+/// What is to be made anew, and is held: whoever works on it has others to work on.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_do_not_go_hold_up_no_other_application() {
+    let fixed = |name: &str, value: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  finalizers: [example.com/hold]\n  \
+             annotations: {{argocd.argoproj.io/sync-options: Force=true}}\nimmutable: true\ndata: {{key: {value:?}}}\n"
+        )
+    };
+    let names: Vec<String> = (0..6).map(|i| format!("held-{i}")).collect();
+    let mut files = vec![("other/b.yaml".to_owned(), map("b", "1"))];
+    files.extend(names.iter().map(|name| (format!("{name}/a.yaml"), fixed(name, "1"))));
+    let all: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let world = World::with_files(&all).await;
+    world.application("two", "other", "syncPolicy: {automated: {}}");
+    for name in &names {
+        world.application(name, name, "syncPolicy: {automated: {}}");
+        world.is(name, "Synced Healthy Succeeded").await;
+    }
+    let changed: Vec<(String, String)> =
+        names.iter().map(|name| (format!("{name}/a.yaml"), fixed(name, "2"))).collect();
+    let changed: Vec<(&str, Option<&str>)> =
+        changed.iter().map(|(path, text)| (path.as_str(), Some(&**text))).collect();
+    world.push(&changed).await;
+    for name in &names {
+        let state = format!("Running: waiting for deletion of /ConfigMap/{name}");
+        world.until(&format!("{name} waits"), || world.state(name).ends_with(&state).then_some(())).await;
+    }
+    world.push(&[("other/b.yaml", Some(&map("b", "next")))]).await;
+    world.until("the other goes on", || (world.data("b", "key")? == "next").then_some(())).await;
+    // Let go of, each is made anew.
+    for name in &names {
+        let free = belay_yaml::parse_value("{metadata: {finalizers: null}}", &belay_yaml::Options::v2()).expect("YAML");
+        world.user.merge_patch(&Object::of("v1", "ConfigMap", "shop", name), "", &free).expect("it is there");
+    }
+    for name in &names {
+        world.is(name, "Synced Healthy Succeeded").await;
+        assert_eq!(world.data(name, "key").as_deref(), Some("2"));
+    }
+}
+
+/// A project that wants commits signed gets no others, whatever else is in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_that_a_project_does_not_trust_are_no_source() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    world.patch(PROJECTS, "default", "{spec: {signatureKeys: [{keyID: 4AEE18F83AFDEB23}]}}");
+    world.application("one", "app", "syncPolicy: {automated: {}}");
+    world.told("one", "ComparisonError", "none of the keys that it names is in argocd-gpg-keys-cm").await;
+    world.sync("one", "{}");
+    world.is("one", "Unknown Unknown Error: ComparisonError: Failed to load target state: ").await;
+    assert!(world.get(MAPS, "a").is_none());
+    world.patch(PROJECTS, "default", "{spec: {signatureKeys: null}}");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+}
+
+/// argo.md 1.1, `operation.sync.manifests`
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_of_given_manifests_is_of_those() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    let given = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"key":"mine"}}"#;
+    world.sync("one", &format!("{{manifests: ['{given}']}}"));
+    world.is("one", "OutOfSync Healthy Succeeded").await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("mine"));
+    world.sync("one", "{manifests: ['{']}");
+    world.is("one", "OutOfSync Healthy Error: ComparisonError: Failed to load local manifests: ").await;
+    assert_eq!(world.data("a", "key").as_deref(), Some("mine"));
+}

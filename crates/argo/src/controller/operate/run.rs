@@ -30,11 +30,11 @@ impl Turn<'_> {
     ) -> Duration {
         let place = match self.world.destinations.of(&self.config, &self.draft.app).await {
             Ok(place) => place,
-            Err(Absent::Loading) => {
+            Err(Absent::Loading | Absent::Busy) => {
                 state.message = LOADING.into();
                 return BACKSTOP;
             }
-            Err(Absent::Trouble(why)) => {
+            Err(Absent::Unread(why) | Absent::Trouble(why)) => {
                 state.phase = OperationPhase::Error;
                 state.message = format!("Failed to get destination cluster: {why}");
                 return BACKSTOP;
