@@ -55,6 +55,15 @@ impl Commit {
     }
 }
 
+/// A branch or tag of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ref {
+    /// In full: `refs/heads/main`.
+    pub name: String,
+    /// Hex of the commit that it means.
+    pub commit: String,
+}
+
 /// A name with a time, as commits and tags hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {

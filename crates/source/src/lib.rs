@@ -24,7 +24,7 @@ mod sparse;
 
 pub use artifact::{Artifact, ArtifactStore};
 pub use error::{Error, ErrorKind};
-pub use fetched::{Commit, Fetched, Signature, Verified};
+pub use fetched::{Commit, Fetched, Ref, Signature, Verified};
 pub use filtered::{Filtered, KnownTrees};
 pub use git::{
     Credentials, GitSpec, Include, Reference, Repositories, RepositoriesOptions, SshCredentials, Verification,

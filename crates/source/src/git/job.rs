@@ -13,7 +13,7 @@ use super::resolve::{Target, digest, is_wanted, prefix, resolve};
 use super::spec::{GitSpec, Reference, VerifyMode};
 use super::verify::verify;
 use crate::fetched::Verified;
-use crate::{Commit, Error, ErrorKind};
+use crate::{Commit, Error, ErrorKind, Ref};
 use belay_net::{Client, Egress, Scheme};
 use gix::hash::ObjectId;
 use gix::objs::Kind;
@@ -26,6 +26,8 @@ use tokio::time::Instant;
 
 /// Most commits that we tell the remote we have; more does not make its answer smaller.
 const HAVES: usize = 16;
+/// What names of branches and tags begin with, a line each.
+const BRANCHES_AND_TAGS: &str = "refs/heads/\nrefs/tags/";
 
 /// What is known of a repository.
 #[derive(Default)]
@@ -83,6 +85,33 @@ impl Job {
         self.shared_failure(state)?;
         let outcome = self.target(state, &mut None);
         self.note(state, outcome)
+    }
+
+    /// All branches and tags, in the order of their names.
+    pub(crate) fn refs(&self, state: &mut State) -> Result<Vec<Ref>, Error> {
+        self.shared_failure(state)?;
+        let outcome = self.all(state);
+        self.note(state, outcome)
+    }
+
+    fn all(&self, state: &mut State) -> Result<Vec<Ref>, Error> {
+        let is_known = state.listed.get(BRANCHES_AND_TAGS).is_some_and(|(at, _)| self.believes(*at));
+        if !is_known {
+            self.list(state, BRANCHES_AND_TAGS, &mut None)?;
+        }
+        let refs = &state.listed.get(BRANCHES_AND_TAGS).expect("listed just now or before").1;
+        let read = |r: &Advertised| {
+            let commit = r.peeled.unwrap_or(r.id).to_hex().to_string();
+            Ref { name: r.name.clone(), commit }
+        };
+        let mut all: Vec<Ref> = refs.iter().map(read).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// Whether a listing of that time is an answer for us.
+    fn believes(&self, at: Moment) -> bool {
+        at.is_after(&self.asked) || (!self.max_age.is_zero() && at.age_at(&self.asked) <= self.max_age)
     }
 
     /// The commit that the specification means, fetched and verified.

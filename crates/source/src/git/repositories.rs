@@ -10,7 +10,7 @@ use super::spec::{Credentials, GitSpec, Reference};
 use super::submodules::{Submodule, submodules};
 use super::tree::GitTree;
 use crate::filtered::KnownTrees;
-use crate::{Error, ErrorKind, Fetched};
+use crate::{Error, ErrorKind, Fetched, Ref};
 use belay_net::{Client, ClientOptions, Egress, Proxy, RemoteUrl, Scheme};
 use belay_tree::{Limits, Tree, TreePath};
 use futures::future::BoxFuture;
@@ -145,6 +145,13 @@ impl Repositories {
         let deadline = Instant::now() + spec.timeout;
         let target = self.turn(spec, max_age, deadline, |job, state| job.resolve(state)).await?;
         Ok(target.revision())
+    }
+
+    /// The branches and tags of the repository of `spec`, by name; which reference that names does not matter.
+    /// Nothing is fetched. `max_age` is that of [`Repositories::fetch`].
+    pub async fn refs(&self, spec: &GitSpec, max_age: Duration) -> Result<Vec<Ref>, Error> {
+        let deadline = Instant::now() + spec.timeout;
+        self.turn(spec, max_age, deadline, |job, state| job.refs(state)).await
     }
 
     /// Waits for a turn at the repository and takes it.

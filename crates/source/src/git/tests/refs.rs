@@ -179,3 +179,20 @@ async fn servers_of_the_older_protocol_are_understood() {
     assert_eq!(kind(rig.fetch(spec).await).0, ErrorKind::ReferenceNotFound);
     assert_eq!(kind(rig.fetch(branch("nope")).await).0, ErrorKind::ReferenceNotFound);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn branches_and_tags_are_listed_with_their_commits() {
+    let rig = Rig::new().await;
+    let first = rig.repo.commit("main", "first", &[("a", Some("1"))]).unwrap();
+    rig.repo.annotated_tag("v1", &first, "of note").unwrap();
+    rig.repo.set_ref("refs/pull/7/head", &first).unwrap();
+    let shown = async |max_age| {
+        let all = rig.repositories.refs(&rig.spec(Reference::Revision("HEAD".into())), max_age).await.unwrap();
+        all.iter().map(|r| format!("{} {}", r.name, r.commit)).collect::<Vec<_>>().join("\n")
+    };
+    let before = format!("refs/heads/main {first}\nrefs/tags/v1 {first}");
+    assert_eq!(shown(NOW).await, before);
+    let second = rig.repo.commit("next", "second", &[("a", Some("2"))]).unwrap();
+    assert_eq!(shown(Duration::from_secs(3600)).await, before, "a listing that is young enough is believed");
+    assert_eq!(shown(NOW).await, format!("refs/heads/main {first}\nrefs/heads/next {second}\nrefs/tags/v1 {first}"));
+}
