@@ -21,6 +21,8 @@ const MOST_ENTRY_BYTES: usize = 32 << 20;
 const MOST_WHOLE_BYTES: u64 = 32 << 20;
 /// Most charts of an index.
 const MOST_CHARTS: usize = 100_000;
+/// Most versions of all charts together, where all are told: 50 MiB.
+const MOST_VERSIONS: usize = 1_000_000;
 
 /// One version of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,21 @@ pub fn versions(index: impl BufRead, chart: &str) -> Result<Option<Vec<ChartVers
         Ok(())
     })?;
     Ok(found)
+}
+
+/// The names of all charts of an index, each with its versions in the order in which they stand there.
+pub fn charts(index: impl BufRead) -> Result<Vec<(String, Vec<String>)>, String> {
+    let (mut all, mut count) = (Vec::new(), 0);
+    each(index, None, &mut |name, entry| {
+        let versions: Vec<String> = read_versions(name, entry).into_iter().map(|v| v.version).collect();
+        count += versions.len();
+        all.push((name.to_owned(), versions));
+        match all.len() > MOST_CHARTS || count > MOST_VERSIONS {
+            true => Err(format!("more than {MOST_CHARTS} charts or {MOST_VERSIONS} versions")),
+            false => Ok(()),
+        }
+    })?;
+    Ok(all)
 }
 
 /// Reads all of an index; gives how many charts it has.
@@ -247,3 +264,6 @@ fn whole(mut begun: String, rest: impl Read, wanted: Option<&str>, visit: &mut V
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
