@@ -21,6 +21,7 @@ use crate::Error;
 use rule::{Request, Rules, Verdict};
 
 pub use project::ProjectPolicy;
+pub use rule::RESOURCES;
 
 /// How the fields of rules are matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -5,13 +5,13 @@ use regex::{Regex, RegexBuilder};
 use super::MatchMode;
 use crate::glob::Glob;
 
-/// What requests are about. A rule knows beforehand which of them it fits, so that those about
-/// something else cost one bit.
-const RESOURCES: &[&str] = &[
-    "applications",
-    "applicationsets",
+/// What requests are about, in the order in which Argo CD lists them. A rule knows beforehand which of
+/// them it fits, so that those about something else cost one bit.
+pub const RESOURCES: &[&str] = &[
     "clusters",
     "projects",
+    "applications",
+    "applicationsets",
     "repositories",
     "write-repositories",
     "certificates",
