@@ -1,14 +1,16 @@
 //! What an Application consists of: the objects that it manages, and what these own.
 //!
-//! [`Node::of`] takes from a live object what a tree shows of it; [`tree`] puts nodes together by their
-//! owner references, and by the few relations that have none. Both are functions over values: how the
-//! objects were obtained is not known here.
+//! [`Node::of`] takes from a live object what a tree shows of it; a [`Forest`] knows whose a cluster's nodes
+//! are by their owner references, and by the few relations that have none, and gives the trees of
+//! Applications, each at the cost of what it shows. How the objects were obtained is not known here.
 
 mod network;
 mod wanted;
 mod write;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use belay_health::argo::Health;
@@ -144,66 +146,110 @@ pub struct Tree {
 /// Nodes of one tree; a larger one is cut, and nothing is told of the rest.
 const MAX_NODES: usize = 50_000;
 
-/// Puts a tree together of all live nodes of a cluster. `is_orphan` says of one that nobody tracks and
-/// nobody owns whether it is told of.
-pub fn tree(managed: &[Managed], live: &[Arc<Node>], is_orphan: &dyn Fn(&Node) -> bool) -> Tree {
-    let index = Index::new(live);
-    let mut tree = Tree::default();
-    let mut seen: HashSet<&str> = HashSet::new();
-    for one in managed {
-        match index.by_key.get(&one.key) {
-            Some(root) => index.walk(*root, &mut seen, &mut tree.nodes),
-            None => tree.nodes.push(Arc::new(missing(one))),
-        }
-    }
-    for (i, node) in live.iter().enumerate() {
-        let is_root = node.tracked_by.is_empty() && index.parent_of(node).is_none();
-        if is_root && !seen.contains(&*node.uid) && is_orphan(node) {
-            index.walk(i, &mut seen, &mut tree.orphaned);
-        }
-    }
-    tree
+/// All live nodes of a cluster, by what they belong to.
+pub struct Forest {
+    live: Vec<Arc<Node>>,
+    by_uid: HashMap<ByUid, usize>,
+    by_key: HashMap<ByKey, usize>,
+    /// By owner, in the order of their keys.
+    children: HashMap<usize, Vec<usize>>,
+    /// What nobody tracks and nobody owns, by namespace.
+    loose: HashMap<Box<str>, Vec<usize>>,
 }
 
-/// Compat(argo 3.5): what is not there is told with its key and that it is missing.
-fn missing(managed: &Managed) -> Node {
-    Node {
-        key: managed.key.clone(),
-        version: managed.version.clone(),
-        uid: Box::default(),
-        resource_version: Box::default(),
-        parents: Box::default(),
-        implied: None,
-        tracked_by: Box::default(),
-        health: Some(Box::new(Health::missing())),
-        info: Box::default(),
-        images: Box::default(),
-        network: None,
-        created_at: Box::default(),
+/// A node that is found by its uid: the text is not kept twice.
+struct ByUid(Arc<Node>);
+
+impl Borrow<str> for ByUid {
+    fn borrow(&self) -> &str {
+        &self.0.uid
     }
 }
+impl Hash for ByUid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        str::hash(&self.0.uid, state);
+    }
+}
+impl PartialEq for ByUid {
+    fn eq(&self, other: &ByUid) -> bool {
+        self.0.uid == other.0.uid
+    }
+}
+impl Eq for ByUid {}
 
-struct Index<'a> {
-    live: &'a [Arc<Node>],
-    by_uid: HashMap<&'a str, usize>,
-    by_key: HashMap<&'a ObjectKey, usize>,
-    children: HashMap<&'a str, Vec<usize>>,
+/// A node that is found by its key.
+struct ByKey(Arc<Node>);
+
+impl Borrow<ObjectKey> for ByKey {
+    fn borrow(&self) -> &ObjectKey {
+        &self.0.key
+    }
+}
+impl Hash for ByKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
+    }
+}
+impl PartialEq for ByKey {
+    fn eq(&self, other: &ByKey) -> bool {
+        self.0.key == other.0.key
+    }
+}
+impl Eq for ByKey {}
+
+/// What is nobody's and is told of with an Application.
+pub struct Orphans<'a> {
+    /// Where it stands.
+    pub namespace: &'a str,
+    /// What of it is told of.
+    pub tells: &'a dyn Fn(&Node) -> bool,
 }
 
-impl<'a> Index<'a> {
-    fn new(live: &'a [Arc<Node>]) -> Index<'a> {
-        let by_uid = live.iter().enumerate().map(|(i, node)| (&*node.uid, i)).collect();
-        let by_key = live.iter().enumerate().map(|(i, node)| (&node.key, i)).collect();
-        let mut index = Index { live, by_uid, by_key, children: HashMap::new() };
-        for (i, node) in live.iter().enumerate() {
-            let owners: BTreeSet<usize> = node.parents.iter().filter_map(|p| index.owner(node, p)).collect();
-            let implied = if owners.is_empty() { index.implied(node) } else { None };
+impl Forest {
+    /// Puts all live nodes of a cluster together.
+    pub fn new(live: Vec<Arc<Node>>) -> Forest {
+        let by_uid = live.iter().enumerate().map(|(i, node)| (ByUid(node.clone()), i)).collect();
+        let by_key = live.iter().enumerate().map(|(i, node)| (ByKey(node.clone()), i)).collect();
+        let mut forest = Forest { live, by_uid, by_key, children: HashMap::new(), loose: HashMap::new() };
+        for (i, node) in forest.live.iter().enumerate() {
+            let owners: BTreeSet<usize> = node.parents.iter().filter_map(|p| forest.owner(node, p)).collect();
+            let implied = if owners.is_empty() { forest.implied(node) } else { None };
+            if owners.is_empty() && implied.is_none() && node.tracked_by.is_empty() {
+                match forest.loose.get_mut(&*node.key.namespace) {
+                    Some(loose) => loose.push(i),
+                    None => drop(forest.loose.insert(Box::from(&*node.key.namespace), vec![i])),
+                }
+            }
             for owner in owners.into_iter().chain(implied) {
-                index.children.entry(&live[owner].uid).or_default().push(i);
+                forest.children.entry(owner).or_default().push(i);
             }
         }
-        index
+        for below in forest.children.values_mut() {
+            below.sort_by(|a, b| forest.live[*a].key.cmp(&forest.live[*b].key));
+        }
+        forest
     }
+
+    /// The tree of an Application. What `permits` does not permit is not shown, and nothing below it.
+    pub fn tree(&self, managed: &[Managed], orphans: Option<&Orphans<'_>>, permits: &dyn Fn(&Node) -> bool) -> Tree {
+        let mut tree = Tree::default();
+        let mut seen: HashSet<&str> = HashSet::new();
+        for one in managed {
+            match self.by_key.get(&one.key) {
+                Some(root) => self.walk(*root, permits, &mut seen, &mut tree.nodes),
+                None => tree.nodes.push(Arc::new(missing(one))),
+            }
+        }
+        let loose = orphans.and_then(|orphans| Some((orphans, self.loose.get(orphans.namespace)?)));
+        for (orphans, i) in loose.into_iter().flat_map(|(orphans, all)| all.iter().map(move |i| (orphans, *i))) {
+            let node = &self.live[i];
+            if !seen.contains(&*node.uid) && (orphans.tells)(node) {
+                self.walk(i, permits, &mut seen, &mut tree.orphaned);
+            }
+        }
+        tree
+    }
+
     /// The owner of a reference: by uid, and of the same name and namespace, as an object can claim
     /// anybody's uid.
     fn owner(&self, node: &Node, parent: &Parent) -> Option<usize> {
@@ -229,23 +275,42 @@ impl<'a> Index<'a> {
         }
         None
     }
-    fn parent_of(&self, node: &Node) -> Option<usize> {
-        node.parents.iter().find_map(|parent| self.owner(node, parent)).or_else(|| self.implied(node))
-    }
-    /// An object and all below it, each once.
-    fn walk(&self, root: usize, seen: &mut HashSet<&'a str>, into: &mut Vec<Arc<Node>>) {
+    /// An object and all below it, each once. What an Application manages itself is always shown.
+    fn walk<'a>(
+        &'a self,
+        root: usize,
+        permits: &dyn Fn(&Node) -> bool,
+        seen: &mut HashSet<&'a str>,
+        into: &mut Vec<Arc<Node>>,
+    ) {
         let mut open = vec![root];
         while let Some(i) = open.pop() {
             let node = &self.live[i];
-            if into.len() >= MAX_NODES || !seen.insert(&node.uid) {
+            if into.len() >= MAX_NODES || (i != root && !permits(node)) || !seen.insert(&node.uid) {
                 continue;
             }
             into.push(node.clone());
             // The last is taken first: the order of the keys.
-            let mut below = self.children.get(&*node.uid).cloned().unwrap_or_default();
-            below.sort_by(|a, b| self.live[*b].key.cmp(&self.live[*a].key));
-            open.extend(below);
+            open.extend(self.children.get(&i).into_iter().flatten().rev());
         }
+    }
+}
+
+/// Compat(argo 3.5): what is not there is told with its key and that it is missing.
+fn missing(managed: &Managed) -> Node {
+    Node {
+        key: managed.key.clone(),
+        version: managed.version.clone(),
+        uid: Box::default(),
+        resource_version: Box::default(),
+        parents: Box::default(),
+        implied: None,
+        tracked_by: Box::default(),
+        health: Some(Box::new(Health::missing())),
+        info: Box::default(),
+        images: Box::default(),
+        network: None,
+        created_at: Box::default(),
     }
 }
 

@@ -41,11 +41,21 @@ impl Network {
         };
         let annotations = object.annotations().into_iter().flat_map(Map::iter);
         let links = annotations.filter(|(name, _)| name.starts_with(LINK)).filter_map(|(_, url)| url.as_str());
-        network.urls.extend(links.map(str::to_owned));
+        network.urls.extend(links.filter(|link| is_safe(link)).map(str::to_owned));
         network.urls.truncate(MAX);
         network.targets.truncate(MAX);
         (network != Network::default()).then_some(network)
     }
+}
+
+/// Whether a link, `title|url` or an address alone, leads to a page and runs nothing (UI-1). Whoever writes
+/// objects of a cluster writes these, and pages make anchors of them.
+fn is_safe(link: &str) -> bool {
+    let url = link.rsplit_once('|').map_or(link, |(_, url)| url);
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let is_web = ["http", "https"].iter().any(|web| web.eq_ignore_ascii_case(scheme));
+    let is_local = url.starts_with('/') && !url.starts_with("//") && !url.starts_with("/\\");
+    (is_web || is_local) && !link.chars().any(char::is_control)
 }
 
 fn texts(map: Option<&Value>) -> Map {

@@ -18,7 +18,8 @@ fn managed(group: &str, kind: &str, name: &str) -> Managed {
 
 /// `Kind/name <- parents` of each node, orphans after a line.
 fn check(yaml: &str, managed: &[Managed], expected: &str) {
-    let tree = tree(managed, &objects(yaml), &|node| node.key.kind.kind == "ConfigMap");
+    let orphans = Orphans { namespace: "shop", tells: &|node| node.key.kind.kind == "ConfigMap" };
+    let tree = Forest::new(objects(yaml)).tree(managed, Some(&orphans), &|node| *node.key.namespace != *"foreign");
     let line = |node: &Arc<Node>| {
         let health = node.health.as_ref().map(|h| format!(" {}", h.status.as_str())).unwrap_or_default();
         format!("{}/{}{health}", node.key.kind.kind, node.key.name)
@@ -162,4 +163,58 @@ spec:
         network,
         r#"{"externalURLs":["https://a.example/x","https://a.example","https://docs.example"],"targetRefs":[{"kind":"Service","name":"web","namespace":"shop"},{"kind":"Service","name":"other","namespace":"shop"}]}"#
     );
+}
+
+#[test]
+fn inv_ui_1_links_of_objects_lead_to_pages_and_run_nothing() {
+    let link = |url: &str| {
+        let mut object = Object::of("v1", "ConfigMap", "shop", "a");
+        object.set_annotation("link.argocd.argoproj.io/x", url);
+        Network::of(&object).is_some()
+    };
+    for good in ["https://docs.example/a?b=c", "HTTP://docs.example", "the docs|https://docs.example", "/docs"] {
+        assert!(link(good), "{good}");
+    }
+    for bad in [
+        "javascript:alert(1)",
+        "JavaScript://docs.example/%0aalert(1)",
+        "title|javascript:alert(1)",
+        "https://docs.example|javascript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        " javascript:alert(1)",
+        "java\nscript:alert(1)",
+        "https://docs.example/\n",
+        "//docs.example",
+        "docs.example",
+        "",
+    ] {
+        assert!(!link(bad), "{bad:?}");
+    }
+}
+
+#[test]
+fn what_the_project_does_not_permit_is_not_shown_nor_what_is_below_it() {
+    let yaml = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: wide, uid: w}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: theirs, namespace: foreign, uid: t,
+  ownerReferences: [{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: wide, uid: w}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: below, namespace: foreign, uid: b,
+  ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: theirs, uid: t}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ours, namespace: shop, uid: o,
+  ownerReferences: [{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: wide, uid: w}]}
+";
+    let wide = ObjectKey::new("rbac.authorization.k8s.io", "ClusterRole", "", "wide");
+    check(yaml, &[Managed { key: wide, version: "v1".into() }], "ClusterRole/wide\nConfigMap/ours");
 }
