@@ -6,6 +6,7 @@
 //! in, repeated objects dropped. Nothing is fetched, no clock asked: trees, time and randomness come
 //! from the caller.
 
+mod details;
 mod detect;
 mod directory;
 mod documents;
@@ -25,6 +26,7 @@ use belay_render::{Memo, Rendered, RenderedObject};
 use belay_tree::{Digest, DigestBuilder, File, Tree, TreePath};
 
 pub use belay_render::{Error, ErrorKind, Known, Made, Origin};
+pub use details::{Details, folders};
 pub use environment::Environment;
 pub use helm::{Dependencies, WantedChart};
 pub(crate) use targets::is_crd;
@@ -239,6 +241,33 @@ impl Renderer {
             all.push(manifests);
         }
         Ok(all)
+    }
+}
+
+impl Renderer {
+    /// What a source is, by its tool, before an Application is made of it. Nothing of it is remembered.
+    pub fn details(
+        &self,
+        source: &Source,
+        files: &SourceFiles,
+        references: &References,
+        app: &AppContext,
+    ) -> Result<Details, Error> {
+        let tree = &*files.tree;
+        let job = Job {
+            source,
+            app,
+            tools: &self.tools,
+            dependencies: self.dependencies.as_deref(),
+            tree,
+            references: references.iter().map(|(name, files)| (name.as_str(), &*files.tree)).collect(),
+            dir: detect::directory(tree, source)?,
+            environment: Environment::new(source, files, app, true),
+        };
+        match detect::overridden(&job)? {
+            Some(source) => details::of(&Job { source: &source, ..job }),
+            None => details::of(&job),
+        }
     }
 }
 

@@ -237,9 +237,13 @@ impl Repositories {
     /// well, with those of a template where one fits.
     pub fn get(&self, url: &str, project: &str) -> Repository {
         let unknown = || Repository { url: url.to_owned(), kind: Kind::of(url), ..Repository::default() };
-        let mut repository = self.find(url, project).cloned().unwrap_or_else(unknown);
+        self.with_template(self.find(url, project).cloned().unwrap_or_else(unknown))
+    }
+
+    /// A repository, written down or not, with the credentials of a template where it has none of its own.
+    pub fn with_template(&self, mut repository: Repository) -> Repository {
         if !repository.credentials.is_some()
-            && let Some(template) = self.template(url)
+            && let Some(template) = self.template(&repository.url)
         {
             template.give(&mut repository);
         }

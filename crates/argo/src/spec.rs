@@ -236,6 +236,26 @@ impl Application {
             status: Status::read_lossy(object.get("status").unwrap_or(&Value::Null)),
         })
     }
+    /// What sync windows look at.
+    pub fn window_target(&self) -> belay_access::windows::Target<'_> {
+        let destination = &self.spec.destination;
+        belay_access::windows::Target {
+            application: &self.name,
+            namespace: &destination.namespace,
+            server: &destination.server,
+            cluster: &destination.name,
+        }
+    }
+    /// Whether an operation may be written into it. Compat(argo 3.5): the words.
+    pub fn takes_operation(&self) -> Result<(), &'static str> {
+        if self.deletion_timestamp.is_some() {
+            return Err("application is deleting");
+        }
+        if self.operation.is_some() {
+            return Err("another operation is already in progress");
+        }
+        Ok(())
+    }
     /// The name by which its objects are tracked: with its namespace in front unless that is the
     /// controller's.
     pub fn instance_name(&self, controller_namespace: &str) -> String {

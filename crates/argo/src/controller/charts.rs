@@ -5,6 +5,7 @@
 //! to a limit, under what it was fetched by: Applications of one chart share one tree. Nothing is rendered
 //! here.
 
+mod listing;
 mod registry;
 
 use std::collections::HashMap;
@@ -203,14 +204,7 @@ impl Charts {
             let version = index::choose(versions, &source.chart, revision).map_err(failed)?;
             return Ok(Which::OfIndex(Box::new(access), version));
         }
-        let (keychain, options) = repository.oci_access(asked.trust, self.base.clone())?;
-        let mut path = repository.url.trim().trim_start_matches("oci://").trim_end_matches('/').to_owned();
-        if source.is_chart() {
-            path = format!("{path}/{}", source.chart.trim_matches('/'));
-        }
-        let at = belay_oci::Repository::parse(&format!("oci://{path}")).map_err(|e| e.to_string())?;
-        let http = self.clients.get(&options).map_err(|e| e.to_string())?;
-        let client = Client::new(http, at, keychain, repository.insecure_oci_http);
+        let (client, path) = self.registry(source, asked)?;
         let failed = |e: belay_oci::Error| format!("failed to resolve revision {revision:?} of oci://{path}: {e}");
         if let Ok(digest) = ContentDigest::parse(revision) {
             let told = digest.to_string();
@@ -225,6 +219,19 @@ impl Charts {
         Ok(Which::OfRegistry(client, digest, told))
     }
 
+    /// The place of a source in its registry, and what it is called.
+    fn registry(&self, source: &Source, asked: &Asked<'_>) -> Result<(Client, String), String> {
+        let repository = asked.repository;
+        let (keychain, options) = repository.oci_access(asked.trust, self.base.clone())?;
+        let mut path = repository.url.trim().trim_start_matches("oci://").trim_end_matches('/').to_owned();
+        if source.is_chart() {
+            path = format!("{path}/{}", source.chart.trim_matches('/'));
+        }
+        let at = belay_oci::Repository::parse(&format!("oci://{path}")).map_err(|e| e.to_string())?;
+        let http = self.clients.get(&options).map_err(|e| e.to_string())?;
+        Ok((Client::new(http, at, keychain, repository.insecure_oci_http), path))
+    }
+
     /// What an index says of a chart; fetched where it is not known, or known for too long.
     async fn index(
         &self,
@@ -233,31 +240,33 @@ impl Charts {
         source: &Source,
         max_age: Duration,
     ) -> Result<Option<Vec<ChartVersion>>, String> {
+        let index = self.kept_index(access, repository, max_age).await?;
+        let chart = source.chart.clone();
+        read_index(access, index, move |file| index::versions(file, &chart)).await
+    }
+
+    async fn kept_index(
+        &self,
+        access: &HttpAccess,
+        repository: &Repository,
+        max_age: Duration,
+    ) -> Result<Index, String> {
         let mut key = DigestBuilder::new("argo index");
         key.part(access.url.as_str()).part(&repository.secret_name);
         let key = key.finish();
         let fresh = || self.indexes.lock().get(&key).filter(|i| i.fetched.elapsed() <= max_age).cloned();
-        let index = match fresh() {
-            Some(index) => index,
-            None => {
-                let asked = Instant::now();
-                let one = self.fetching.lock().entry(key).or_default().clone();
-                let _one = one.lock().await;
-                let known = self.indexes.lock().get(&key).filter(|i| i.fetched >= asked).cloned();
-                match known {
-                    // Whoever was before us fetched it after we asked.
-                    Some(index) => index,
-                    None => self.fetch_index(access, key).await?,
-                }
-            }
-        };
-        let chart = source.chart.clone();
-        let unreadable = |why: String| format!("failed to read the index of {}: {why}", access.url);
-        let reading = tokio::task::spawn_blocking(move || {
-            let file = DiskFile::open(&index.path).map_err(|e| e.to_string())?;
-            index::versions(BufReader::new(file), &chart)
-        });
-        reading.await.map_err(|e| unreadable(e.to_string()))?.map_err(unreadable)
+        if let Some(index) = fresh() {
+            return Ok(index);
+        }
+        let asked = Instant::now();
+        let one = self.fetching.lock().entry(key).or_default().clone();
+        let _one = one.lock().await;
+        let known = self.indexes.lock().get(&key).filter(|i| i.fetched >= asked).cloned();
+        match known {
+            // Whoever was before us fetched it after we asked.
+            Some(index) => Ok(index),
+            None => self.fetch_index(access, key).await,
+        }
     }
 
     async fn fetch_index(&self, access: &HttpAccess, key: Digest) -> Result<Index, String> {
@@ -340,6 +349,20 @@ impl Charts {
         }
         Ok(())
     }
+}
+
+/// Reads an index on a thread that may wait.
+async fn read_index<T: Send + 'static>(
+    access: &HttpAccess,
+    index: Index,
+    read: impl FnOnce(BufReader<DiskFile>) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let unreadable = |why: String| format!("failed to read the index of {}: {why}", access.url);
+    let reading = tokio::task::spawn_blocking(move || {
+        let file = DiskFile::open(&index.path).map_err(|e| e.to_string())?;
+        read(BufReader::new(file))
+    });
+    reading.await.map_err(|e| unreadable(e.to_string()))?.map_err(unreadable)
 }
 
 /// What was found.

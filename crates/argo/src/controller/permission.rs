@@ -82,13 +82,7 @@ impl Turn<'_> {
 
     /// Why a sync may not run now; `None` where it may.
     fn window(&self, is_manual: bool, started: Option<jiff::Timestamp>) -> Option<String> {
-        let app = &self.draft.app;
-        let target = belay_access::windows::Target {
-            application: &app.name,
-            namespace: &app.spec.destination.namespace,
-            server: &app.spec.destination.server,
-            cluster: &app.spec.destination.name,
-        };
+        let target = self.draft.app.window_target();
         let windows = self.project.windows();
         let decision = belay_access::windows::allows(windows, &target, jiff::Timestamp::now(), is_manual, started);
         (!decision.allowed).then(|| decision.reason.to_string())

@@ -4,6 +4,8 @@
 //! What belongs to the Application is known from its status and from what is rendered: a live object that no
 //! status lists, and no source renders, is not seen.
 
+mod repository;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,11 +91,10 @@ impl Preview {
     ) -> Result<Preview, String> {
         let config = configuration(&cluster, namespace).await.map_err(|e| e.to_string())?;
         let renderer = Renderer::new(Memo::default(), outside);
-        Ok(Preview::under(cluster, namespace, config, mirrors, &renderer))
+        Ok(Preview::under(cluster, namespace, Arc::new(config), mirrors, &renderer))
     }
 
-    fn under(home: Cluster, namespace: &str, config: Config, mirrors: Mirrors, renderer: &Renderer) -> Preview {
-        let config = Arc::new(config);
+    fn under(home: Cluster, namespace: &str, config: Arc<Config>, mirrors: Mirrors, renderer: &Renderer) -> Preview {
         let known = config.clone();
         let charts = mirrors.charts.clone();
         let renderer = renderer.fetching(Arc::new(FromRepositories { charts, config: move || Some(known.clone()) }));
@@ -101,7 +102,7 @@ impl Preview {
     }
 
     /// The same mirrors and memory under another configuration.
-    pub fn configured(&self, config: Config) -> Preview {
+    pub fn configured(&self, config: Arc<Config>) -> Preview {
         Preview::under(self.home.clone(), &self.namespace, config, self.mirrors.clone(), &self.renderer)
     }
 
@@ -163,7 +164,7 @@ impl Preview {
         let mut named = Vec::new();
         for (i, source) in sources.iter().enumerate() {
             let revision = revisions.get(i).filter(|r| !r.is_empty()).unwrap_or(&source.target_revision);
-            named.push((source.clone(), self.fetch(app, source, revision).await?));
+            named.push((source.clone(), self.fetch(app.spec.project(), source, revision).await?));
         }
         self.make(app, at, named).await
     }
@@ -202,15 +203,15 @@ impl Preview {
         Ok(Desired { objects: targets.objects, revisions, conditions: targets.conditions })
     }
 
-    async fn fetch(&self, app: &Application, source: &Source, revision: &str) -> Result<SourceFiles, String> {
+    async fn fetch(&self, project: &str, source: &Source, revision: &str) -> Result<SourceFiles, String> {
         if source.is_chart() || source.is_oci() {
-            let repository = self.config.repositories.get(&source.repo_url, app.spec.project());
+            let repository = self.config.repositories.get(&source.repo_url, project);
             let asked = Asked { repository: &repository, trust: &self.config.trust, max_age: Duration::ZERO };
             let found = self.mirrors.charts.fetch(source, revision, &asked).await?;
             let repo_url = source.repo_url.clone();
             return Ok(SourceFiles { tree: found.tree, revision: found.revision, repo_url });
         }
-        let spec = git_spec(&self.config, &source.repo_url, app.spec.project(), revision)?;
+        let spec = git_spec(&self.config, &source.repo_url, project, revision)?;
         let fetched = self.mirrors.repositories.fetch(&spec, Duration::ZERO).await.map_err(|e| e.to_string())?;
         let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
         Ok(SourceFiles { tree: fetched.tree, revision, repo_url: source.repo_url.clone() })

@@ -109,6 +109,16 @@ async fn fetch_one(
 /// How a revision of a repository is fetched.
 pub(crate) fn git_spec(config: &Config, repo_url: &str, project: &str, revision: &str) -> Result<GitSpec, String> {
     let repository = config.repositories.get(repo_url, project);
+    spec_of(config, &repository, repo_url, revision)
+}
+
+/// The same of a repository that may not be written down.
+pub(crate) fn spec_of(
+    config: &Config,
+    repository: &Repository,
+    repo_url: &str,
+    revision: &str,
+) -> Result<GitSpec, String> {
     let url = crate::repositories::remote_url(repo_url)?;
     let reference = if is_commit(revision) {
         Reference::Commit { id: revision.to_owned(), branch: None }

@@ -8,7 +8,7 @@ use crate::spec::{Source, SourceType};
 
 /// Files in a source that change the source, the later over the earlier.
 const OVERRIDES: &str = ".argocd-source";
-const KUSTOMIZATION_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const KUSTOMIZATION_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The directory of a source.
 // Compat(argo 3.5): the sentences

@@ -1,5 +1,6 @@
 //! One check for all rules: a source as YAML over files; what comes out, a line each.
 
+mod details;
 mod directories;
 mod helm;
 mod kustomize;

@@ -18,13 +18,19 @@ pub struct HttpAccess {
 }
 
 /// The address of a Git repository, `user@host:path` read as `ssh://user@host/path`. What stands
-/// before an `@` in an HTTP address is no part of it.
+/// before an `@` in an HTTP address is no part of it. A folder of this machine is none: whoever may name
+/// a repository would read what we can read.
 pub fn remote_url(url: &str) -> Result<RemoteUrl, String> {
     let url = url.trim();
-    if url.contains("://") || !belay_access::is_ssh(url) {
-        return RemoteUrl::parse(url).map_err(|e| e.to_string());
+    let read = match url.contains("://") || !belay_access::is_ssh(url) {
+        true => RemoteUrl::parse(url),
+        false => RemoteUrl::parse(&format!("ssh://{}", url.replacen(':', "/", 1))),
+    };
+    let found = read.map_err(|e| e.to_string())?;
+    match found.scheme() {
+        Scheme::File => Err("a repository is reached over http, https or ssh, not in a folder".to_owned()),
+        _ => Ok(found),
     }
-    RemoteUrl::parse(&format!("ssh://{}", url.replacen(':', "/", 1))).map_err(|e| e.to_string())
 }
 
 /// The user that hosts take for a token alone. Compat(argo 3.5)

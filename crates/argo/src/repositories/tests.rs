@@ -199,6 +199,9 @@ fn addresses_of_git_in_all_their_forms() {
         assert_eq!(remote_url(text).expect(text).as_str(), expected);
     }
     assert!(remote_url("-oProxyCommand=x@h:a").is_err());
+    for folder in ["file:///etc", "FILE:///etc"] {
+        assert!(remote_url(folder).is_err(), "{folder}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use belay_access::project::Project;
-use belay_argo::resource_tree::{Managed, Node, is_orphan, kinds, tree};
+use belay_argo::resource_tree::{Forest, Managed, Node, Orphans, is_orphan, kinds};
 use belay_argo::spec::Application;
 use belay_cluster::ListOptions;
 use belay_object::ObjectKey;
@@ -59,7 +59,8 @@ pub async fn orphans(plane: &Plane, app: &Application) -> Result<Vec<ObjectKey>>
         })
         .collect();
     let own: HashSet<&ObjectKey> = managed.iter().map(|one| &one.key).collect();
-    let found = tree(&managed, &live, &|node: &Node| is_orphan(node, &project, namespace, &own));
+    let tells = |node: &Node| is_orphan(node, &project, namespace, &own);
+    let found = Forest::new(live).tree(&managed, Some(&Orphans { namespace, tells: &tells }), &|_| true);
     let mut keys: Vec<ObjectKey> = found.orphaned.iter().map(|node| node.key.clone()).collect();
     keys.sort();
     Ok(keys)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use belay_access::project::Project;
-use belay_access::windows::{self, Target};
+use belay_access::windows;
 use belay_argo::spec::{Application, OperationState};
 use belay_object::ObjectKey;
 use jiff::Timestamp;
@@ -120,7 +120,7 @@ async fn window(plane: &Plane, app: &Application) -> (&'static str, Vec<String>)
     let Some(project) = found.ok().flatten().and_then(|o| Project::read(&o).ok()) else {
         return ("Sync Allowed", Vec::new());
     };
-    let target = target(app);
+    let target = app.window_target();
     let may = |manual: bool| windows::allows(project.windows(), &target, Timestamp::now(), manual, None);
     let automatic = may(false);
     let assigned = automatic.assigned.iter().map(|w| format!("{}:{}:{}", w.kind, w.schedule, w.duration)).collect();
@@ -130,17 +130,6 @@ async fn window(plane: &Plane, app: &Application) -> (&'static str, Vec<String>)
         (false, false) => "Sync Denied",
     };
     (word, assigned)
-}
-
-/// What windows look at.
-pub fn target(app: &Application) -> Target<'_> {
-    let destination = &app.spec.destination;
-    Target {
-        application: &app.name,
-        namespace: &destination.namespace,
-        server: &destination.server,
-        cluster: &destination.name,
-    }
 }
 
 /// The lines about an operation.

@@ -13,7 +13,6 @@ use http::Method;
 use jiff::Timestamp;
 
 use super::{Plane, SyncRequest, Through, objects, path, status_of, sync};
-use crate::app::view;
 use crate::argocd::{AppId, Argocd, object_of, read};
 use crate::args::ChosenFlags;
 
@@ -258,21 +257,14 @@ async fn begin(argo: &Argocd, id: &AppId, operation: &Operation, is_dry: bool) -
     let project = project.and_then(|o| Project::read(&o).ok());
     argo.change_app(id, |object| {
         let app = read(object)?;
-        if app.deletion_timestamp.is_some() {
-            // Compat(argo 3.5): the words of its server, here and below.
-            bail!("application is deleting");
-        }
-        let runs = app.status.operation_state.as_ref().is_some_and(|s| !s.phase.is_over());
-        if app.operation.is_some() || runs {
-            bail!("another operation is already in progress");
-        }
+        app.takes_operation().map_err(anyhow::Error::msg)?;
         let is_local = operation.sync.as_ref().is_some_and(|sync| !sync.manifests.is_empty());
         let wants_signatures = |p: &Project| p.effective_source_integrity().is_some_and(|i| i.git.is_some());
         if is_local && project.as_ref().is_some_and(wants_signatures) {
             bail!("cannot use local sync when signature verification is enabled.");
         }
         if let Some(project) = project.as_ref().filter(|_| !is_dry) {
-            let decision = windows::allows(project.windows(), &view::target(&app), Timestamp::now(), true, None);
+            let decision = windows::allows(project.windows(), &app.window_target(), Timestamp::now(), true, None);
             if !decision.allowed {
                 bail!("cannot sync: blocked by sync window: {}", decision.reason);
             }
