@@ -144,7 +144,7 @@ pub(crate) async fn serve(
     wrong.iter().for_each(|why| tracing::warn!("application namespaces: {why}"));
     options.applications = scope(&namespace, &named, preview.config());
     options.application_namespaces = named;
-    options.sources = Some(Arc::new(Previewed::new(cluster.clone(), &namespace, preview)));
+    options.sources = Some(Arc::new(Previewed::new(preview)));
     options.views = Some(views);
     prepare(&options, &tell).await;
     if let Ok(address) = listener.local_addr() {

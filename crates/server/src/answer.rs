@@ -53,14 +53,19 @@ pub(crate) struct Manner {
 /// Writes an answer.
 pub(crate) fn respond(answer: Result<Answer, Error>, manner: &Manner) -> Response<Body> {
     match answer {
-        Ok(Answer::Message(value)) => {
-            let value = manner.fields.as_ref().map_or(value.clone(), |fields| fields.of(&value));
-            json(StatusCode::OK, value.to_json().into_bytes())
-        }
+        Ok(Answer::Message(value)) => json(StatusCode::OK, wanted(value, manner).to_json().into_bytes()),
         Ok(Answer::Text(text)) => json(StatusCode::OK, text),
         Ok(Answer::Other(response)) => response,
         Ok(Answer::Stream(stream)) => streamed(stream, manner.clone()),
         Err(error) => refused(&error),
+    }
+}
+
+/// What of a message is asked for.
+fn wanted(message: Value, manner: &Manner) -> Value {
+    match &manner.fields {
+        Some(fields) => fields.of(&message),
+        None => message,
     }
 }
 
@@ -101,10 +106,7 @@ type Line = Result<Bytes, std::convert::Infallible>;
 
 fn line(item: Result<Value, Error>, manner: &Manner) -> Line {
     let message = match item {
-        Ok(value) => {
-            let wrapped = object! { "result" => value };
-            manner.fields.as_ref().map_or(wrapped.clone(), |fields| fields.of(&wrapped))
-        }
+        Ok(value) => wanted(object! { "result" => value }, manner),
         Err(error) => {
             let status = error.code().status();
             object! { "error" => object! {

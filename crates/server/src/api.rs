@@ -13,12 +13,18 @@ use tokio::sync::Semaphore;
 use crate::Options;
 use crate::nodes::Nodes;
 use crate::places::Places;
+use crate::reached::Reached;
 use crate::snapshot::Watches;
 
 /// Sign-ins that are worked on at once: each is fifty milliseconds of work. Compat(argo 3.5)
 const MAX_LOGINS: usize = 50;
 /// Webhooks that are worked on at once; more are told to come back.
 const MAX_WEBHOOKS: usize = 50;
+/// Bytes of bodies that strangers may have here at once: one webhook of the largest size that Argo CD takes
+/// and some more. What members send is counted apart, so that strangers stand in nobody's way (RES-10).
+const STRANGERS_BYTES: usize = 64 << 20;
+/// The same of those who are signed in: forty of the largest bodies.
+const MEMBERS_BYTES: usize = 128 << 20;
 /// How long watches go on without anybody's interest.
 const LINGER: Duration = Duration::from_secs(60);
 
@@ -33,7 +39,13 @@ pub(crate) struct Api {
     /// Room for sign-ins.
     pub logins: Semaphore,
     /// Room for webhooks.
-    pub webhooks: Semaphore,
+    pub webhooks: Arc<Semaphore>,
+    /// Room for bodies of strangers, in bytes.
+    pub strangers: Semaphore,
+    /// The same of members.
+    pub members: Semaphore,
+    /// Whether repositories and clusters answered of late.
+    pub reached: Reached,
     /// Destination clusters.
     pub places: Places,
     /// Objects of destination clusters, for trees.
@@ -53,7 +65,10 @@ impl Api {
             watches: Watches::start(&views, &options.namespace, &options.applications),
             attempts: Mutex::default(),
             logins: Semaphore::new(MAX_LOGINS),
-            webhooks: Semaphore::new(MAX_WEBHOOKS),
+            webhooks: Arc::new(Semaphore::new(MAX_WEBHOOKS)),
+            strangers: Semaphore::new(STRANGERS_BYTES),
+            members: Semaphore::new(MEMBERS_BYTES),
+            reached: Reached::default(),
             places: Places::default(),
             nodes: Nodes::default(),
             recorder: Recorder::start(options.cluster.clone(), Vec::new()),

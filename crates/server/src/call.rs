@@ -125,7 +125,8 @@ pub(crate) fn decoded(text: &str) -> String {
     let mut i = 0;
     while let Some(byte) = bytes.get(i) {
         let escaped = || {
-            let digits = text.get(i + 1..i + 3)?;
+            // `from_str_radix` takes a sign, too.
+            let digits = text.get(i + 1..i + 3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
             u8::from_str_radix(digits, 16).ok()
         };
         match (byte, escaped()) {

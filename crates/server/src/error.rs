@@ -58,6 +58,38 @@ impl Code {
     }
 }
 
+macro_rules! constructors {
+    ($($(#[$doc:meta])* $name:ident $code:ident;)*) => {
+        impl Error {
+            $($(#[$doc])*
+            pub fn $name(message: impl Into<String>) -> Error {
+                Error::new(Code::$code, message)
+            })*
+        }
+    };
+}
+
+constructors! {
+    /// What was asked has no sense.
+    invalid InvalidArgument;
+    /// It is not there.
+    not_found NotFound;
+    /// It may not be done.
+    forbidden PermissionDenied;
+    /// Not in the state that things are in.
+    precondition FailedPrecondition;
+    /// Somebody else was quicker.
+    aborted Aborted;
+    /// Too much of it.
+    exhausted ResourceExhausted;
+    /// Something is wrong here.
+    internal Internal;
+    /// It cannot be answered at present.
+    unavailable Unavailable;
+    /// It is not built.
+    unimplemented Unimplemented;
+}
+
 /// What a request is refused with. The sentence is read by whoever asked: it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -70,33 +102,9 @@ impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Error {
         Error { code, message: message.into() }
     }
-    /// What was asked has no sense.
-    pub fn invalid(message: impl Into<String>) -> Error {
-        Error::new(Code::InvalidArgument, message)
-    }
-    /// It is not there.
-    pub fn not_found(message: impl Into<String>) -> Error {
-        Error::new(Code::NotFound, message)
-    }
-    /// Not in the state that things are in.
-    pub fn precondition(message: impl Into<String>) -> Error {
-        Error::new(Code::FailedPrecondition, message)
-    }
-    /// Something is wrong here.
-    pub fn internal(message: impl Into<String>) -> Error {
-        Error::new(Code::Internal, message)
-    }
-    /// It cannot be answered at present.
-    pub fn unavailable(message: impl Into<String>) -> Error {
-        Error::new(Code::Unavailable, message)
-    }
-    /// It is not built.
-    pub fn unimplemented(message: impl Into<String>) -> Error {
-        Error::new(Code::Unimplemented, message)
-    }
     /// It may not be done, or is not there: which of them is not told (AUTHZ-2).
     pub fn denied() -> Error {
-        Error::new(Code::PermissionDenied, "permission denied")
+        Error::forbidden("permission denied")
     }
     /// An API server's failure about something that may hold secrets: its words are not passed on,
     /// since they may quote what was written (SEC-2).

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay_object::Value;
+use belay_object::{Object, Value};
 use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -13,7 +13,7 @@ use crate::answer::Answer;
 use crate::api::Api;
 use crate::call::Call;
 use crate::identity::Caller;
-use crate::rights::may;
+use crate::rights::may_to;
 use crate::snapshot::Snapshot;
 use crate::{Code, Error};
 
@@ -25,26 +25,57 @@ const ROOM: usize = 64;
 /// Sends messages to one reader.
 pub(crate) type Sink = mpsc::Sender<Result<Value, Error>>;
 
-/// Whose stream it is, and what they must be allowed for it.
+/// Whose stream it is, and of what.
 pub(crate) struct Guard {
     pub api: Arc<Api>,
     pub caller: Caller,
-    rights: Vec<(&'static str, String)>,
+    of: Option<Of>,
+}
+
+/// An Application of which a stream tells.
+struct Of {
+    namespace: String,
+    name: String,
+    uid: String,
+    /// What its reader must be allowed to `get`, under the Application's name.
+    resources: &'static [&'static str],
 }
 
 impl Guard {
-    /// Of a call; `rights` are `get` on these resources and objects.
-    pub fn of(call: &Call, rights: Vec<(&'static str, String)>) -> Guard {
-        Guard { api: call.api.clone(), caller: call.caller.clone(), rights }
+    /// Of a stream whose messages are each looked at by themselves.
+    pub fn of(call: &Call) -> Guard {
+        Guard { api: call.api.clone(), caller: call.caller.clone(), of: None }
     }
-    /// How things stand, if the reader still may.
+    /// Of a stream about one Application.
+    pub fn of_application(call: &Call, app: &Object, resources: &'static [&'static str]) -> Guard {
+        let of = Of {
+            namespace: app.namespace().to_owned(),
+            name: app.name().to_owned(),
+            uid: app.uid().to_owned(),
+            resources,
+        };
+        Guard { of: Some(of), ..Guard::of(call) }
+    }
+    /// The Application, as it is stored; `None` where it is gone.
+    pub fn application(&self) -> Option<Arc<Object>> {
+        let of = self.of.as_ref()?;
+        self.api.watches.applications.object(&of.namespace, &of.name).filter(|app| app.uid() == of.uid)
+    }
+    /// How things stand, if the reader still may. The right is asked of the Application as it is stored at
+    /// this moment: it may have moved to a project that is none of the reader's (AUTHZ-1).
     pub async fn check(&self) -> Result<Arc<Snapshot>, Error> {
         let at = self.api.watches.snapshot().await?;
         if !self.api.still_counts(&at, &self.caller, Timestamp::now()) {
             return Err(Error::new(Code::Unauthenticated, "the session has ended"));
         }
-        let all = self.rights.iter().all(|(resource, object)| may(&at, &self.caller, resource, "get", object));
-        if all { Ok(at) } else { Err(Error::denied()) }
+        if let Some(of) = &self.of {
+            let app = self.application().ok_or_else(Error::denied)?;
+            let mut all = of.resources.iter().map(|r| may_to(&self.api, &at, &self.caller, r, "get", &app));
+            if !all.all(|may| may) {
+                return Err(Error::denied());
+            }
+        }
+        Ok(at)
     }
 }
 

@@ -10,15 +10,16 @@ use belay_object::{Object, Value};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use crate::api::Api;
 use crate::snapshot::{Snapshot, config_maps, shown};
 use crate::{Code, Error};
 
-/// The config map that keeps which tokens were taken back, until they would have ended: name of the
-/// token, and when it ends. Names of tokens give nobody anything.
+/// The config map that keeps which tokens were taken back, until they would have ended: a digest of whose
+/// the token is and its name, and when it ends.
 pub(crate) const REVOKED: &str = "belay-revoked-tokens";
-/// 10,000 names of 36 bytes with their times are half of what a config map holds.
+/// 10,000 digests of 32 bytes with their times are half of what a config map holds.
 const MAX_REVOKED: usize = 10_000;
 /// The cookie. Compat(argo 3.5)
 pub(crate) const COOKIE_NAME: &str = "argocd.token";
@@ -36,8 +37,8 @@ pub(crate) struct Caller {
     pub unrestricted: bool,
     /// When the token was issued.
     pub issued_at: Option<i64>,
-    /// The token's name.
-    pub token_id: String,
+    /// Under what the token can be taken back; empty where it has no name.
+    pub revocable: String,
     /// When the token ends.
     pub expires_at: Option<i64>,
     /// The token, with which open streams ask again.
@@ -80,7 +81,7 @@ impl Api {
         let authority = Authority {
             accounts: &settings.accounts,
             project: |name: &str| at.projects.get(name).map(|entry| &entry.project),
-            is_revoked: |id: &str| at.revoked.contains(id),
+            is_revoked: |_: &str| at.revoked.contains(&revocable(&claims)),
         };
         let found = authenticate(&claims, &authority, now)?;
         Ok(Caller {
@@ -88,7 +89,7 @@ impl Api {
             signed_in: true,
             unrestricted: false,
             issued_at: Some(found.issued_at),
-            token_id: found.id,
+            revocable: if found.id.is_empty() { String::new() } else { revocable(&claims) },
             expires_at: found.expires_at,
             token: Secret::new(token.to_owned()),
             renew_for_s: found.renew_for_s,
@@ -115,16 +116,16 @@ impl Api {
         Some(issue(&Claims::new(&subject, &fresh_id()?, now, Some(lives_s)), key))
     }
 
-    /// Takes a token back.
-    pub async fn revoke(&self, id: &str, expires_at: Option<i64>, now: Timestamp) -> Result<(), Error> {
-        if id.is_empty() {
+    /// Takes a caller's token back.
+    pub async fn revoke(&self, caller: &Caller, now: Timestamp) -> Result<(), Error> {
+        if caller.revocable.is_empty() {
             return Ok(());
         }
         let (cluster, namespace) = (&self.options.cluster, self.options.namespace.as_str());
         let resource = config_maps();
         let now_s = now.as_second();
         // A login of a day is forgotten after a day; what never ends is kept.
-        let until = expires_at.unwrap_or(i64::MAX);
+        let until = caller.expires_at.unwrap_or(i64::MAX);
         for _ in 0..5 {
             let found = cluster.find(&resource, namespace, REVOKED).await?;
             let mut map = found.clone().unwrap_or_else(|| {
@@ -135,12 +136,9 @@ impl Api {
             let mut known = map.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
             known.retain(|_, end| end.as_str().and_then(|end| end.parse::<i64>().ok()).is_none_or(|end| end > now_s));
             if known.len() >= MAX_REVOKED {
-                return Err(Error::new(
-                    Code::ResourceExhausted,
-                    "too many tokens were taken back: wait until some end",
-                ));
+                return Err(Error::exhausted("too many tokens were taken back: wait until some end"));
             }
-            known.insert(id, until.to_string());
+            known.insert(caller.revocable.as_str(), until.to_string());
             map.set(&["data"], known);
             let written = match found {
                 Some(_) => cluster.replace(&resource, &map, &self.writing()).await,
@@ -159,8 +157,15 @@ impl Api {
                 Err(e) => return Err(e.into()),
             }
         }
-        Err(Error::new(Code::Aborted, "the list of tokens that were taken back changes all the time: try again"))
+        Err(Error::aborted("the list of tokens that were taken back changes all the time: try again"))
     }
+}
+
+/// Under what a token is taken back. Names of tokens are chosen by whoever makes them, and two accounts may
+/// choose one: nobody takes back another's (AUTHN-3). Not every name could be a key, either.
+fn revocable(claims: &Claims) -> String {
+    let digest = Sha256::digest(format!("{}\0{}", claims.subject, claims.id));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A name for a new token.

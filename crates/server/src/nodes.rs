@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use belay_argo::controller::Config;
 use belay_argo::live::is_application;
-use belay_argo::resource_tree::{Node, kinds};
+use belay_argo::resource_tree::{Forest, Node, kinds};
 use belay_argo::tracking::Tracking;
 use belay_cluster::{Catalog, Cluster, Resource, Summarize, View, ViewScope, Views};
 use belay_health::argo::Customizations;
@@ -71,7 +71,16 @@ pub(crate) struct Watched {
 #[derive(Default)]
 struct Kinds {
     catalog: Option<Arc<Catalog>>,
-    views: Vec<View<Nodal>>,
+    views: Vec<Kind>,
+    /// All nodes by what they belong to, and how many changes there had been before.
+    forest: Option<(u64, Arc<Forest>)>,
+}
+
+/// One kind, and since when it is asked for.
+#[derive(Clone)]
+struct Kind {
+    view: View<Nodal>,
+    since: Instant,
 }
 
 /// The clusters that are watched, by server.
@@ -139,19 +148,27 @@ impl Watched {
     /// Watches the kinds that the cluster serves now, and waits until they are known.
     async fn look(&self, config: &Config, place: &Place) -> Result<(), crate::Error> {
         let catalog = place.cluster.catalog().await?;
-        let views: Vec<View<Nodal>> = {
+        let views: Vec<Kind> = {
             let mut known = self.kinds.lock();
             if !known.catalog.as_ref().is_some_and(|before| Arc::ptr_eq(before, &catalog)) {
                 let before = std::mem::take(&mut known.views);
-                known.views =
-                    kinds(&catalog, config, &place.server).flat_map(|resource| self.scopes(resource, place)).collect();
+                let since: HashMap<String, Instant> =
+                    before.iter().map(|kind| (kind.view.resource().qualified_plural(), kind.since)).collect();
+                let all = kinds(&catalog, config, &place.server).flat_map(|resource| self.scopes(resource, place));
+                let kind = |view: View<Nodal>| {
+                    let since = since.get(&view.resource().qualified_plural()).copied();
+                    Kind { since: since.unwrap_or_else(Instant::now), view }
+                };
+                known.views = all.map(kind).collect();
                 known.catalog = Some(catalog);
+                known.forest = None;
                 // After the new ones are asked for, so that those of the same kind go on.
                 drop(before);
             }
             known.views.clone()
         };
-        let all = views.iter().map(|view| view.synced(PATIENCE));
+        // A kind that cannot be listed is waited for once, not by every request.
+        let all = views.iter().map(|kind| kind.view.synced(PATIENCE.saturating_sub(kind.since.elapsed())));
         for failure in join_all(all).await.into_iter().filter_map(Result::err) {
             tracing::debug!(server = place.server, %failure, "a kind is left out of trees");
         }
@@ -169,22 +186,28 @@ impl Watched {
         scopes.map(|scope| self.views.view(resource, &scope)).collect()
     }
 
-    /// All nodes.
-    pub fn all(&self) -> Vec<Arc<Node>> {
-        let views = self.kinds.lock().views.clone();
-        let mut all = Vec::with_capacity(views.iter().map(View::len).sum());
-        for view in &views {
-            view.each(|_, _, entry| all.push(entry.summary.clone()));
+    /// All nodes, by what they belong to. They are put together once, however many ask, until something
+    /// changes.
+    pub fn forest(&self) -> Arc<Forest> {
+        let mut kinds = self.kinds.lock();
+        // Read before the nodes: what changes meanwhile is put together again.
+        let now = *self.changes.borrow();
+        if let Some((at, forest)) = &kinds.forest
+            && *at == now
+        {
+            return forest.clone();
         }
-        all
+        let mut all = Vec::with_capacity(kinds.views.iter().map(|kind| kind.view.len()).sum());
+        for kind in &kinds.views {
+            kind.view.each(|_, _, entry| all.push(entry.summary.clone()));
+        }
+        let forest = Arc::new(Forest::new(all));
+        kinds.forest = Some((now, forest.clone()));
+        forest
     }
 
     /// Tells of changes.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
-    }
-    /// Says that somebody still looks.
-    pub fn touch(&self) {
-        *self.used.lock() = Instant::now();
     }
 }

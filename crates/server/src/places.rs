@@ -1,7 +1,6 @@
 //! Destination clusters: opened once per connection, and as whom their objects are touched.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use belay_access::Project;
 use belay_argo::clusters::{ClusterEntry, Connection, Opening};
@@ -9,10 +8,10 @@ use belay_argo::spec::Application;
 use belay_cluster::{Cluster, Identity};
 use parking_lot::Mutex;
 
+use crate::Error;
 use crate::api::Api;
 use crate::call::Call;
 use crate::snapshot::Snapshot;
-use crate::{Code, Error};
 
 /// Clusters that are open, by server.
 #[derive(Default)]
@@ -66,17 +65,22 @@ impl Api {
     pub fn forget(&self, server: &str) {
         self.places.0.lock().remove(server);
         self.nodes.forget(server);
+        self.reached.forget();
     }
 }
 
 /// The cluster of an Application, whose project must permit it (AUTHZ-5).
 pub(crate) async fn of(call: &Call, app: &Application, project: &Project) -> Result<Place, Error> {
+    at(&call.api, &call.at, app, project).await
+}
+
+/// The same as things stand at another moment.
+pub(crate) async fn at(api: &Api, at: &Snapshot, app: &Application, project: &Project) -> Result<Place, Error> {
     let destination = &app.spec.destination;
-    let clusters = &call.at.config.clusters;
-    let entry = clusters.resolve(&destination.server, &destination.name).map_err(Error::invalid)?;
+    let entry = at.config.clusters.resolve(&destination.server, &destination.name).map_err(Error::invalid)?;
     permit(entry, app, project)?;
-    let cluster = call.api.open(entry).await?;
-    let acting = acting(&call.at, entry, app, project, &cluster)?;
+    let cluster = api.open(entry).await?;
+    let acting = acting(at, entry, app, project, &cluster)?;
     Ok(Place {
         server: entry.server.clone(),
         name: entry.name.clone(),
@@ -84,6 +88,13 @@ pub(crate) async fn of(call: &Call, app: &Application, project: &Project) -> Res
         cluster,
         acting,
     })
+}
+
+impl Place {
+    /// Whether a project permits a namespace of this cluster.
+    pub fn is_permitted(&self, project: &Project, namespace: &str) -> bool {
+        project.permits_destination(&self.server, &self.name, namespace)
+    }
 }
 
 fn permit(entry: &ClusterEntry, app: &Application, project: &Project) -> Result<(), Error> {
@@ -97,12 +108,12 @@ fn permit(entry: &ClusterEntry, app: &Application, project: &Project) -> Result<
         entry.server,
         project.name()
     );
-    Err(Error::new(Code::PermissionDenied, words))
+    Err(Error::forbidden(words))
 }
 
 /// As whom objects are touched: a service account where the settings say so (AUTHZ-6).
 fn acting(
-    at: &Arc<Snapshot>,
+    at: &Snapshot,
     entry: &ClusterEntry,
     app: &Application,
     project: &Project,

@@ -11,10 +11,11 @@ use belay_argo::spec::Application;
 use belay_object::Object;
 use jiff::Timestamp;
 
+use crate::Error;
+use crate::api::Api;
 use crate::call::Call;
 use crate::identity::Caller;
 use crate::snapshot::Snapshot;
-use crate::{Code, Error};
 
 /// Whether a caller may do something, as things stand.
 pub(crate) fn may(at: &Snapshot, caller: &Caller, resource: &str, action: &str, object: &str) -> bool {
@@ -23,6 +24,48 @@ pub(crate) fn may(at: &Snapshot, caller: &Caller, resource: &str, action: &str, 
     }
     let project = project_of(resource, object).and_then(|name| at.projects.get(name)).map(|entry| &entry.policy);
     at.policy.enforce(&caller.subject, resource, action, object, project)
+}
+
+/// Whether a caller may do something to an Application as it is stored, or to what its name stands for
+/// elsewhere: its logs. Applications of namespaces in which they may not stand are nobody's.
+pub(crate) fn may_to(api: &Api, at: &Snapshot, caller: &Caller, resource: &str, action: &str, app: &Object) -> bool {
+    is_enabled(api, at, app.namespace()) && may(at, caller, resource, action, &rbac_of(&api.options.namespace, app))
+}
+
+/// As the policy names an Application.
+pub(crate) fn rbac_of(home: &str, app: &Object) -> String {
+    rbac_name(home, project_name(app), app.namespace(), app.name())
+}
+
+fn rbac_name(home: &str, project: &str, namespace: &str, name: &str) -> String {
+    match namespace.is_empty() || namespace == home {
+        true => format!("{project}/{name}"),
+        false => format!("{project}/{namespace}/{name}"),
+    }
+}
+
+fn is_enabled(api: &Api, at: &Snapshot, namespace: &str) -> bool {
+    let named = &api.options.application_namespaces;
+    let named = if named.is_empty() { &at.config.settings.parameters.namespaces } else { named };
+    namespace == api.options.namespace || named.matches(namespace)
+}
+
+/// The project of an Application. Compat(argo 3.5): the words.
+pub(crate) fn project_of_app(at: &Snapshot, home: &str, object: &Object) -> Result<Project, Error> {
+    let name = project_name(object);
+    let project = at.project(name).ok_or_else(|| {
+        let text = format!("error getting app project \"{name}\": appproject.argoproj.io \"{name}\" not found");
+        Error::invalid(text)
+    })?;
+    if !project.permits_namespace(object.namespace(), home) {
+        let text = format!(
+            "application '{}' in namespace '{}' is not allowed to use project '{name}'",
+            object.name(),
+            object.namespace()
+        );
+        return Err(Error::forbidden(text));
+    }
+    Ok(project)
 }
 
 /// An Application that the caller may do something to.
@@ -50,7 +93,7 @@ impl Call {
         let issued = self.caller.issued_at.and_then(|s| Timestamp::from_second(s).ok());
         let issued = issued.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let text = denied(resource, action, object, self.caller.name(), issued.as_deref());
-        Err(Error::new(Code::PermissionDenied, text))
+        Err(Error::forbidden(text))
     }
 
     /// An Application that the caller may do `action` to; `project` and `namespace` are what the request
@@ -86,7 +129,7 @@ impl Call {
             _ => Error::not_found(format!("applications.argoproj.io \"{name}\" not found")),
         };
         let own = project_name(&object);
-        let rbac = self.object_of(own, object.namespace(), name);
+        let rbac = self.rbac_of(&object);
         if !self.may("applications", action, &rbac) || (!project.is_empty() && own != project) {
             return Err(missing());
         }
@@ -95,37 +138,24 @@ impl Call {
         Ok(Target { app, project: found, rbac, object })
     }
 
-    /// The project of an Application. Compat(argo 3.5): the words.
+    /// The project of an Application.
     pub fn project_of(&self, object: &Object) -> Result<Project, Error> {
-        let name = project_name(object);
-        let project = self.at.project(name).ok_or_else(|| {
-            let text = format!("error getting app project \"{name}\": appproject.argoproj.io \"{name}\" not found");
-            Error::invalid(text)
-        })?;
-        if !project.permits_namespace(object.namespace(), &self.api.options.namespace) {
-            let text = format!(
-                "application '{}' in namespace '{}' is not allowed to use project '{name}'",
-                object.name(),
-                object.namespace()
-            );
-            return Err(Error::new(Code::PermissionDenied, text));
-        }
-        Ok(project)
+        project_of_app(&self.at, &self.api.options.namespace, object)
     }
 
     /// Whether Applications may stand in a namespace.
     pub fn is_enabled(&self, namespace: &str) -> bool {
-        let named = &self.api.options.application_namespaces;
-        let named = if named.is_empty() { &self.at.config.settings.parameters.namespaces } else { named };
-        namespace == self.api.options.namespace || named.matches(namespace)
+        is_enabled(&self.api, &self.at, namespace)
     }
 
     /// As the policy names an Application.
     pub fn object_of(&self, project: &str, namespace: &str, name: &str) -> String {
-        match namespace.is_empty() || namespace == self.api.options.namespace {
-            true => format!("{project}/{name}"),
-            false => format!("{project}/{namespace}/{name}"),
-        }
+        rbac_name(&self.api.options.namespace, project, namespace, name)
+    }
+
+    /// As the policy names one that is there.
+    pub fn rbac_of(&self, app: &Object) -> String {
+        rbac_of(&self.api.options.namespace, app)
     }
 }
 

@@ -14,10 +14,11 @@ use http::{Method, StatusCode};
 use crate::answer::{Answer, plain, refused};
 use crate::api::Api;
 use crate::call::Call;
+use crate::services::credentials::Side;
 use crate::services::{
     accounts, actions, applications, badge, certificates, clusters, compared, credentials, details, events, gpg_keys,
-    listed, logs, metrics, operations, projects, repositories, resources, sessions, settings, streams, tokens, trees,
-    unbuilt, webhook, written,
+    listed, logs, metrics, operations, projects, repositories, resources, rotated, sessions, settings, streams, tokens,
+    trees, unbuilt, webhook, written,
 };
 use crate::{Error, Options};
 
@@ -48,6 +49,16 @@ where
     R: Future<Output = Result<Answer, Error>> + Send + 'static,
 {
     Route { method, path, access, run: Arc::new(move |call| Box::pin(run(call))) }
+}
+
+/// An operation on repositories that are read.
+fn of_readable<R>(run: impl Fn(Call, Side) -> R) -> impl Fn(Call) -> R {
+    move |call| run(call, Side::Read)
+}
+
+/// The same on those that are written to.
+fn of_writable<R>(run: impl Fn(Call, Side) -> R) -> impl Fn(Call) -> R {
+    move |call| run(call, Side::Write)
 }
 
 macro_rules! operations {
@@ -105,7 +116,7 @@ fn table() -> Vec<Route> {
         GET    SignedIn "/api/v1/applications/{name}/resource/links" details::resource_links;
         GET    SignedIn "/api/v1/applications/{name}/revisions/{revision}/metadata" details::revision_metadata;
         GET    SignedIn "/api/v1/applications/{name}/revisions/{revision}/chartdetails" details::chart_details;
-        GET    SignedIn "/api/v1/applications/{name}/revisions/{revision}/ocimetadata" unbuilt::oci_metadata;
+        GET    SignedIn "/api/v1/applications/{name}/revisions/{revision}/ocimetadata" details::oci_metadata;
         GET    SignedIn "/api/v1/stream/applications" streams::applications;
         GET    SignedIn "/api/v1/stream/applications/{name}/resource-tree" streams::tree;
 
@@ -131,31 +142,31 @@ fn table() -> Vec<Route> {
         POST   SignedIn "/api/v1/projects/{name}/roles/{role}/token" tokens::create;
         DELETE SignedIn "/api/v1/projects/{name}/roles/{role}/token/{iat}" tokens::delete;
 
-        GET    SignedIn "/api/v1/repositories" repositories::list;
-        POST   SignedIn "/api/v1/repositories" repositories::create;
-        GET    SignedIn "/api/v1/repositories/{repo}" repositories::get;
-        PUT    SignedIn "/api/v1/repositories/{repo}" repositories::update;
-        DELETE SignedIn "/api/v1/repositories/{repo}" repositories::delete;
+        GET    SignedIn "/api/v1/repositories" of_readable(repositories::list);
+        POST   SignedIn "/api/v1/repositories" of_readable(repositories::create);
+        GET    SignedIn "/api/v1/repositories/{repo}" of_readable(repositories::get);
+        PUT    SignedIn "/api/v1/repositories/{repo}" of_readable(repositories::update);
+        DELETE SignedIn "/api/v1/repositories/{repo}" of_readable(repositories::delete);
         GET    SignedIn "/api/v1/repositories/{repo}/refs" details::refs;
         GET    SignedIn "/api/v1/repositories/{repo}/apps" details::apps;
         GET    SignedIn "/api/v1/repositories/{repo}/helmcharts" details::charts;
-        GET    SignedIn "/api/v1/repositories/{repo}/oci-tags" unbuilt::oci_tags;
-        POST   SignedIn "/api/v1/repositories/{repo}/validate" repositories::validate;
+        GET    SignedIn "/api/v1/repositories/{repo}/oci-tags" details::oci_tags;
+        POST   SignedIn "/api/v1/repositories/{repo}/validate" of_readable(repositories::validate);
         POST   SignedIn "/api/v1/repositories/{repo}/appdetails" details::app_details;
-        GET    SignedIn "/api/v1/write-repositories" repositories::list_writable;
-        POST   SignedIn "/api/v1/write-repositories" repositories::create_writable;
-        GET    SignedIn "/api/v1/write-repositories/{repo}" repositories::get_writable;
-        PUT    SignedIn "/api/v1/write-repositories/{repo}" repositories::update_writable;
-        DELETE SignedIn "/api/v1/write-repositories/{repo}" repositories::delete_writable;
-        POST   SignedIn "/api/v1/write-repositories/{repo}/validate" repositories::validate_writable;
-        GET    SignedIn "/api/v1/repocreds" credentials::list;
-        POST   SignedIn "/api/v1/repocreds" credentials::create;
-        PUT    SignedIn "/api/v1/repocreds/{url}" credentials::update;
-        DELETE SignedIn "/api/v1/repocreds/{url}" credentials::delete;
-        GET    SignedIn "/api/v1/write-repocreds" credentials::list_writable;
-        POST   SignedIn "/api/v1/write-repocreds" credentials::create_writable;
-        PUT    SignedIn "/api/v1/write-repocreds/{url}" credentials::update_writable;
-        DELETE SignedIn "/api/v1/write-repocreds/{url}" credentials::delete_writable;
+        GET    SignedIn "/api/v1/write-repositories" of_writable(repositories::list);
+        POST   SignedIn "/api/v1/write-repositories" of_writable(repositories::create);
+        GET    SignedIn "/api/v1/write-repositories/{repo}" of_writable(repositories::get);
+        PUT    SignedIn "/api/v1/write-repositories/{repo}" of_writable(repositories::update);
+        DELETE SignedIn "/api/v1/write-repositories/{repo}" of_writable(repositories::delete);
+        POST   SignedIn "/api/v1/write-repositories/{repo}/validate" of_writable(repositories::validate);
+        GET    SignedIn "/api/v1/repocreds" of_readable(credentials::list);
+        POST   SignedIn "/api/v1/repocreds" of_readable(credentials::create);
+        PUT    SignedIn "/api/v1/repocreds/{url}" of_readable(credentials::update);
+        DELETE SignedIn "/api/v1/repocreds/{url}" of_readable(credentials::delete);
+        GET    SignedIn "/api/v1/write-repocreds" of_writable(credentials::list);
+        POST   SignedIn "/api/v1/write-repocreds" of_writable(credentials::create);
+        PUT    SignedIn "/api/v1/write-repocreds/{url}" of_writable(credentials::update);
+        DELETE SignedIn "/api/v1/write-repocreds/{url}" of_writable(credentials::delete);
 
         GET    SignedIn "/api/v1/clusters" clusters::list;
         POST   SignedIn "/api/v1/clusters" clusters::create;
@@ -163,7 +174,7 @@ fn table() -> Vec<Route> {
         PUT    SignedIn "/api/v1/clusters/{id}" clusters::update;
         DELETE SignedIn "/api/v1/clusters/{id}" clusters::delete;
         POST   SignedIn "/api/v1/clusters/{id}/invalidate-cache" clusters::invalidate;
-        POST   SignedIn "/api/v1/clusters/{id}/rotate-auth" clusters::rotate;
+        POST   SignedIn "/api/v1/clusters/{id}/rotate-auth" rotated::rotate;
         GET    SignedIn "/api/v1/certificates" certificates::list;
         POST   SignedIn "/api/v1/certificates" certificates::create;
         DELETE SignedIn "/api/v1/certificates" certificates::delete;

@@ -18,6 +18,7 @@ pub(crate) mod operations;
 pub(crate) mod projects;
 pub(crate) mod repositories;
 pub(crate) mod resources;
+pub(crate) mod rotated;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod streams;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use belay_access::{Policy, Project, ProjectPolicy};
+use belay_access::{MatchMode, Policy, Project, ProjectPolicy};
 use belay_argo::controller::Config;
 use belay_argo::names::{PART_OF, SECRET_TYPE, applications, projects};
 use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
@@ -32,22 +32,28 @@ pub(crate) struct ProjectEntry {
     pub project: Project,
     /// What its roles may do.
     pub policy: ProjectPolicy,
+    /// How the policy's patterns are read.
+    mode: MatchMode,
+    /// What of it could not be read.
+    warnings: Vec<String>,
 }
 
 /// The control plane at one moment.
 pub(crate) struct Snapshot {
     /// Settings, repositories, clusters, trust.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// Who may do what.
     pub policy: Policy,
     /// The projects by name.
-    pub projects: BTreeMap<String, ProjectEntry>,
+    pub projects: BTreeMap<String, Arc<ProjectEntry>>,
     /// The names of tokens that were revoked.
     pub revoked: HashSet<String>,
     /// The config maps, as they are.
     pub maps: Vec<Arc<Object>>,
     /// The secrets that belong to the installation.
     pub secrets: Vec<Arc<Object>>,
+    /// What of all that could not be read.
+    warnings: Vec<String>,
 }
 
 impl Snapshot {
@@ -167,45 +173,56 @@ impl Watches {
         !newest || known.as_ref().is_some_and(|(at, _)| *at != self.changes.load(Ordering::Acquire))
     }
 
+    /// Reads what has changed; what has not is as it was before.
     fn read(&self, before: Option<&Snapshot>) -> Snapshot {
         let mut secrets = self.settings.objects();
-        for secret in self.described.objects() {
-            if !secrets.iter().any(|known| known.name() == secret.name()) {
-                secrets.push(secret);
-            }
-        }
+        let known: HashSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
+        secrets.extend(self.described.objects().into_iter().filter(|secret| !known.contains(secret.name())));
         let maps = self.maps.objects();
-        let (config, mut warnings) = Config::read(&maps, &secrets, before.map(|b| &b.config));
-        // A policy that cannot be read leaves the one before in force, never none (AUTHZ-9).
-        let policy = match Policy::compile(&config.settings.policy) {
-            Ok((policy, told)) => {
-                warnings.extend(told);
-                policy
-            }
-            Err(e) => {
-                warnings.push(e.to_string());
-                before.map_or_else(Policy::builtin, |b| b.policy.clone())
-            }
+        let (config, mut warnings) = Config::read(&maps, &secrets, before.map(|b| &*b.config));
+        let same = before.filter(|before| before.config.settings.policy == config.settings.policy);
+        let policy = match same {
+            Some(before) => before.policy.clone(),
+            None => match Policy::compile(&config.settings.policy) {
+                Ok((policy, told)) => {
+                    warnings.extend(told);
+                    policy
+                }
+                // One that cannot be read leaves the one before in force, never none (AUTHZ-9).
+                Err(e) => {
+                    warnings.push(e.to_string());
+                    before.map_or_else(Policy::builtin, |b| b.policy.clone())
+                }
+            },
         };
         let mut projects = BTreeMap::new();
         for object in self.projects.objects() {
-            match Project::read(&object) {
-                Ok(project) => {
-                    let (own, told) = project.policy(policy.mode());
-                    warnings.extend(told);
-                    projects.insert(object.name().to_owned(), ProjectEntry { object, project, policy: own });
+            let known = before.and_then(|before| before.projects.get(object.name()));
+            let known = known.filter(|entry| Arc::ptr_eq(&entry.object, &object) && entry.mode == policy.mode());
+            match known.map_or_else(|| project(object.clone(), policy.mode()), |entry| Ok(entry.clone())) {
+                Ok(entry) => {
+                    warnings.extend(entry.warnings.iter().cloned());
+                    projects.insert(object.name().to_owned(), entry);
                 }
-                Err(e) => warnings.push(format!("project {}: {e}", object.name())),
+                Err(why) => warnings.push(format!("project {}: {why}", object.name())),
             }
         }
-        for warning in warnings {
+        // What was told is not told again with every sign-in that is written down.
+        let told = |warning: &String| before.is_some_and(|before| before.warnings.contains(warning));
+        for warning in warnings.iter().filter(|warning| !told(warning)) {
             tracing::warn!("configuration: {warning}");
         }
         let revoked = maps.iter().find(|map| map.name() == REVOKED);
         let revoked = revoked.and_then(|map| map.get("data")).and_then(Value::as_object);
         let revoked = revoked.into_iter().flat_map(Map::keys).map(ToString::to_string).collect();
-        Snapshot { config, policy, projects, revoked, maps, secrets }
+        Snapshot { config: Arc::new(config), policy, projects, revoked, maps, secrets, warnings }
     }
+}
+
+fn project(object: Arc<Object>, mode: MatchMode) -> Result<Arc<ProjectEntry>, String> {
+    let project = Project::read(&object).map_err(|e| e.to_string())?;
+    let (policy, warnings) = project.policy(mode);
+    Ok(Arc::new(ProjectEntry { object, project, policy, mode, warnings }))
 }
 
 fn unready(error: belay_cluster::Error) -> Error {

@@ -1,7 +1,12 @@
 //! What the API asks of whoever knows the files of sources: a trait that the binary fills.
 //!
-//! The API itself fetches and renders nothing.
+//! The API itself fetches and renders nothing. Whether who asks may is decided before.
 
+use std::sync::Arc;
+
+use belay_argo::controller::Config;
+use belay_argo::repositories::Repository;
+use belay_argo::spec::{Application, Source};
 use belay_object::{Object, Value};
 use futures::future::BoxFuture;
 
@@ -34,28 +39,40 @@ pub struct Rendered {
 pub enum SourceDetails {
     /// The commit of a revision: author, date, message, tags.
     RevisionMetadata {
-        /// `spec.source` of the Application.
-        source: Value,
+        /// The source.
+        source: Source,
         /// The project, whose own repositories go first.
         project: String,
-        /// The revision.
+        /// The commit.
         revision: String,
     },
     /// A chart: description, maintainers, home.
     ChartDetails {
-        /// `spec.source` of the Application.
-        source: Value,
+        /// The source.
+        source: Source,
         /// The project.
         project: String,
-        /// The revision.
+        /// The version.
+        revision: String,
+    },
+    /// What an artifact says of itself.
+    OciMetadata {
+        /// The source.
+        source: Source,
+        /// The project.
+        project: String,
+        /// The digest or tag.
         revision: String,
     },
     /// Branches and tags.
     Refs {
-        /// The address.
-        url: String,
-        /// The project.
-        project: String,
+        /// The repository, with its credentials.
+        repository: Repository,
+    },
+    /// Tags of a registry.
+    OciTags {
+        /// The repository, with its credentials.
+        repository: Repository,
     },
     /// The directories that hold applications: path and type.
     Apps {
@@ -68,34 +85,29 @@ pub enum SourceDetails {
     },
     /// The charts of a repository: name and versions.
     Charts {
-        /// The address.
-        url: String,
-        /// The project.
-        project: String,
+        /// The repository, with its credentials.
+        repository: Repository,
     },
     /// What a source is, by its tool: `RepoAppDetailsResponse`.
     AppDetails {
+        /// For which Application: one that is there, or is to be made.
+        application: Box<Application>,
         /// The source.
-        source: Value,
-        /// The project.
-        project: String,
-        /// The name of the Application.
-        name: String,
+        source: Box<Source>,
     },
-    /// Whether the repository can be reached as it is written down.
+    /// Whether the repository lets us in as it is described here, written down or not. Where there is nothing to
+    /// ask the answer is Unimplemented.
     Reach {
-        /// The address.
-        url: String,
-        /// The project.
-        project: String,
+        /// The repository, with its credentials.
+        repository: Repository,
     },
 }
 
-/// Knows the files of sources. Errors are read by whoever asked.
+/// Knows the files of sources. Errors are read by whoever asked: they hold no credentials.
 pub trait Sources: Send + Sync + 'static {
-    /// The manifests of an Application.
-    fn manifests(&self, of: ManifestsOf) -> BoxFuture<'_, Result<Rendered, Error>>;
+    /// The manifests of an Application, under the configuration of the moment.
+    fn manifests(&self, config: Arc<Config>, of: ManifestsOf) -> BoxFuture<'_, Result<Rendered, Error>>;
 
     /// Something about a repository, as the message that Argo CD answers with.
-    fn details(&self, of: SourceDetails) -> BoxFuture<'_, Result<Value, Error>>;
+    fn details(&self, config: Arc<Config>, of: SourceDetails) -> BoxFuture<'_, Result<Value, Error>>;
 }

@@ -6,5 +6,6 @@ mod objects;
 mod rights;
 mod secrets;
 mod sessions;
+mod sources;
 mod tls;
 mod world;

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Access, Route};
 use crate::answer::{Answer, Manner, plain, refused, respond};
@@ -25,12 +26,16 @@ use crate::{Code, Error};
 
 /// Bodies of requests: an API server takes objects of 1.5 MiB (RES-10).
 const MAX_BODY: usize = 3 << 20;
+/// A name and a password.
+const MAX_SIGN_IN: usize = 64 << 10;
 /// How long a body may take to come.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// How long an answer may take to begin.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Answers that are worth compressing.
 const COMPRESS_FROM: usize = 1400;
+/// Those that are compressed on a thread of their own.
+const COMPRESS_APART: usize = 256 << 10;
 
 /// Takes one request through.
 pub(super) async fn through(
@@ -87,15 +92,17 @@ async fn answered(
     };
     let most = match route.path {
         "/api/webhook" => usize::try_from(at.config.settings.webhooks.max_payload_bytes).unwrap_or(MAX_BODY),
+        "/api/v1/session" => MAX_SIGN_IN,
         _ => MAX_BODY,
     };
-    let body = match read(body, most, parts.headers.get(CONTENT_LENGTH)).await {
-        Ok(body) => body,
+    let room = if caller.signed_in || caller.unrestricted { &api.members } else { &api.strangers };
+    let (body, _held) = match read(body, most, parts.headers.get(CONTENT_LENGTH), room).await {
+        Ok(read) => read,
         Err(error) => return refused(&error),
     };
     let renewed = api.renewed(&at, &caller, now);
     let (secure, path) = (api.options.secure, api.options.root_path.clone());
-    let call = Call { api, at, caller, parameters, query, headers: parts.headers, body };
+    let call = Call { api: api.clone(), at, caller, parameters, query, headers: parts.headers, body };
     // One request that panics is one request that fails (RES-7).
     let run = AssertUnwindSafe((route.run)(call)).catch_unwind();
     let outcome: Result<Answer, Error> = match tokio::time::timeout(PATIENCE, run).await {
@@ -128,24 +135,46 @@ fn accepts(headers: &HeaderMap, name: HeaderName, what: &str) -> bool {
     texts.flat_map(|text| text.split(',')).any(|one| one.split(';').next().is_some_and(|one| one.trim() == what))
 }
 
-async fn read(body: Body, most: usize, length: Option<&HeaderValue>) -> Result<Bytes, Error> {
+/// Reads a body whole. Its bytes are counted against `room` as they come, and until what is given beside
+/// them is dropped.
+async fn read<'a>(
+    body: Body,
+    most: usize,
+    length: Option<&HeaderValue>,
+    room: &'a Semaphore,
+) -> Result<(Bytes, Option<SemaphorePermit<'a>>), Error> {
     // Compat(argo 3.5): one that is too large is a bad request.
     let large = || Error::invalid(format!("request body too large: at most {most} bytes are taken"));
     let told = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if told.is_some_and(|told| told > most) {
         return Err(large());
     }
-    match tokio::time::timeout(BODY_PATIENCE, Limited::new(body, most).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(large()),
-        Ok(Err(_)) => Err(Error::new(Code::Canceled, "the body did not come whole")),
-        Err(_) => Err(Error::new(Code::DeadlineExceeded, "the body took too long to come")),
-    }
+    let reading = async {
+        let (mut body, mut whole) = (Limited::new(body, most), BytesMut::new());
+        let mut held: Option<SemaphorePermit<'a>> = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+                true => large(),
+                false => Error::new(Code::Canceled, "the body did not come whole"),
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            let bytes = u32::try_from(data.len()).map_err(|_| large())?;
+            let more = room.try_acquire_many(bytes);
+            let more = more.map_err(|_| Error::unavailable("too much is being sent at once: try again"))?;
+            match &mut held {
+                Some(held) => held.merge(more),
+                None => held = Some(more),
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok((whole.freeze(), held))
+    };
+    let late = |_| Err(Error::new(Code::DeadlineExceeded, "the body took too long to come"));
+    tokio::time::timeout(BODY_PATIENCE, reading).await.unwrap_or_else(late)
 }
 
 /// Compresses a message that is there as a whole.
 async fn packed(response: Response<Body>) -> Response<Body> {
-    use std::io::Write as _;
     let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let size = http_body::Body::size_hint(response.body()).exact();
     let worth = size.is_some_and(|size| size >= COMPRESS_FROM as u64);
@@ -156,11 +185,23 @@ async fn packed(response: Response<Body>) -> Response<Body> {
     let Ok(text) = body.collect().await.map(|body| body.to_bytes()) else {
         return refused(&Error::internal("the answer could not be written"));
     };
-    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(text.len() / 4), flate2::Compression::fast());
-    let written = encoder.write_all(&text).and_then(|()| encoder.finish());
-    let Ok(small) = written else { return Response::from_parts(parts, Body::from(text)) };
+    // A list of ten thousand is a tenth of a second of work: not on a thread that others wait for.
+    let packed = match text.len() {
+        0..COMPRESS_APART => gzip(&text),
+        _ => {
+            let text = text.clone();
+            tokio::task::spawn_blocking(move || gzip(&text)).await.unwrap_or(None)
+        }
+    };
+    let Some(small) = packed else { return Response::from_parts(parts, Body::from(text)) };
     parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     parts.headers.remove(CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(small))
+}
+
+fn gzip(text: &[u8]) -> Option<Vec<u8>> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(text.len() / 4), flate2::Compression::fast());
+    encoder.write_all(text).and_then(|()| encoder.finish()).ok()
 }

@@ -1,6 +1,6 @@
 //! Local accounts: who there is, passwords, tokens, and whether one may do something.
 
-use belay_access::policy::project_role;
+use belay_access::policy::{RESOURCES, project_role};
 use belay_argo::names::{CONFIG, SECRET};
 use belay_argo::settings::accounts::{
     Account, AccountToken, Accounts, Capability, check_new_password, hash_password, secret_patch,
@@ -10,30 +10,19 @@ use belay_cluster::{ErrorKind, Patch};
 use belay_object::{Value, object};
 use jiff::Timestamp;
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, integer, text};
 use crate::identity::{fresh_id, random};
+use crate::message::Message;
 use crate::snapshot::{secrets, shown};
-use crate::{Code, Error};
 
 use super::sessions;
 
-/// Compat(argo 3.5): what may be asked about.
-const RESOURCES: [&str; 12] = [
-    "clusters",
-    "projects",
-    "applications",
-    "applicationsets",
-    "repositories",
-    "write-repositories",
-    "certificates",
-    "accounts",
-    "gpgkeys",
-    "logs",
-    "exec",
-    "extensions",
-];
-const ACTIONS: [&str; 8] = ["get", "create", "update", "delete", "sync", "rollback", "override", "invoke"];
+/// Compat(argo 3.5): what may be asked whether one may do.
+const ACTIONS: [&str; 9] = ["get", "create", "update", "delete", "sync", "rollback", "override", "action", "invoke"];
+/// What stands in projects: its names begin with one. Compat(argo 3.5)
+const IN_PROJECTS: [&str; 6] = ["applications", "applicationsets", "logs", "exec", "clusters", "repositories"];
 
 /// Tokens of one account: their list is kept in one secret with all others.
 const MAX_TOKENS: usize = 200;
@@ -42,7 +31,7 @@ const MAX_TOKENS: usize = 200;
 pub(crate) async fn list(call: Call) -> Result<Answer, Error> {
     let all = call.at.config.settings.accounts.iter().filter(|(name, _)| may(&call, "get", name).is_ok());
     let items: Value = all.map(|(name, account)| described(name, account)).collect();
-    Ok(if items.items().is_empty() { Answer::empty() } else { object! { "items" => items }.into() })
+    Ok(Message::new().value("items", items).done().into())
 }
 
 /// One account.
@@ -62,7 +51,20 @@ pub(crate) async fn can_i(call: Call) -> Result<Answer, Error> {
     if !RESOURCES.contains(&resource) {
         return Err(Error::invalid(format!("[{}] does not contain {resource}", RESOURCES.join(" "))));
     }
-    let allowed = call.may(resource, action, call.path("subresource"));
+    // Compat(argo 3.5): a right of its own only where the settings say so.
+    let action = match action {
+        "rollback" if !call.at.config.settings.rights.rollback => "sync",
+        other => other,
+    };
+    let home = format!("/{}/", call.api.options.namespace);
+    let named = call.path("subresource");
+    let object = match named.split_once(&home) {
+        Some((project, name)) if IN_PROJECTS.contains(&resource) && !project.contains('/') && !name.contains('/') => {
+            format!("{project}/{name}")
+        }
+        _ => named.to_owned(),
+    };
+    let allowed = call.may(resource, action, &object);
     Ok(object! { "value" => if allowed { "yes" } else { "no" } }.into())
 }
 
@@ -123,7 +125,7 @@ pub(crate) async fn create_token(call: Call) -> Result<Answer, Error> {
             return Err(Error::invalid(format!("account '{name}' does not have apiKey capability")));
         }
         if account.tokens.len() >= MAX_TOKENS {
-            return Err(Error::new(Code::ResourceExhausted, format!("account '{name}' has {MAX_TOKENS} tokens")));
+            return Err(Error::exhausted(format!("account '{name}' has {MAX_TOKENS} tokens")));
         }
         account.tokens.push(AccountToken {
             id: id.clone(),
@@ -161,24 +163,19 @@ fn may(call: &Call, action: &str, name: &str) -> Result<(), Error> {
 }
 
 fn described(name: &str, account: &Account) -> Value {
-    let mut value = object! { "name" => name };
-    if account.enabled {
-        value.set(&["enabled"], true);
-    }
-    if !account.capabilities.is_empty() {
-        value.set(&["capabilities"], account.capabilities.iter().map(|c| c.as_str()).collect::<Value>());
-    }
     let token = |token: &AccountToken| {
-        let mut value = object! { "id" => token.id.as_str(), "issuedAt" => token.issued_at };
-        if token.expires_at != 0 {
-            value.set(&["expiresAt"], token.expires_at);
-        }
-        value
+        let told = Message::new().text("id", &token.id).number("issuedAt", token.issued_at);
+        told.number("expiresAt", token.expires_at).done()
     };
-    if !account.tokens.is_empty() {
-        value.set(&["tokens"], account.tokens.iter().map(token).collect::<Value>());
-    }
-    value
+    // Compat(argo 3.5): the newest first.
+    let mut tokens: Vec<&AccountToken> = account.tokens.iter().collect();
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.issued_at));
+    Message::new()
+        .text("name", name)
+        .flag("enabled", account.enabled)
+        .texts("capabilities", account.capabilities.iter().map(|c| c.as_str()))
+        .value("tokens", tokens.into_iter().map(token).collect())
+        .done()
 }
 
 /// Changes what the secret says of an account: read anew, written only over what was read.
@@ -206,7 +203,7 @@ async fn change(
             Err(e) => return Err(failed(e)),
         }
     }
-    Err(Error::new(Code::Aborted, "the account's secret changes all the time: try again"))
+    Err(Error::aborted("the account's secret changes all the time: try again"))
 }
 
 fn no_randomness() -> Error {

@@ -148,7 +148,7 @@ async fn permit(subject: &Subject, effect: &Effect) -> Result<(), Error> {
     }
     let words =
         format!("application is not permitted to manage {}/{}/{} in {namespace}", kind.group, kind.kind, object.name());
-    Err(Error::new(Code::PermissionDenied, words))
+    Err(Error::forbidden(words))
 }
 
 async fn create(call: &Call, subject: &Subject, object: &Object, dry_run: bool) -> Result<(), Error> {

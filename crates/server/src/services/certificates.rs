@@ -3,12 +3,12 @@
 use belay_argo::names::{KNOWN_HOSTS, TLS_CERTIFICATES};
 use belay_argo::repositories::hosts::{self, HTTPS, HostEntry, HostSelector, MAX_ENTRIES, SSH};
 use belay_cluster::ErrorKind;
-use belay_object::{Object, Value, object};
+use belay_object::{Object, Value};
 
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::snapshot::{config_maps, shown};
-use crate::{Code, Error};
+use crate::{Error, message};
 
 const TRIES: usize = 5;
 
@@ -42,7 +42,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
     change(&call, |all| {
         added = hosts::add(all, &given, upsert).map_err(Error::invalid)?;
         match all.len() > MAX_ENTRIES {
-            true => Err(Error::new(Code::ResourceExhausted, format!("at most {MAX_ENTRIES} entries are kept"))),
+            true => Err(Error::exhausted(format!("at most {MAX_ENTRIES} entries are kept"))),
             false => Ok(()),
         }
     })
@@ -64,9 +64,7 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
 }
 
 fn told<'a>(entries: impl Iterator<Item = &'a HostEntry>) -> Answer {
-    let items: Value = entries.map(HostEntry::to_value).collect();
-    let items = if items.items().is_empty() { Value::Null } else { items };
-    object! { "metadata" => object! {}, "items" => items }.into()
+    message::list(entries.map(HostEntry::to_value).collect()).into()
 }
 
 /// Changes both config maps to hold other entries.
@@ -95,7 +93,7 @@ async fn change(call: &Call, mut apply: impl FnMut(&mut Vec<HostEntry>) -> Resul
         }
         return Ok(());
     }
-    Err(Error::new(Code::Aborted, "the certificates change all the time: try again"))
+    Err(Error::aborted("the certificates change all the time: try again"))
 }
 
 async fn put(

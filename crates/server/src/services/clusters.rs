@@ -1,20 +1,24 @@
 //! Clusters: how they are reached comes in and never goes out.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use belay_argo::clusters::ClusterEntry;
-use belay_cluster::{DeleteOptions, Patch};
+use belay_argo::clusters::{ClusterEntry, Opening};
+use belay_cluster::{Cluster, DeleteOptions, ErrorKind, Patch};
 use belay_object::{Object, Value, object};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, decoded, integer, is_true, text, texts};
+use crate::message::{self, Message};
+use crate::reached::{State, list_deadline};
 use crate::services::repositories::object_of;
 use crate::snapshot::{gone, secrets, shown};
-use crate::{Code, Error};
 
 /// How long a cluster may take to answer.
 const REACH_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,19 +35,16 @@ pub(crate) async fn list(call: Call) -> Result<Answer, Error> {
     });
     let mut found: Vec<ClusterEntry> = all.cloned().collect();
     found.sort_by(|a, b| (&a.name, &a.server).cmp(&(&b.name, &b.server)));
-    let asked: Vec<BoxFuture<'_, Value>> = found.iter().map(|entry| described(&call, entry).boxed()).collect();
-    let items: Vec<Value> = stream::iter(asked).buffered(CONCURRENCY).collect().await;
-    let items = if items.is_empty() { Value::Null } else { items.into_iter().collect() };
-    Ok(object! { "metadata" => object! {}, "items" => items }.into())
+    Ok(message::list(described(&call, found).await).into())
 }
 
 /// One cluster.
 pub(crate) async fn get(call: Call) -> Result<Answer, Error> {
     let entry = named(&call, "get")?;
-    Ok(described(&call, &entry).await.into())
+    one(&call, entry).await
 }
 
-/// Writes down a cluster that answers.
+/// Writes down a cluster that answers. One that is there already and is the same is the answer.
 pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
     let message = call.message()?;
     let entry = read(&message, None)?;
@@ -54,17 +55,37 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
     let entry = match existing {
         None => entry,
         Some(existing) => {
+            let entry = ClusterEntry { secret_name: existing.secret_name.clone(), id: existing.id.clone(), ..entry };
+            if is_same(existing, &entry) {
+                call.require("clusters", "get", &object_of(&existing.project, &existing.server))?;
+                return one(&call, entry).await;
+            }
             if !call.flag("upsert")?.unwrap_or(false) {
                 return Err(Error::invalid("existing cluster spec is different; use upsert flag to force update"));
             }
             // Of the one that is there, too: it may be another project's (AUTHZ-1).
             call.require("clusters", "update", &object_of(&existing.project, &existing.server))?;
-            ClusterEntry { secret_name: existing.secret_name.clone(), ..entry }
+            entry
         }
     };
     answers(&call, &entry).await?;
     write(&call, &entry).await?;
-    Ok(described(&call, &entry).await.into())
+    one(&call, entry).await
+}
+
+/// Whether two say the same of a cluster; one without a name is called by its server.
+fn is_same(a: &ClusterEntry, b: &ClusterEntry) -> bool {
+    let called = |entry: &ClusterEntry| ClusterEntry {
+        name: if entry.name.is_empty() { entry.server.clone() } else { entry.name.clone() },
+        refresh_requested: None,
+        ..entry.clone()
+    };
+    called(a) == called(b)
+}
+
+async fn one(call: &Call, entry: ClusterEntry) -> Result<Answer, Error> {
+    let told = described(call, vec![entry]).await;
+    Ok(told.items().first().cloned().unwrap_or_default().into())
 }
 
 /// Changes a cluster: with `updatedFields` these alone.
@@ -114,7 +135,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
         answers(&call, &entry).await?;
     }
     write(&call, &entry).await?;
-    Ok(described(&call, &entry).await.into())
+    one(&call, entry).await
 }
 
 /// Forgets a cluster.
@@ -149,15 +170,7 @@ pub(crate) async fn invalidate(call: Call) -> Result<Answer, Error> {
             cluster.patch(&secrets(), namespace, &entry.secret_name, &Patch::Merge(patch), &api.writing()).await;
         shown(&api.watches.described, &written.map_err(|e| Error::of_secret("the cluster's secret", &e))?).await;
     }
-    Ok(described(&call, &entry).await.into())
-}
-
-/// New credentials for a cluster: not built.
-pub(crate) async fn rotate(call: Call) -> Result<Answer, Error> {
-    named(&call, "update")?;
-    Err(Error::unimplemented(
-        "credentials of clusters are not rotated by this version: update the cluster with new ones",
-    ))
+    one(&call, entry).await
 }
 
 /// What names a cluster.
@@ -178,7 +191,7 @@ impl Id<'_> {
 }
 
 /// The cluster of the path. Compat(argo 3.5): one that is not there is one that may not be seen.
-fn named(call: &Call, action: &str) -> Result<ClusterEntry, Error> {
+pub(super) fn named(call: &Call, action: &str) -> Result<ClusterEntry, Error> {
     let id = Id { kind: call.query("id.type"), value: call.path("id") };
     let found: Vec<&ClusterEntry> = call.at.config.clusters.iter().filter(|entry| id.fits(entry)).collect();
     let [entry] = found[..] else { return Err(Error::denied()) };
@@ -217,95 +230,124 @@ fn read(message: &Value, existing: Option<&ClusterEntry>) -> Result<ClusterEntry
     ClusterEntry::read(&secret).map_err(Error::invalid)
 }
 
-async fn answers(call: &Call, entry: &ClusterEntry) -> Result<String, Error> {
+/// Tries a cluster as it is written.
+pub(super) async fn answers(call: &Call, entry: &ClusterEntry) -> Result<Cluster, Error> {
     let opening =
         entry.connection.opening(call.api.options.allow_exec, &call.api.options.egress).map_err(Error::invalid)?;
     let cluster = match opening {
-        belay_argo::clusters::Opening::InCluster => call.api.options.cluster.clone(),
-        belay_argo::clusters::Opening::Kubeconfig(text, allow) => {
-            let opened = belay_cluster::Cluster::from_kubeconfig_bytes(text.expose(), &allow).await;
+        Opening::InCluster => call.api.options.cluster.clone(),
+        Opening::Kubeconfig(text, allow) => {
+            let opened = Cluster::from_kubeconfig_bytes(text.expose(), &allow).await;
             opened.map_err(|e| {
                 Error::invalid(format!("the cluster cannot be reached as it is written: {:?}", e.kind()))
             })?
         }
     };
-    let version = cluster.with_timeout(REACH_PATIENCE).without_retries().version().await;
-    version.map_err(|e| Error::new(Code::InvalidArgument, format!("the cluster does not answer: {:?}", e.kind())))
+    let answered = version(&cluster).await;
+    answered.map(|_| cluster).map_err(|why| Error::invalid(format!("the cluster does not answer: {why}")))
 }
 
-async fn write(call: &Call, entry: &ClusterEntry) -> Result<(), Error> {
+/// Writes a cluster's secret over the one that was looked at. Somebody who was quicker is not overwritten:
+/// what was decided was decided of another state.
+pub(super) async fn write(call: &Call, entry: &ClusterEntry) -> Result<(), Error> {
     let api = &call.api;
     let (cluster, namespace) = (&api.options.cluster, api.options.namespace.as_str());
-    let failed = |e: belay_cluster::Error| Error::of_secret("the cluster's secret", &e);
-    let mut secret = entry.to_secret(namespace).map_err(Error::invalid)?;
-    let written = match entry.secret_name.is_empty() {
-        true => cluster.create(&secrets(), &secret, &api.writing()).await,
-        false => {
-            let existing = cluster.get(&secrets(), namespace, &entry.secret_name).await.map_err(failed)?;
-            secret.set(&["metadata", "resourceVersion"], existing.resource_version());
-            cluster.replace(&secrets(), &secret, &api.writing()).await
+    let wanted = entry.to_secret(namespace).map_err(Error::invalid)?;
+    let existing = call.at.secrets.iter().find(|secret| secret.name() == wanted.name());
+    let written = match (entry.secret_name.is_empty(), existing) {
+        (false, Some(existing)) => {
+            // Owners and finalizers stay, and that it is written by whom.
+            let mut next = (**existing).clone();
+            next.remove(&["stringData"]);
+            for path in [&["data"][..], &["metadata", "labels"], &["metadata", "annotations"]] {
+                next.set(path, wanted.at(path).cloned().unwrap_or_else(Value::object));
+            }
+            cluster.replace(&secrets(), &next, &api.writing()).await
         }
+        (false, None) => return Err(Error::aborted("the cluster's secret is gone: try again")),
+        (true, _) => cluster.create(&secrets(), &wanted, &api.writing()).await,
     };
-    shown(&api.watches.described, &written.map_err(failed)?).await;
+    let written = written.map_err(|e| match e.kind() {
+        ErrorKind::Conflict => Error::aborted("the cluster was changed meanwhile: try again"),
+        _ => Error::of_secret("the cluster's secret", &e),
+    })?;
+    shown(&api.watches.described, &written).await;
     api.forget(&entry.server);
     Ok(())
 }
 
-/// What may be seen of a cluster: of its config that its certificate is not checked, and no more (SEC-2).
-pub(crate) async fn described(call: &Call, entry: &ClusterEntry) -> Value {
-    let mut told = object! { "server" => entry.server.as_str(), "name" => entry.name.as_str() };
-    told.set(&["config", "tlsClientConfig", "insecure"], entry.connection.insecure);
-    if !entry.namespaces.is_empty() {
-        told.set(&["namespaces"], entry.namespaces.iter().map(String::as_str).collect::<Value>());
-    }
-    if entry.cluster_resources {
-        told.set(&["clusterResources"], true);
-    }
-    if !entry.project.is_empty() {
-        told.set(&["project"], entry.project.as_str());
-    }
-    for (field, map) in [("labels", &entry.labels), ("annotations", &entry.annotations)] {
-        if !map.is_empty() {
-            told.set(&[field], map.clone());
-        }
-    }
-    if let Some(shard) = entry.shard {
-        told.set(&["shard"], shard);
-    }
-    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let version = match call.api.open(entry).await {
-        Ok(cluster) => cluster
-            .with_timeout(REACH_PATIENCE)
-            .without_retries()
-            .version()
-            .await
-            .map_err(|e| format!("{:?}", e.kind())),
-        Err(error) => Err(error.message().to_owned()),
-    };
-    let state = match &version {
-        Ok(_) => object! { "status" => "Successful", "message" => "", "attemptedAt" => now },
-        Err(why) => object! { "status" => "Failed", "message" => why.as_str(), "attemptedAt" => now },
-    };
-    let version = version.unwrap_or_default();
-    let count = count(call, entry).await;
-    told.set(&["connectionState"], state.clone());
-    told.set(&["serverVersion"], version.as_str());
-    told.set(
-        &["info"],
-        object! { "connectionState" => state, "serverVersion" => version, "cacheInfo" => object! {}, "applicationsCount" => count },
-    );
-    told
+/// What may be seen of clusters, in time, whichever of them answer.
+pub(crate) async fn described(call: &Call, entries: Vec<ClusterEntry>) -> Value {
+    let deadline = list_deadline();
+    let asked: Vec<BoxFuture<'_, State>> = entries.iter().map(|entry| state(call, entry, deadline).boxed()).collect();
+    let states: Vec<State> = stream::iter(asked).buffered(CONCURRENCY).collect().await;
+    let counts = counts(call).await;
+    entries.iter().zip(&states).map(|(entry, state)| told(entry, state, &counts)).collect()
 }
 
-/// Applications that go to a cluster and that the caller may see.
-async fn count(call: &Call, entry: &ClusterEntry) -> usize {
-    let Ok(view) = call.api.watches.applications().await else { return 0 };
-    let mut count = 0;
+/// What may be seen of a cluster: of its config that its certificate is not checked, and no more (SEC-2).
+fn told(entry: &ClusterEntry, state: &State, counts: &HashMap<String, i64>) -> Value {
+    let count = |name: &str| counts.get(name).copied().unwrap_or_default();
+    let count = count(&entry.server) + if entry.name.is_empty() { 0 } else { count(&entry.name) };
+    let tls = object! { "tlsClientConfig" => object! { "insecure" => entry.connection.insecure } };
+    let info = object! {
+        "connectionState" => state.to_value(),
+        "serverVersion" => state.version.as_str(),
+        "cacheInfo" => object! {},
+        "applicationsCount" => count,
+    };
+    let told = Message::new()
+        .text("server", &entry.server)
+        .text("name", &entry.name)
+        .always("config", tls)
+        .texts("namespaces", entry.namespaces.iter().map(String::as_str))
+        .flag("clusterResources", entry.cluster_resources)
+        .text("project", &entry.project)
+        .value("labels", Value::Object(entry.labels.clone()))
+        .value("annotations", Value::Object(entry.annotations.clone()))
+        .always("connectionState", state.to_value())
+        .always("serverVersion", state.version.as_str())
+        .always("info", info);
+    match entry.shard {
+        Some(shard) => told.always("shard", shard).done(),
+        None => told.done(),
+    }
+}
+
+async fn state(call: &Call, entry: &ClusterEntry, deadline: Instant) -> State {
+    let ask = async {
+        let version = match call.api.open(entry).await {
+            Ok(cluster) => version(&cluster).await,
+            Err(error) => Err(error.message().to_owned()),
+        };
+        match version {
+            Ok(version) => State { version, ..State::new("Successful", "") },
+            Err(why) => State::new("Failed", why),
+        }
+    };
+    call.api.reached.ask(&format!("cluster {}", entry.server), false, deadline, ask).await
+}
+
+/// What a cluster says that it is. Of a failure only the kind is told: the words of a stranger's server are
+/// not passed on.
+async fn version(cluster: &Cluster) -> Result<String, String> {
+    let asked = cluster.with_timeout(REACH_PATIENCE).without_retries();
+    asked.version().await.map_err(|e| format!("{:?}", e.kind()))
+}
+
+/// How many Applications go to each server, or to a cluster that they call by its name. Compat(argo 3.5): of
+/// all Applications, whoever may see them.
+async fn counts(call: &Call) -> HashMap<String, i64> {
+    let mut counts = HashMap::new();
+    let Ok(view) = call.api.watches.applications().await else { return counts };
     view.each(|_, _, found| {
-        let at = |field: &str| found.summary.str_at(&["spec", "destination", field]).unwrap_or_default();
-        let goes =
-            at("server").trim_end_matches('/') == entry.server || (!entry.name.is_empty() && at("name") == entry.name);
-        count += usize::from(goes);
+        let at = |field: &str| found.summary.str_at(&["spec", "destination", field]).filter(|text| !text.is_empty());
+        if let Some(name) = at("server").map(|server| server.trim_end_matches('/')).or(at("name")) {
+            match counts.get_mut(name) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(name.to_owned(), 1)),
+            }
+        }
     });
-    count
+    counts
 }

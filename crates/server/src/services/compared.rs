@@ -6,6 +6,8 @@
 
 use belay_argo::ignore::IgnoreRules;
 use belay_argo::marks;
+use belay_argo::mask::{hidden, hide, is_secret};
+use belay_argo::spec::Source;
 use belay_cluster::{ApplyOptions, Cluster};
 use belay_object::{Object, ObjectKey, Value, from_json_str, object};
 use futures::FutureExt;
@@ -17,9 +19,9 @@ use crate::call::Call;
 use crate::places;
 use crate::rights::Target;
 use crate::services::applications::named;
+use crate::services::credentials::without_password;
 use crate::services::trees::managed;
-use crate::{Code, Error, ManifestsOf, Rendered, Sources};
-use belay_argo::mask::{hidden, hide, is_secret};
+use crate::{Error, ManifestsOf, Rendered, Sources};
 
 /// The field manager that applies. Compat(argo 3.5)
 const MANAGER: &str = "argocd-controller";
@@ -53,12 +55,24 @@ async fn rendered(call: &Call, target: &Target) -> Result<Rendered, Error> {
         revisions,
         no_cache: call.flag("noCache")?.unwrap_or(false),
     };
-    sources(call)?.manifests(of).await
+    let permitted = |source: &&Source| target.project.permits_source(&source.repo_url);
+    if let Some(foreign) = target.app.spec.sources().iter().find(|source| !permitted(source)) {
+        // Nothing of a repository is shown that the project does not permit, with credentials that it may not
+        // use: somebody wrote the Application, or narrowed the project, past this API (AUTHZ-5).
+        let words = format!(
+            "application repo {} is not permitted in project '{}'",
+            without_password(&foreign.repo_url),
+            target.project.name()
+        );
+        return Err(Error::forbidden(words));
+    }
+    sources(call)?.manifests(call.at.config.clone(), of).await
 }
 
 /// The manifests.
 pub(crate) async fn manifests(call: Call) -> Result<Answer, Error> {
     let target = named(&call, "get").await?;
+    places::of(&call, &target.app, &target.project).await?;
     let found = rendered(&call, &target).await?;
     let sensitive = &call.at.config.settings.resources.sensitive_annotations;
     let text = |object: Object| {
@@ -130,7 +144,7 @@ pub(crate) async fn server_side_diff(call: Call) -> Result<Answer, Error> {
                 "{}/{} {} not found as part of application {}",
                 key.kind.group, key.kind.kind, key.name, target.app.name
             );
-            return Err(Error::new(Code::PermissionDenied, words));
+            return Err(Error::forbidden(words));
         }
         keys.push((key, object.group_version_kind().version.to_string(), Some(object)));
     }

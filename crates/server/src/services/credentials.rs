@@ -7,11 +7,12 @@
 pub(crate) use belay_argo::repositories::without_password;
 use belay_argo::repositories::{AzurePrincipal, Credentials, GithubApp, Kind, Repositories, Repository, Template};
 use belay_net::Secret;
-use belay_object::{Value, object};
+use belay_object::Value;
 
 use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, integer, is_true, text};
+use crate::message::{self, Message};
 use crate::services::repositories::{put, remove};
 
 /// Repositories that are read, or written to.
@@ -31,31 +32,6 @@ impl Side {
     }
 }
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Error> {
-    listed(&call, Side::Read)
-}
-pub(crate) async fn list_writable(call: Call) -> Result<Answer, Error> {
-    listed(&call, Side::Write)
-}
-pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
-    created(&call, Side::Read).await
-}
-pub(crate) async fn create_writable(call: Call) -> Result<Answer, Error> {
-    created(&call, Side::Write).await
-}
-pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
-    updated(&call, Side::Read).await
-}
-pub(crate) async fn update_writable(call: Call) -> Result<Answer, Error> {
-    updated(&call, Side::Write).await
-}
-pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
-    deleted(&call, Side::Read).await
-}
-pub(crate) async fn delete_writable(call: Call) -> Result<Answer, Error> {
-    deleted(&call, Side::Write).await
-}
-
 fn known(call: &Call, side: Side) -> Vec<Template> {
     match side {
         Side::Read => call.at.config.repositories.templates().to_vec(),
@@ -65,22 +41,22 @@ fn known(call: &Call, side: Side) -> Vec<Template> {
     }
 }
 
-fn listed(call: &Call, side: Side) -> Result<Answer, Error> {
-    let mut all = known(call, side);
+/// The templates that the caller may see.
+pub(crate) async fn list(call: Call, side: Side) -> Result<Answer, Error> {
+    let mut all = known(&call, side);
     all.retain(|template| {
-        (call.query("url").is_empty() || call.query("url") == template.url)
+        (call.query("url").is_empty() || is_called(template, call.query("url")))
             && call.may(side.resource(), "get", &template.url)
     });
     all.sort_by(|a, b| a.url.cmp(&b.url));
-    let items: Value = all.iter().map(shown_template).collect();
-    let items = if items.items().is_empty() { Value::Null } else { items };
-    Ok(object! { "metadata" => object! {}, "items" => items }.into())
+    Ok(message::list(all.iter().map(shown_template).collect()).into())
 }
 
-async fn created(call: &Call, side: Side) -> Result<Answer, Error> {
+/// Writes down a template. One that is there already and is the same is the answer.
+pub(crate) async fn create(call: Call, side: Side) -> Result<Answer, Error> {
     let template = template(&call.message()?)?;
     call.require(side.resource(), "create", &template.url)?;
-    let existing = known(call, side).into_iter().find(|known| known.url == template.url);
+    let existing = known(&call, side).into_iter().find(|known| known.url == template.url);
     let template = match existing {
         Some(existing) => {
             let comparable = Template { secret_name: existing.secret_name.clone(), ..template };
@@ -96,30 +72,49 @@ async fn created(call: &Call, side: Side) -> Result<Answer, Error> {
         }
         None => template,
     };
-    write(call, side, &template).await?;
+    write(&call, side, &template).await?;
     Ok(shown_template(&template).into())
 }
 
-async fn updated(call: &Call, side: Side) -> Result<Answer, Error> {
-    let mut template = template(&call.message()?)?;
+/// Changes a template.
+pub(crate) async fn update(call: Call, side: Side) -> Result<Answer, Error> {
+    let mut message = call.message()?;
+    // Compat(argo 3.5): a part of the path is a field of the message.
+    if text(&message, "url").is_empty() {
+        message.set(&["url"], call.path("url"));
+    }
+    let mut template = template(&message)?;
     call.require(side.resource(), "update", call.path("url"))?;
     call.require(side.resource(), "update", &template.url)?;
-    let existing = known(call, side).into_iter().find(|known| known.url == call.path("url"));
-    template.secret_name = existing.ok_or_else(|| missing(call))?.secret_name;
-    write(call, side, &template).await?;
+    let existing = named(&call, side)?;
+    if without_password(&existing.url) == template.url {
+        // What was shown comes back: the address keeps what it does not show.
+        template.url.clone_from(&existing.url);
+    } else if existing.url != template.url {
+        return Err(Error::invalid("the address in the path is not the one in the body"));
+    }
+    template.secret_name = existing.secret_name;
+    write(&call, side, &template).await?;
     Ok(shown_template(&template).into())
 }
 
-async fn deleted(call: &Call, side: Side) -> Result<Answer, Error> {
-    let url = call.path("url");
-    call.require(side.resource(), "delete", url)?;
-    let existing = known(call, side).into_iter().find(|known| known.url == url);
-    remove(call, &existing.ok_or_else(|| missing(call))?.secret_name).await?;
+/// Forgets a template.
+pub(crate) async fn delete(call: Call, side: Side) -> Result<Answer, Error> {
+    call.require(side.resource(), "delete", call.path("url"))?;
+    remove(&call, &named(&call, side)?.secret_name).await?;
     Ok(Answer::empty())
 }
 
-fn missing(call: &Call) -> Error {
-    Error::not_found(format!("repository credentials \"{}\" not found", call.path("url")))
+/// The template of the path.
+fn named(call: &Call, side: Side) -> Result<Template, Error> {
+    let url = call.path("url");
+    let found = known(call, side).into_iter().find(|known| is_called(known, url));
+    found.ok_or_else(|| Error::not_found(format!("repository credentials \"{url}\" not found")))
+}
+
+/// A template is called by its address, as it is written or as it is shown.
+fn is_called(template: &Template, url: &str) -> bool {
+    template.url == url || without_password(&template.url) == url
 }
 
 async fn write(call: &Call, side: Side, template: &Template) -> Result<(), Error> {
@@ -157,6 +152,39 @@ pub(crate) fn repository(message: &Value) -> Result<Repository, Error> {
         ..Repository::default()
     })
 }
+
+/// A repository as a query says it that tries one; a body that is an object says the same, so that nothing
+/// secret need stand in an address. Compat(argo 3.5): two fields are spelled in another way there.
+pub(crate) fn asked_about(call: &Call) -> Result<Repository, Error> {
+    let mut message = call.value()?;
+    if message.as_object().is_none() {
+        message = Value::object();
+    }
+    for (name, value) in &call.query {
+        let field = match name.as_str() {
+            "enableOci" => "enableOCI",
+            "insecureOciForceHttp" => "insecureOCIForceHttp",
+            other => other,
+        };
+        match FLAGS.contains(&field) {
+            true => message.set(&[field], call.flag(name)?.unwrap_or(false)),
+            false => message.set(&[field], value.as_str()),
+        }
+    }
+    message.set(&["repo"], call.path("repo"));
+    repository(&message)
+}
+
+/// What is true or false of a repository.
+const FLAGS: [&str; 7] = [
+    "insecure",
+    "insecureIgnoreHostKey",
+    "enableOCI",
+    "insecureOCIForceHttp",
+    "enableLfs",
+    "forceHttpBasicAuth",
+    "useAzureWorkloadIdentity",
+];
 
 fn template(message: &Value) -> Result<Template, Error> {
     let url = text(message, "url").trim().to_owned();
@@ -216,62 +244,43 @@ fn credentials(message: &Value) -> Credentials {
 }
 
 /// What may be seen of a repository.
-pub(crate) fn shown_repository(repository: &Repository, inherits: bool) -> Value {
-    let mut told = Told(object! { "repo" => without_password(&repository.url), "type" => repository.kind.as_str() });
-    told.text("name", &repository.name);
-    told.text("project", &repository.project);
-    told.text("proxy", &without_password(&repository.proxy));
-    told.text("noProxy", &repository.no_proxy);
-    told.flag("insecure", repository.insecure);
-    told.flag("insecureIgnoreHostKey", repository.insecure_host_key);
-    told.flag("insecureOCIForceHttp", repository.insecure_oci_http);
-    told.flag("enableLfs", repository.enable_lfs);
-    told.flag("enableOCI", repository.enable_oci);
-    told.flag("forceHttpBasicAuth", repository.force_basic_auth);
-    told.flag("useAzureWorkloadIdentity", repository.credentials.azure_workload);
-    told.flag("inheritedCreds", inherits);
-    told.flag("webhookManifestCacheWarmDisabled", repository.webhook_warm_disabled);
-    told.number("depth", repository.depth);
-    told.app(repository.credentials.github_app.as_ref());
-    told.0
+pub(crate) fn shown_repository(repository: &Repository, inherits: bool) -> Message {
+    let told = Message::new()
+        .always("repo", without_password(&repository.url))
+        .always("type", repository.kind.as_str())
+        .text("name", &repository.name)
+        .text("project", &repository.project)
+        .text("proxy", &without_password(&repository.proxy))
+        .text("noProxy", &repository.no_proxy)
+        .flag("insecure", repository.insecure)
+        .flag("insecureIgnoreHostKey", repository.insecure_host_key)
+        .flag("insecureOCIForceHttp", repository.insecure_oci_http)
+        .flag("enableLfs", repository.enable_lfs)
+        .flag("enableOCI", repository.enable_oci)
+        .flag("forceHttpBasicAuth", repository.force_basic_auth)
+        .flag("useAzureWorkloadIdentity", repository.credentials.azure_workload)
+        .flag("inheritedCreds", inherits)
+        .flag("webhookManifestCacheWarmDisabled", repository.webhook_warm_disabled)
+        .number("depth", repository.depth);
+    with_app(told, repository.credentials.github_app.as_ref())
 }
 
 fn shown_template(template: &Template) -> Value {
-    let mut told = Told(object! { "url" => without_password(&template.url) });
-    told.text("type", template.kind.map_or("", Kind::as_str));
-    told.text("proxy", &without_password(&template.proxy));
-    told.text("noProxy", &template.no_proxy);
-    told.flag("enableOCI", template.enable_oci);
-    told.flag("insecureOCIForceHttp", template.insecure_oci_http);
-    told.flag("forceHttpBasicAuth", template.force_basic_auth);
-    told.flag("useAzureWorkloadIdentity", template.credentials.azure_workload);
-    told.app(template.credentials.github_app.as_ref());
-    told.0
+    let told = Message::new()
+        .always("url", without_password(&template.url))
+        .text("type", template.kind.map_or("", Kind::as_str))
+        .text("proxy", &without_password(&template.proxy))
+        .text("noProxy", &template.no_proxy)
+        .flag("enableOCI", template.enable_oci)
+        .flag("insecureOCIForceHttp", template.insecure_oci_http)
+        .flag("forceHttpBasicAuth", template.force_basic_auth)
+        .flag("useAzureWorkloadIdentity", template.credentials.azure_workload);
+    with_app(told, template.credentials.github_app.as_ref()).done()
 }
 
-struct Told(Value);
-
-impl Told {
-    fn text(&mut self, field: &str, text: &str) {
-        if !text.is_empty() {
-            self.0.set(&[field], text);
-        }
-    }
-    fn flag(&mut self, field: &str, flag: bool) {
-        if flag {
-            self.0.set(&[field], true);
-        }
-    }
-    fn number(&mut self, field: &str, number: i64) {
-        if number != 0 {
-            self.0.set(&[field], number);
-        }
-    }
-    fn app(&mut self, app: Option<&GithubApp>) {
-        if let Some(app) = app {
-            self.number("githubAppID", app.id);
-            self.number("githubAppInstallationID", app.installation);
-            self.text("githubAppEnterpriseBaseUrl", &app.base_url);
-        }
-    }
+fn with_app(told: Message, app: Option<&GithubApp>) -> Message {
+    let Some(app) = app else { return told };
+    told.number("githubAppID", app.id)
+        .number("githubAppInstallationID", app.installation)
+        .text("githubAppEnterpriseBaseUrl", &app.base_url)
 }

@@ -2,11 +2,12 @@
 
 use belay_argo::names::projects;
 use belay_cluster::{Cluster, ListOptions, Resource};
-use belay_object::{Object, Value, object};
+use belay_object::Object;
 
 use crate::Error;
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::message;
 use crate::services::applications::named;
 use crate::services::trees;
 
@@ -56,8 +57,7 @@ async fn about(cluster: &Cluster, namespace: &str, name: &str, uid: &str) -> Res
         }
         value
     };
-    let items: Value = found.items.into_iter().map(event).collect();
-    let metadata = object! { "resourceVersion" => found.resource_version };
-    let items = if items.items().is_empty() { Value::Null } else { items };
-    Ok(object! { "metadata" => metadata, "items" => items }.into())
+    let mut list = message::list(found.items.into_iter().map(event).collect());
+    list.set(&["metadata", "resourceVersion"], found.resource_version);
+    Ok(list.into())
 }

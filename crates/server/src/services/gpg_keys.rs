@@ -8,6 +8,7 @@ use belay_object::{Map, Object, Value, object};
 use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, text};
+use crate::message;
 use crate::snapshot::{config_maps, shown};
 
 /// The keys.
@@ -74,9 +75,7 @@ fn known(call: &Call) -> Vec<PublicKey> {
 }
 
 fn told(keys: Vec<PublicKey>) -> Value {
-    let items: Value = keys.iter().map(PublicKey::to_value).collect();
-    let items = if items.items().is_empty() { Value::Null } else { items };
-    object! { "metadata" => object! {}, "items" => items }
+    message::list(keys.iter().map(PublicKey::to_value).collect())
 }
 
 async fn write(call: &Call, data: Map) -> Result<(), Error> {
@@ -92,7 +91,6 @@ async fn write(call: &Call, data: Map) -> Result<(), Error> {
         }
         other => other,
     };
-    let written = written.map_err(|e| Error::new(Error::from(e.clone()).code(), e.message()))?;
-    shown(&api.watches.maps, &written).await;
+    shown(&api.watches.maps, &written?).await;
     Ok(())
 }

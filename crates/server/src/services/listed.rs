@@ -101,9 +101,7 @@ pub(crate) async fn visible(call: &Call, filter: &Filter) -> Result<Vec<Arc<Obje
     let view = call.api.watches.applications().await?;
     let mut found = view.objects();
     found.retain(|app| {
-        filter.wants(app)
-            && call.is_enabled(app.namespace())
-            && call.may("applications", "get", &call.object_of(project_name(app), app.namespace(), app.name()))
+        filter.wants(app) && call.is_enabled(app.namespace()) && call.may("applications", "get", &call.rbac_of(app))
     });
     // Compat(argo 3.5): by name; of one name by namespace.
     found.sort_by(|a, b| (a.name(), a.namespace()).cmp(&(b.name(), b.namespace())));

@@ -62,7 +62,7 @@ async fn of(call: Call, pod: &str) -> Result<Answer, Error> {
     if i64::try_from(pods.len()).is_ok_and(|n| n > most) {
         return Err(Error::invalid("max pods to view logs are reached. Please provide more granular query"));
     }
-    let guard = Guard::of(&call, vec![("applications", target.rbac.clone()), ("logs", target.rbac)]);
+    let guard = Guard::of_application(&call, &target.object, &["applications", "logs"]);
     let cluster = place.acting;
     Ok(stream(move |sink| follow(cluster, pods, wanted, guard, sink)))
 }

@@ -7,27 +7,27 @@ use belay_cluster::{ErrorKind, Patch};
 use belay_object::{Object, Value, object};
 use jiff::Timestamp;
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, integer, is_true, text, texts};
 use crate::rights::Target;
 use crate::services::applications::named;
 use crate::snapshot::shown;
 use crate::told::Reason;
-use crate::{Code, Error};
 
 const TRIES: usize = 10;
 
 /// Asks for a sync.
 pub(crate) async fn sync(call: Call) -> Result<Answer, Error> {
     let message = call.message()?;
-    let target = in_message(&call, &message).await?;
+    let target = in_message(&call, &message, "get").await?;
     let is_dry = is_true(&message, "dryRun");
     let decision = decide(&target);
     if decision.invalid {
-        return Err(Error::new(Code::PermissionDenied, "cannot sync: invalid sync window"));
+        return Err(Error::forbidden("cannot sync: invalid sync window"));
     }
     if !decision.allowed {
-        return Err(Error::new(Code::PermissionDenied, "cannot sync: blocked by sync window"));
+        return Err(Error::forbidden("cannot sync: blocked by sync window"));
     }
     call.require("applications", "sync", &target.rbac)?;
     let policy = target.app.spec.sync_policy.as_ref();
@@ -44,9 +44,7 @@ pub(crate) async fn sync(call: Call) -> Result<Answer, Error> {
             return Err(Error::precondition("cannot use local sync when signature verification is enabled."));
         }
     }
-    if target.object.is_deleting() {
-        return Err(Error::precondition("application is deleting"));
-    }
+    target.app.takes_operation().map_err(Error::precondition)?;
     let mut sync = SyncOperation {
         prune: is_true(&message, "prune"),
         dry_run: is_dry,
@@ -151,12 +149,9 @@ fn revisions(
 /// Asks for a state of the history.
 pub(crate) async fn rollback(call: Call) -> Result<Answer, Error> {
     let message = call.message()?;
-    let target = in_message(&call, &message).await?;
     let action = if call.at.config.settings.rights.rollback { "rollback" } else { "sync" };
-    call.require("applications", action, &target.rbac)?;
-    if target.object.is_deleting() {
-        return Err(Error::precondition("application is deleting"));
-    }
+    let target = in_message(&call, &message, action).await?;
+    target.app.takes_operation().map_err(Error::precondition)?;
     if target.app.spec.automated().is_some() {
         return Err(Error::precondition("rollback cannot be initiated when auto-sync is enabled"));
     }
@@ -195,12 +190,13 @@ pub(crate) async fn rollback(call: Call) -> Result<Answer, Error> {
 
 /// Has the operation that is under way end.
 pub(crate) async fn terminate(call: Call) -> Result<Answer, Error> {
-    let target = named(&call, "get").await?;
-    call.require("applications", "sync", &target.rbac)?;
+    let target = named(&call, "sync").await?;
     let api = &call.api;
     let (cluster, resource) = (&api.options.cluster, applications());
     for _ in 0..TRIES {
         let current = cluster.get(&resource, target.object.namespace(), target.object.name()).await?;
+        // Of what is stored at this moment: it may have moved to another project.
+        call.require("applications", "sync", &call.rbac_of(&current))?;
         let runs = current.get("operation").is_some_and(|operation| !operation.is_null());
         if !runs || current.at(&["status", "operationState"]).is_none_or(Value::is_null) {
             return Err(Error::invalid("Unable to terminate operation. No operation is in progress"));
@@ -219,7 +215,7 @@ pub(crate) async fn terminate(call: Call) -> Result<Answer, Error> {
             Err(e) => return Err(e.into()),
         }
     }
-    Err(Error::new(Code::Aborted, "Failed to terminate app. Too many conflicts"))
+    Err(Error::aborted("Failed to terminate app. Too many conflicts"))
 }
 
 /// The sync windows of an Application.
@@ -250,18 +246,11 @@ pub(crate) async fn windows(call: Call) -> Result<Answer, Error> {
 }
 
 fn decide(target: &Target) -> Decision<'_> {
-    let destination = &target.app.spec.destination;
-    let about = windows::Target {
-        application: &target.app.name,
-        namespace: &destination.namespace,
-        server: &destination.server,
-        cluster: &destination.name,
-    };
-    windows::allows(target.project.windows(), &about, Timestamp::now(), true, None)
+    windows::allows(target.project.windows(), &target.app.window_target(), Timestamp::now(), true, None)
 }
 
-async fn in_message(call: &Call, message: &Value) -> Result<Target, Error> {
-    call.application("get", call.path("name"), text(message, "appNamespace"), text(message, "project")).await
+async fn in_message(call: &Call, message: &Value, action: &str) -> Result<Target, Error> {
+    call.application(action, call.path("name"), text(message, "appNamespace"), text(message, "project")).await
 }
 
 /// Writes an operation where none is. Compat(argo 3.5): the last one's state goes.
@@ -273,13 +262,10 @@ async fn begin(call: &Call, target: &Target, mut operation: Value) -> Result<Obj
     let (cluster, resource) = (&api.options.cluster, applications());
     for _ in 0..TRIES {
         let current = cluster.get(&resource, target.object.namespace(), target.object.name()).await?;
-        if current.get("operation").is_some_and(|operation| !operation.is_null()) {
-            return Err(Error::precondition("another operation is already in progress"));
-        }
+        Application::read(&current)?.takes_operation().map_err(Error::precondition)?;
         if current.uid() != target.object.uid() || current.get("spec") != target.object.get("spec") {
             // What was decided was decided of another spec.
-            Application::read(&current)?;
-            return Err(Error::new(Code::Aborted, "the application was changed meanwhile: try again"));
+            return Err(Error::aborted("the application was changed meanwhile: try again"));
         }
         let mut patch = object! { "operation" => operation.clone() };
         if current.at(&["status", "operationState"]).is_some() {
@@ -296,5 +282,5 @@ async fn begin(call: &Call, target: &Target, mut operation: Value) -> Result<Obj
             Err(e) => return Err(e.into()),
         }
     }
-    Err(Error::new(Code::Aborted, "the application changes all the time: try again"))
+    Err(Error::aborted("the application changes all the time: try again"))
 }

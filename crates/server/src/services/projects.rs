@@ -7,18 +7,19 @@ use belay_access::project::normalize_tokens;
 use belay_access::{Project, Window};
 use belay_argo::names::projects;
 use belay_cluster::{DeleteOptions, ErrorKind};
-use belay_object::{Object, Value, object};
+use belay_object::{Object, Value};
 use jiff::Timestamp;
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, is_true};
+use crate::message::{self, Message};
 use crate::rights::project_name;
 use crate::services::clusters::described;
 use crate::services::credentials::shown_repository;
 use crate::services::repositories::object_of;
 use crate::snapshot::{gone, shown};
 use crate::told::Reason;
-use crate::{Code, Error};
 
 const API_VERSION: &str = "argoproj.io/v1alpha1";
 const TRIES: usize = 5;
@@ -31,9 +32,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, Error> {
         .projects
         .iter()
         .filter(|(name, _)| (named.is_empty() || named == name.as_str()) && call.may("projects", "get", name));
-    let items: Value = all.map(|(_, entry)| entry.object.value().clone()).collect();
-    let items = if items.items().is_empty() { Value::Null } else { items };
-    Ok(object! { "metadata" => object! {}, "items" => items }.into())
+    Ok(message::list(all.map(|(_, entry)| entry.object.value().clone()).collect()).into())
 }
 
 /// One project.
@@ -57,29 +56,20 @@ pub(crate) async fn detailed(call: Call) -> Result<Answer, Error> {
     let config = &call.at.config;
     // What is its own is shown to whoever may see the project; never how it is reached.
     let own = config.repositories.all().iter().filter(|repository| repository.project == name);
-    let repositories: Value = own.map(|repository| shown_repository(repository, false)).collect();
-    let mut clusters = Vec::new();
-    for entry in config.clusters.of_project(name) {
-        clusters.push(described(&call, entry).await);
-    }
-    let mut told = object! { "project" => object.value().clone() };
-    for (field, list) in [
-        ("globalProjects", globals_of(&call, &object)),
-        ("repositories", repositories),
-        ("clusters", clusters.into_iter().collect()),
-    ] {
-        if !list.items().is_empty() {
-            told.set(&[field], list);
-        }
-    }
-    Ok(told.into())
+    let repositories: Value = own.map(|repository| shown_repository(repository, false).done()).collect();
+    let clusters = described(&call, config.clusters.of_project(name).cloned().collect()).await;
+    let told = Message::new()
+        .always("project", object.value().clone())
+        .value("globalProjects", globals_of(&call, &object))
+        .value("repositories", repositories)
+        .value("clusters", clusters);
+    Ok(told.done().into())
 }
 
 /// The projects that add to one.
 pub(crate) async fn globals(call: Call) -> Result<Answer, Error> {
     let object = stored(&call, "get")?;
-    let items = globals_of(&call, &object);
-    Ok(if items.items().is_empty() { Answer::empty() } else { object! { "items" => items }.into() })
+    Ok(Message::new().value("items", globals_of(&call, &object)).done().into())
 }
 
 fn globals_of(call: &Call, object: &Object) -> Value {
@@ -97,8 +87,7 @@ pub(crate) async fn windows(call: Call) -> Result<Answer, Error> {
     // A project's own windows stand in the order in which they are written.
     let open =
         |(value, window): (&Value, &Window)| window.is_open(now, now).is_ok_and(|open| open).then(|| value.clone());
-    let windows: Value = given.iter().zip(project.windows()).filter_map(open).collect();
-    Ok(if windows.items().is_empty() { Answer::empty() } else { object! { "windows" => windows }.into() })
+    Ok(Message::new().value("windows", given.iter().zip(project.windows()).filter_map(open).collect()).done().into())
 }
 
 /// Makes a project. One that is there already and says the same is the answer.
@@ -133,14 +122,19 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
 
 /// Replaces a project's spec, labels and annotations.
 pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
-    let object = read(&call, &call.message()?)?;
+    let mut message = call.message()?;
+    // Compat(argo 3.5): a part of the path is a field of the message.
+    let metadata = message.at(&["project", "metadata"]).and_then(Value::as_object);
+    if metadata.is_some_and(|metadata| metadata.str("name").is_none()) {
+        message.set(&["project", "metadata", "name"], call.path("name"));
+    }
+    let object = read(&call, &message)?;
     if object.name() != call.path("name") {
         return Err(Error::invalid("the name in the path is not the one in the body"));
     }
     call.require("projects", "update", object.name())?;
     check(&object)?;
     // Compat(argo 3.5): who says what was read does not write over what came after.
-    let message = call.message()?;
     let version = message.str_at(&["project", "metadata", "resourceVersion"]).unwrap_or_default();
     let written = replace(&call, &object, version).await?;
     call.tell(&written, Reason::Updated, "updated project");
@@ -208,7 +202,7 @@ async fn replace(call: &Call, wanted: &Object, version: &str) -> Result<Object, 
         let current = cluster.get(&projects(), wanted.namespace(), wanted.name()).await?;
         if !version.is_empty() && version != current.resource_version() {
             let words = "the project was changed since it was read: read it again";
-            return Err(Error::new(Code::Aborted, words));
+            return Err(Error::aborted(words));
         }
         grants(call, &Project::read(&current)?, &Project::read(wanted)?, &current, wanted)?;
         keeps(call, &Project::read(wanted)?).await?;
@@ -230,7 +224,7 @@ async fn replace(call: &Call, wanted: &Object, version: &str) -> Result<Object, 
             Err(e) => return Err(e.into()),
         }
     }
-    Err(Error::new(Code::Aborted, "the project changes all the time: try again"))
+    Err(Error::aborted("the project changes all the time: try again"))
 }
 
 /// Compat(argo 3.5): who changes which clusters, repositories or kinds a project permits needs rights on

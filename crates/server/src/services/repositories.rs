@@ -9,71 +9,34 @@ use belay_object::{Object, Value, object};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
-use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::call::{Call, text};
+use crate::message::{self, Message};
+use crate::reached::{State, list_deadline};
+use crate::services::compared::sources;
 use crate::services::credentials::{self as forms, Side};
 use crate::snapshot::{gone, secrets, shown};
-use crate::{Error, SourceDetails};
+use crate::{Code, Error, SourceDetails};
 
 /// How long one repository may take to answer.
 const REACH_PATIENCE: Duration = Duration::from_secs(10);
 /// Repositories that are tried at once.
 const CONCURRENCY: usize = 8;
 
-pub(crate) async fn list(call: Call) -> Result<Answer, Error> {
-    listed(&call, Side::Read).await
-}
-pub(crate) async fn list_writable(call: Call) -> Result<Answer, Error> {
-    listed(&call, Side::Write).await
-}
-pub(crate) async fn get(call: Call) -> Result<Answer, Error> {
-    got(&call, Side::Read).await
-}
-pub(crate) async fn get_writable(call: Call) -> Result<Answer, Error> {
-    got(&call, Side::Write).await
-}
-pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
-    created(&call, Side::Read).await
-}
-pub(crate) async fn create_writable(call: Call) -> Result<Answer, Error> {
-    created(&call, Side::Write).await
-}
-pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
-    updated(&call, Side::Read).await
-}
-pub(crate) async fn update_writable(call: Call) -> Result<Answer, Error> {
-    updated(&call, Side::Write).await
-}
-pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
-    deleted(&call, Side::Read).await
-}
-pub(crate) async fn delete_writable(call: Call) -> Result<Answer, Error> {
-    deleted(&call, Side::Write).await
-}
-
-/// Whether a repository can be reached. Credentials that are not written down are not tried.
-pub(crate) async fn validate(call: Call) -> Result<Answer, Error> {
-    call.require("repositories", "create", &object_of(call.query("project"), call.path("repo")))?;
-    Err(Error::unimplemented(
-        "credentials are tried when the repository is written down: create it and look at its state",
-    ))
-}
-pub(crate) async fn validate_writable(call: Call) -> Result<Answer, Error> {
-    call.require("write-repositories", "create", &object_of(call.query("project"), call.path("repo")))?;
-    Err(Error::unimplemented(
-        "credentials are tried when the repository is written down: create it and look at its state",
-    ))
-}
-
-/// The repository of the path, by address and project, on which the caller may do `action`.
-pub(crate) fn allowed(call: &Call, action: &str) -> Result<(String, String), Error> {
-    let (url, project) = (call.path("repo"), call.query("appProject"));
-    let known = call.at.config.repositories.find(url, project);
-    let own = known.map_or("", |repository| repository.project.as_str());
-    let may = call.may("repositories", action, &object_of(own, url));
-    if may { Ok((url.to_owned(), project.to_owned())) } else { Err(Error::denied()) }
+/// Tries a repository as the query says it, without writing anything down. Compat(argo 3.5): where the query
+/// gives no credentials, those of a template are tried.
+pub(crate) async fn validate(call: Call, side: Side) -> Result<Answer, Error> {
+    let url = call.path("repo");
+    call.require(side.resource(), "create", &object_of(call.query("project"), url))?;
+    let mut repository = forms::asked_about(&call)?;
+    if side == Side::Read && !repository.credentials.is_some() {
+        // Of no project: whoever may create a repository in one has no claim on what others wrote there.
+        repository = call.at.config.repositories.with_template(repository);
+    }
+    reach(&call, repository).await?;
+    Ok(Answer::empty())
 }
 
 /// As the policy names a repository.
@@ -88,99 +51,128 @@ fn known(call: &Call, side: Side) -> Repositories {
     }
 }
 
-async fn listed(call: &Call, side: Side) -> Result<Answer, Error> {
-    let all = known(call, side);
+/// The repositories that the caller may see.
+pub(crate) async fn list(call: Call, side: Side) -> Result<Answer, Error> {
+    let all = known(&call, side);
     let visible = all.all().iter().filter(|r| call.may(side.resource(), "get", &object_of(&r.project, &r.url)));
-    let wanted = visible.filter(|r| call.query("repo").is_empty() || r.url == call.query("repo"));
+    let wanted = visible.filter(|r| call.query("repo").is_empty() || is_called(r, call.query("repo")));
     let mut found: Vec<Repository> = wanted.cloned().collect();
     found.sort_by(|a, b| (&a.project, &a.url).cmp(&(&b.project, &b.url)));
-    let asked: Vec<BoxFuture<'_, Value>> = found.iter().map(|one| described(call, &all, one).boxed()).collect();
-    let items: Vec<Value> = stream::iter(asked).buffered(CONCURRENCY).collect().await;
-    let items = if items.is_empty() { Value::Null } else { items.into_iter().collect() };
-    Ok(object! { "metadata" => object! {}, "items" => items }.into())
+    let deadline = list_deadline();
+    let asked: Vec<BoxFuture<'_, _>> =
+        found.iter().map(|one| described(&call, side, &all, one, deadline).boxed()).collect();
+    let items: Vec<Result<Value, Error>> = stream::iter(asked).buffered(CONCURRENCY).collect().await;
+    Ok(message::list(items.into_iter().collect::<Result<Vec<Value>, Error>>()?.into_iter().collect()).into())
 }
 
-async fn got(call: &Call, side: Side) -> Result<Answer, Error> {
-    let all = known(call, side);
-    let repository = find(call, &all, side, "get")?;
-    Ok(described(call, &all, &repository).await.into())
+/// One repository.
+pub(crate) async fn get(call: Call, side: Side) -> Result<Answer, Error> {
+    let all = known(&call, side);
+    let repository = find(&call, &all, side, "get")?;
+    Ok(described(&call, side, &all, &repository, list_deadline()).await?.into())
 }
 
-/// Compat(argo 3.5): a repository that is not there is one that may not be seen.
+/// The repository of the path and the project of the query. Compat(argo 3.5): among those that the caller may
+/// see; one that is the only one of its address needs no project. One that is not there is one that may not
+/// be seen, and another project's is none of this one's.
 fn find(call: &Call, all: &Repositories, side: Side, action: &str) -> Result<Repository, Error> {
     let (url, project) = (call.path("repo"), call.query("appProject"));
-    let found = lookup(all, url, project).ok_or_else(Error::denied)?;
-    match call.may(side.resource(), action, &object_of(&found.project, &found.url)) {
-        true => Ok(found),
-        false => Err(Error::denied()),
-    }
-}
-
-/// The repository of an address, as it is written or as it is shown.
-fn lookup(all: &Repositories, url: &str, project: &str) -> Option<Repository> {
-    let by_shown = || {
-        let fits =
-            |r: &&Repository| forms::without_password(&r.url) == url && (r.project == project || r.project.is_empty());
-        all.all().iter().find(fits)
+    let may = |action: &str, r: &Repository| call.may(side.resource(), action, &object_of(&r.project, &r.url));
+    let visible: Vec<&Repository> = all.all().iter().filter(|r| is_called(r, url) && may("get", r)).collect();
+    let found = match visible[..] {
+        [only] if project.is_empty() => Some(only),
+        _ => visible.iter().copied().find(|r| r.project == project),
     };
-    all.find(url, project).or_else(by_shown).cloned()
+    found.filter(|r| may(action, r)).cloned().ok_or_else(Error::denied)
 }
 
-async fn described(call: &Call, all: &Repositories, repository: &Repository) -> Value {
+/// A repository is called by its address, as it is written or as it is shown.
+fn is_called(repository: &Repository, url: &str) -> bool {
+    repository.url.trim() == url.trim()
+        || belay_access::same_git_url(&repository.url, url)
+        || forms::without_password(&repository.url) == url
+}
+
+async fn described(
+    call: &Call,
+    side: Side,
+    all: &Repositories,
+    repository: &Repository,
+    deadline: Instant,
+) -> Result<Value, Error> {
     let whole = all.get(&repository.url, &repository.project);
-    let mut told = forms::shown_repository(repository, whole.inherited);
-    told.set(&["connectionState"], state(call, repository).await);
-    told
+    let inherits = whole.inherited;
+    let anew = call.flag("forceRefresh")?.unwrap_or(false);
+    let key = format!("{} {}", side.resource(), object_of(&repository.project, &repository.url));
+    let state = call.api.reached.ask(&key, anew, deadline, state(call, whole)).await;
+    Ok(forms::shown_repository(repository, inherits).always("connectionState", state.to_value()).done())
 }
 
 /// Whether the repository answers, where somebody here can ask.
-async fn state(call: &Call, repository: &Repository) -> Value {
-    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let Some(sources) = &call.api.options.sources else {
-        return object! { "status" => "Unknown", "message" => "", "attemptedAt" => now };
-    };
-    let asked = SourceDetails::Reach { url: repository.url.clone(), project: repository.project.clone() };
-    let (status, message) = match tokio::time::timeout(REACH_PATIENCE, sources.details(asked)).await {
-        Ok(Ok(_)) => ("Successful", String::new()),
+async fn state(call: &Call, repository: Repository) -> State {
+    if call.api.options.sources.is_none() {
+        return State::new("Unknown", "");
+    }
+    match reach(call, repository).await {
+        Ok(()) => State::new("Successful", ""),
         // Nobody here can ask this kind of repository.
-        Ok(Err(error)) if error.code() == crate::Code::Unimplemented => ("Unknown", String::new()),
-        Ok(Err(error)) => ("Failed", format!("Unable to connect to repository: {error}")),
-        Err(_) => ("Failed", "Unable to connect to repository: no answer in time".to_owned()),
-    };
-    object! { "status" => status, "message" => message, "attemptedAt" => now }
+        Err(error) if error.code() == Code::Unimplemented => State::new("Unknown", ""),
+        Err(error) => State::new("Failed", format!("Unable to connect to repository: {error}")),
+    }
 }
 
-async fn created(call: &Call, side: Side) -> Result<Answer, Error> {
+/// Asks a repository whether it lets us in.
+async fn reach(call: &Call, repository: Repository) -> Result<(), Error> {
+    let asked = sources(call)?.details(call.at.config.clone(), SourceDetails::Reach { repository });
+    let answered = tokio::time::timeout(REACH_PATIENCE, asked).await;
+    answered.unwrap_or_else(|_| Err(Error::precondition("no answer in time"))).map(|_| ())
+}
+
+/// Writes down a repository that lets us in. Compat(argo 3.5): a project's own is not tried.
+pub(crate) async fn create(call: Call, side: Side) -> Result<Answer, Error> {
     let repository = forms::repository(&call.message()?)?;
     let rbac = object_of(&repository.project, &repository.url);
     call.require(side.resource(), "create", &rbac)?;
-    let all = known(call, side);
-    let existing = all.find(&repository.url, &repository.project).filter(|r| r.project == repository.project);
+    let all = known(&call, side);
+    let is_it = |r: &&Repository| r.project == repository.project && is_called(r, &repository.url);
+    let existing = all.all().iter().find(is_it);
+    let mut wanted = repository.clone();
     if let Some(existing) = existing {
-        let comparable = Repository { secret_name: existing.secret_name.clone(), ..repository.clone() };
-        if *existing == comparable {
+        wanted.secret_name.clone_from(&existing.secret_name);
+        if *existing == wanted {
             return Ok(brief(&repository).into());
         }
         if !call.flag("upsert")?.unwrap_or(false) {
             return Err(Error::invalid("existing repository spec is different; use upsert flag to force update"));
         }
         call.require(side.resource(), "update", &rbac)?;
-        write(call, side, &comparable).await?;
-        return Ok(brief(&repository).into());
     }
-    write(call, side, &repository).await?;
+    if repository.project.is_empty() && call.api.options.sources.is_some() {
+        let whole = if side == Side::Read { all.with_template(wanted.clone()) } else { wanted.clone() };
+        match reach(&call, whole).await {
+            Err(error) if error.code() != Code::Unimplemented => return Err(error),
+            _ => {}
+        }
+    }
+    write(&call, side, &wanted).await?;
     Ok(brief(&repository).into())
 }
 
-async fn updated(call: &Call, side: Side) -> Result<Answer, Error> {
-    let message = call.message()?;
+/// Changes a repository.
+pub(crate) async fn update(call: Call, side: Side) -> Result<Answer, Error> {
+    let mut message = call.message()?;
+    // Compat(argo 3.5): a part of the path is a field of the message.
+    if text(&message, "repo").is_empty() {
+        message.set(&["repo"], call.path("repo"));
+    }
     let mut repository = forms::repository(&message)?;
-    let all = known(call, side);
-    let existing = lookup(&all, call.path("repo"), text(&message, "project")).ok_or_else(Error::denied)?;
+    let all = known(&call, side);
+    let of = |project: &str| all.all().iter().find(|r| r.project == project && is_called(r, call.path("repo")));
+    let existing = of(text(&message, "project")).or_else(|| of("")).ok_or_else(Error::denied)?.clone();
     // Where it is and where it goes: moving it between projects needs both (AUTHZ-1).
     call.require(side.resource(), "update", &object_of(&existing.project, &existing.url))?;
     call.require(side.resource(), "update", &object_of(&repository.project, &repository.url))?;
-    let is_same = belay_access::same_git_url(&existing.url, &repository.url);
+    let is_same = belay_access::same_git_url(&existing.url, &repository.url) || existing.url == repository.url;
     if !is_same && forms::without_password(&existing.url) == repository.url {
         // What was shown comes back: the address keeps what it does not show.
         repository.url.clone_from(&existing.url);
@@ -188,7 +180,7 @@ async fn updated(call: &Call, side: Side) -> Result<Answer, Error> {
         return Err(Error::invalid("the address in the path is not the one in the body"));
     }
     repository.secret_name = existing.secret_name;
-    write(call, side, &repository).await?;
+    write(&call, side, &repository).await?;
     Ok(brief(&repository).into())
 }
 
@@ -219,6 +211,7 @@ pub(crate) async fn put(call: &Call, name: &str, make: impl Fn(Option<&Object>) 
         match written {
             Ok(written) => {
                 shown(&api.watches.described, &written).await;
+                api.reached.forget();
                 return Ok(());
             }
             Err(e) if e.kind() == ErrorKind::Conflict && existing.is_some() => {}
@@ -228,10 +221,11 @@ pub(crate) async fn put(call: &Call, name: &str, make: impl Fn(Option<&Object>) 
     Err(Error::unavailable("the secret changes all the time: try again"))
 }
 
-async fn deleted(call: &Call, side: Side) -> Result<Answer, Error> {
-    let all = known(call, side);
-    let repository = find(call, &all, side, "delete")?;
-    remove(call, &repository.secret_name).await?;
+/// Forgets a repository.
+pub(crate) async fn delete(call: Call, side: Side) -> Result<Answer, Error> {
+    let all = known(&call, side);
+    let repository = find(&call, &all, side, "delete")?;
+    remove(&call, &repository.secret_name).await?;
     Ok(Answer::empty())
 }
 
@@ -252,14 +246,15 @@ pub(crate) async fn remove(call: &Call, name: &str) -> Result<(), Error> {
         cluster.patch(&secrets(), namespace, name, &Patch::Merge(patch), &api.writing()).await.map_err(failed)?;
     }
     gone(&api.watches.described, namespace, name, secret.uid()).await;
+    api.reached.forget();
     Ok(())
 }
 
 /// Compat(argo 3.5): what is answered to a write.
 fn brief(repository: &Repository) -> Value {
-    let mut told = object! { "repo" => forms::without_password(&repository.url), "type" => repository.kind.as_str() };
-    if !repository.name.is_empty() {
-        told.set(&["name"], repository.name.as_str());
-    }
-    told
+    Message::new()
+        .always("repo", forms::without_password(&repository.url))
+        .always("type", repository.kind.as_str())
+        .text("name", &repository.name)
+        .done()
 }

@@ -47,12 +47,14 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
 pub(crate) async fn check(call: &Call, name: &str, password: &str) -> Result<(), Error> {
     let refused = || unauthenticated(&LoginError::Invalid.to_string());
     // Compat(argo 3.5): too many at once are refused with the same words.
-    let Ok(_room) = call.api.logins.try_acquire() else { return Err(refused()) };
+    let Ok(room) = call.api.logins.try_acquire() else { return Err(refused()) };
     if name.len() > MAX_NAME_BYTES {
         return Err(Error::invalid(LoginError::NameTooLong.to_string()));
     }
     let now = Timestamp::now();
     if call.api.attempts.lock().exceeded(name, now) || failures::exceeded(call, name, now) {
+        // Who is made to wait takes nobody's room.
+        drop(room);
         pause().await;
         return Err(refused());
     }
@@ -61,6 +63,7 @@ pub(crate) async fn check(call: &Call, name: &str, password: &str) -> Result<(),
     let asked = (name.to_owned(), password.to_owned());
     // Fifty milliseconds of work: not on a thread that others wait for.
     let checked = tokio::task::spawn_blocking(move || accounts.check_password(&asked.0, &asked.1).map(|_| ())).await;
+    drop(room);
     match checked.map_err(|_| Error::internal("the password could not be checked"))? {
         Ok(()) => {
             call.api.attempts.lock().succeeded(name);
@@ -87,14 +90,14 @@ async fn pause() {
 
 /// Signs out: the token is taken back.
 pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
-    call.api.revoke(&call.caller.token_id, call.caller.expires_at, Timestamp::now()).await?;
+    call.api.revoke(&call.caller, Timestamp::now()).await?;
     Ok(with_cookie(&call, &Value::object(), None))
 }
 
 /// Signs out from a browser: the token is taken back and the first page is next.
 pub(crate) async fn logout(call: Call) -> Result<Answer, Error> {
     if call.caller.signed_in {
-        call.api.revoke(&call.caller.token_id, call.caller.expires_at, Timestamp::now()).await?;
+        call.api.revoke(&call.caller, Timestamp::now()).await?;
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;

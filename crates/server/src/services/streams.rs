@@ -3,148 +3,144 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use belay_argo::spec::Application;
 use belay_object::{Object, Value, object};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Duration, Instant, sleep, timeout};
 
-use crate::Error;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::guard::{Guard, Sink, TICK, stream};
 use crate::places;
-use crate::rights::{may, project_name};
+use crate::rights::{may_to, project_of_app};
 use crate::services::applications::named;
 use crate::services::listed::Filter;
 use crate::services::trees::put_together;
 use crate::snapshot::Snapshot;
+use crate::{Code, Error};
 
 /// Changes that come together are told as one.
 const SETTLE: Duration = Duration::from_millis(150);
 
-/// The Applications. Compat(argo 3.5): all are told first, unless a version says from where on.
+/// The Applications. Compat(argo 3.5): all are told first, unless a version says from where on: then those
+/// that are newer.
 pub(crate) async fn applications(call: Call) -> Result<Answer, Error> {
     let filter = Filter::read(&call)?;
     let from = call.query("resourceVersion").parse::<u64>().ok().filter(|_| !call.has_query("name"));
-    let guard = Guard::of(&call, Vec::new());
+    let guard = Guard::of(&call);
     // Before the first look, so that nothing is missed between the two.
     let mut changes = call.api.watches.application_changes();
     call.api.watches.applications().await?;
     Ok(stream(move |sink| async move {
-        let mut told = Told { filter, guard, sink, known: HashMap::new(), from: from.unwrap_or_default() };
-        let mut at = told.guard.check().await?;
-        if from.is_none() {
-            told.everything(&at).await;
-        }
-        let mut checked = Instant::now();
+        let at = guard.check().await?;
+        let mut told = Told { filter, guard, at, checked: Instant::now(), sink, known: HashMap::new(), from };
+        told.everything().await?;
         loop {
-            let change = timeout(TICK, changes.recv()).await;
-            // A flood of changes is one check of the token, a quiet hour one each tick.
-            if change.is_err() || checked.elapsed() >= Duration::from_secs(1) || told.is_old(&at) {
-                at = told.guard.check().await?;
-                checked = Instant::now();
-            }
-            let sent = match change {
-                Err(_) => Ok(()),
-                Ok(Ok(change)) => told.one(&at, change.0.as_ref(), change.1.as_ref()).await,
-                // The reader was too slow: what is now is told instead of what was.
-                Ok(Err(RecvError::Lagged(_))) => {
-                    told.everything(&at).await;
-                    Ok(())
+            match timeout(TICK, changes.recv()).await {
+                Err(_) => told.look().await?,
+                Ok(Ok(change)) => told.one(change.0.as_ref(), change.1.as_ref(), change.0.is_none()).await?,
+                // The reader was too slow: what is now is told instead of what was. What a reader knows who
+                // began at a version is not known here: they begin anew.
+                Ok(Err(RecvError::Lagged(_))) if from.is_some() => {
+                    return Err(Error::aborted("too many changes were missed: list the applications anew"));
                 }
+                Ok(Err(RecvError::Lagged(_))) => told.everything().await?,
                 Ok(Err(RecvError::Closed)) => return Ok(()),
-            };
-            if sent.is_err() {
-                return Ok(());
             }
         }
     }))
 }
 
+/// How long a flood of messages goes on until the reader's token is looked at again.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What one reader was told.
 struct Told {
     filter: Filter,
     guard: Guard,
+    at: Arc<Snapshot>,
+    checked: Instant,
     sink: Sink,
     /// The version of each Application that was told.
     known: HashMap<(String, String), String>,
-    /// Older ones are not told.
-    from: u64,
+    /// The reader knows what is as old.
+    from: Option<u64>,
 }
 
-/// The reader is gone.
-struct Gone;
-
 impl Told {
-    fn is_old(&self, at: &Arc<Snapshot>) -> bool {
-        self.guard.api.watches.is_old(at)
+    /// Looks whether the reader still may.
+    async fn look(&mut self) -> Result<(), Error> {
+        self.at = self.guard.check().await?;
+        self.checked = Instant::now();
+        Ok(())
     }
 
-    async fn everything(&mut self, at: &Snapshot) {
+    async fn everything(&mut self) -> Result<(), Error> {
         let mut all = self.guard.api.watches.applications.objects();
         all.sort_by(|a, b| (a.name(), a.namespace()).cmp(&(b.name(), b.namespace())));
-        let there: std::collections::HashSet<(String, String)> = all.iter().map(|app| key(app)).collect();
-        let lost: Vec<(String, String)> = self.known.keys().filter(|key| !there.contains(*key)).cloned().collect();
+        let there: HashMap<(String, String), &Arc<Object>> = all.iter().map(|app| (key(app), app)).collect();
+        let lost = |key: &&(String, String)| there.get(*key).is_none_or(|app| !self.is_for_them(app));
+        let lost: Vec<(String, String)> = self.known.keys().filter(lost).cloned().collect();
         for key in lost {
             self.known.remove(&key);
             let mut gone = Object::of("argoproj.io/v1alpha1", "Application", &key.0, &key.1);
             gone.set(&["spec"], Value::object());
-            if self.send("DELETED", &gone).await.is_err() {
-                return;
-            }
+            self.send("DELETED", &gone).await?;
         }
-        for app in all {
-            if self.one(at, None, Some(&app)).await.is_err() {
-                return;
-            }
+        for app in &all {
+            self.one(None, Some(app), false).await?;
         }
+        Ok(())
     }
 
     /// Tells of one change, if the reader may see it and has not.
+    /// `is_new` is one that was not there before.
     async fn one(
         &mut self,
-        at: &Snapshot,
         before: Option<&Arc<Object>>,
         after: Option<&Arc<Object>>,
-    ) -> Result<(), Gone> {
+        is_new: bool,
+    ) -> Result<(), Error> {
+        if self.checked.elapsed() >= LOOK || self.guard.api.watches.is_old(&self.at) {
+            self.look().await?;
+        }
         let Some(subject) = after.or(before) else { return Ok(()) };
         let key = key(subject);
-        let visible = after.filter(|app| self.filter.wants(app) && self.may_see(at, app));
-        let Some(app) = visible else {
+        // A reader who began at a version knows what was there, though it was not told here. Of what has
+        // changed since, and before this stream, nobody knows what it was: it is told as changed.
+        let is_listed = self.from.is_some() && before.is_none_or(|app| self.is_for_them(app)) && !is_new;
+        let Some(app) = after.filter(|app| self.is_for_them(app)) else {
             // What it was is told again, never what it is now: that may not be seen.
-            let was = self.known.remove(&key);
-            return match (was, before) {
-                (Some(_), Some(before)) if self.may_see(at, before) || after.is_some() => {
-                    self.send("DELETED", before).await
-                }
+            let was_known = self.known.remove(&key).is_some() || is_listed;
+            return match before {
+                Some(before) if was_known => self.send("DELETED", before).await,
                 _ => Ok(()),
             };
         };
         let version = app.resource_version();
-        if version.parse::<u64>().is_ok_and(|version| version <= self.from) {
+        let is_old = |from: u64| version.parse::<u64>().is_ok_and(|version| version <= from);
+        if self.from.is_some_and(is_old) {
             return Ok(());
         }
         let is_known = match self.known.get(&key) {
             Some(known) if known == version => return Ok(()),
-            known => known.is_some() || (self.from > 0 && before.is_some()),
+            known => known.is_some() || is_listed,
         };
         self.known.insert(key, version.to_owned());
-        let app = app.clone();
-        self.send(if is_known { "MODIFIED" } else { "ADDED" }, &app).await
+        self.send(if is_known { "MODIFIED" } else { "ADDED" }, app).await
     }
 
-    fn may_see(&self, at: &Snapshot, app: &Object) -> bool {
-        let own = &self.guard.api.options.namespace;
-        let enabled = app.namespace() == own || at.config.settings.parameters.namespaces.matches(app.namespace());
-        let object = match app.namespace() == own {
-            true => format!("{}/{}", project_name(app), app.name()),
-            false => format!("{}/{}/{}", project_name(app), app.namespace(), app.name()),
-        };
-        enabled && may(at, &self.guard.caller, "applications", "get", &object)
+    /// Whether an Application is asked for by the reader, who may see it.
+    fn is_for_them(&self, app: &Object) -> bool {
+        let Guard { api, caller, .. } = &self.guard;
+        self.filter.wants(app) && may_to(api, &self.at, caller, "applications", "get", app)
     }
 
-    async fn send(&self, kind: &str, app: &Object) -> Result<(), Gone> {
+    /// Sends a message. Where the reader is gone the stream's work is given up, not this alone.
+    async fn send(&self, kind: &str, app: &Object) -> Result<(), Error> {
         let message = object! { "type" => kind, "application" => app.value().clone() };
-        self.sink.send(Ok(message)).await.map_err(|_| Gone)
+        let gone = |_| Error::new(Code::Canceled, "the reader is gone");
+        self.sink.send(Ok(message)).await.map_err(gone)
     }
 }
 
@@ -156,20 +152,25 @@ fn key(app: &Object) -> (String, String) {
 pub(crate) async fn tree(call: Call) -> Result<Answer, Error> {
     let target = named(&call, "get").await?;
     let place = places::of(&call, &target.app, &target.project).await?;
-    let watched = call.api.nodes.of(&call.at, &place).await?;
+    let mut watched = call.api.nodes.of(&call.at, &place).await?;
     let mut applications = call.api.watches.application_changes();
-    let guard = Guard::of(&call, vec![("applications", target.rbac.clone())]);
-    let (namespace, name) = (target.object.namespace().to_owned(), target.object.name().to_owned());
-    let project = target.project;
+    let guard = Guard::of_application(&call, &target.object, &["applications"]);
     Ok(stream(move |sink| async move {
         let mut changes = watched.changes();
         let mut last = Value::Null;
         loop {
-            guard.check().await?;
-            watched.touch();
-            let Some(object) = guard.api.watches.applications.object(&namespace, &name) else { return Ok(()) };
+            let Some(object) = guard.application() else { return Ok(()) };
+            let at = guard.check().await?;
+            // As it stands now: its project, and where it goes, may be others than before.
+            let project = project_of_app(&at, &guard.api.options.namespace, &object)?;
+            let place = places::at(&guard.api, &at, &Application::read(&object)?, &project).await?;
+            let current = guard.api.nodes.of(&at, &place).await?;
+            if !Arc::ptr_eq(&current, &watched) {
+                changes = current.changes();
+                watched = current;
+            }
             changes.mark_unchanged();
-            let now = put_together(&object, &project, &watched).to_value();
+            let now = put_together(&object, &project, &place, &watched).to_value();
             if now != last {
                 if sink.send(Ok(now.clone())).await.is_err() {
                     return Ok(());
@@ -178,7 +179,7 @@ pub(crate) async fn tree(call: Call) -> Result<Answer, Error> {
             }
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return Ok(()) },
-                () = mine(&mut applications, &namespace, &name) => {}
+                () = mine(&mut applications, object.namespace(), object.name()) => {}
                 () = sleep(TICK) => continue,
             }
             sleep(SETTLE).await;

@@ -8,11 +8,12 @@ use belay_cluster::ErrorKind;
 use belay_object::{Object, Value, object};
 use jiff::Timestamp;
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, integer, text};
 use crate::identity::fresh_id;
 use crate::snapshot::shown;
-use crate::{Code, Error};
+use crate::told::Reason;
 
 const TRIES: usize = 5;
 /// Tokens of one role: their list is part of the project.
@@ -36,7 +37,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
         let project = Project::read(object)?;
         project.check_new_token(&role, &id)?;
         if project.role(&role)?.tokens.len() >= MAX_TOKENS {
-            return Err(Error::new(Code::ResourceExhausted, format!("role '{role}' has {MAX_TOKENS} tokens")));
+            return Err(Error::exhausted(format!("role '{role}' has {MAX_TOKENS} tokens")));
         }
         let mut token = object! { "iat" => claims.issued_at, "id" => id.as_str() };
         if let Some(end) = claims.expires_at {
@@ -48,6 +49,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
         Ok(true)
     })
     .await?;
+    tell(&call, &name, Reason::Created, "created token");
     Ok(object! { "token" => issue(&claims, &key).expose().as_str() }.into())
 }
 
@@ -78,7 +80,14 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
         Ok(found)
     })
     .await?;
+    tell(&call, &name, Reason::Deleted, "deleted token");
     Ok(Answer::empty())
+}
+
+fn tell(call: &Call, project: &str, reason: Reason, what: &str) {
+    if let Some(entry) = call.at.projects.get(project) {
+        call.tell(&entry.object, reason, what);
+    }
 }
 
 /// Who may change the project, and members of the role. Compat(argo 3.5)
@@ -126,5 +135,5 @@ async fn change(
             Err(e) => return Err(e.into()),
         }
     }
-    Err(Error::new(Code::Aborted, "the project changes all the time: try again"))
+    Err(Error::aborted("the project changes all the time: try again"))
 }

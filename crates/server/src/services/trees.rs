@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use belay_access::Project;
-use belay_argo::resource_tree::{Managed, Node, Tree, is_orphan, tree};
+use belay_argo::resource_tree::{Managed, Node, Orphans, Tree, is_orphan};
 use belay_object::{Object, ObjectKey, Value};
 
 use crate::Error;
@@ -26,23 +26,26 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Error> {
 pub(crate) async fn of(call: &Call, target: &Target) -> Result<(Place, Tree), Error> {
     let place = places::of(call, &target.app, &target.project).await?;
     let watched = call.api.nodes.of(&call.at, &place).await?;
-    let tree = put_together(&target.object, &target.project, &watched);
+    let tree = put_together(&target.object, &target.project, &place, &watched);
     Ok((place, tree))
 }
 
-/// The tree as the nodes stand now.
-pub(crate) fn put_together(object: &Object, project: &Project, watched: &Watched) -> Tree {
+/// The tree as the nodes stand now. What the project does not permit is not shown, whoever owns it, and
+/// nothing below it (AUTHZ-5): an object may name an owner in another namespace.
+pub(crate) fn put_together(object: &Object, project: &Project, place: &Place, watched: &Watched) -> Tree {
     let managed = managed(object);
-    let namespace = object.str_at(&["spec", "destination", "namespace"]).unwrap_or_default().to_owned();
+    let namespace = object.str_at(&["spec", "destination", "namespace"]).unwrap_or_default();
     let own: HashSet<&ObjectKey> = managed.iter().map(|one| &one.key).collect();
-    let mut tree = tree(&managed, &watched.all(), &|node: &Node| is_orphan(node, project, &namespace, &own));
-    // What the project does not permit is not shown, whoever owns it (AUTHZ-5).
-    tree.nodes.retain(|node| {
+    let permits = |node: &Node| {
+        let (group, kind) = (node.key.kind.group.as_str(), node.key.kind.kind.as_str());
         let namespaced = !node.key.namespace.is_empty();
         own.contains(&node.key)
-            || project.permits_kind(&node.key.kind.group, &node.key.kind.kind, namespaced, &node.key.name)
-    });
-    tree
+            || project.permits_kind(group, kind, namespaced, &node.key.name)
+                && (!namespaced || place.is_permitted(project, &node.key.namespace))
+    };
+    let tells = |node: &Node| is_orphan(node, project, namespace, &own) && permits(node);
+    let orphans = Orphans { namespace, tells: &tells };
+    watched.forest().tree(&managed, Some(&orphans), &permits)
 }
 
 /// What the status says that an Application manages. Hooks that are there are part of it.

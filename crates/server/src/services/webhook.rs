@@ -45,12 +45,18 @@ pub(crate) async fn receive(call: Call) -> Result<Answer, Error> {
         // A ping, or an event that changes nothing of a repository.
         return Ok(words(StatusCode::OK, ""));
     };
-    let Ok(room) = call.api.webhooks.try_acquire() else {
+    let Ok(room) = call.api.webhooks.clone().try_acquire_owned() else {
         return Ok(words(StatusCode::SERVICE_UNAVAILABLE, "Queue is full, discarding webhook payload"));
     };
-    let count = refresh(&call, &push).await?;
-    drop(room);
-    tracing::info!(host = ?host, revision = push.revision, applications = count, "a push was told of");
+    // Hosts hang up after some seconds, and what they told of is passed on all the same: the task is bounded
+    // by the room that it holds, and its requests by their own deadlines.
+    tokio::spawn(async move {
+        match refresh(&call, &push).await {
+            Ok(count) => tracing::info!(?host, revision = push.revision, applications = count, "a push was told of"),
+            Err(error) => tracing::warn!(?host, %error, "a push could not be passed on"),
+        }
+        drop(room);
+    });
     Ok(words(StatusCode::OK, ""))
 }
 

@@ -8,13 +8,13 @@ use belay_argo::spec::{AppCondition, Application, Source, Spec, conditions, vali
 use belay_cluster::{DeleteOptions, ErrorKind, Patch};
 use belay_object::{Map, Object, Value, json_patch, merge_patch, object};
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::rights::project_name;
 use crate::services::applications::named;
 use crate::snapshot::{gone, shown};
 use crate::told::Reason;
-use crate::{Code, Error};
 
 const API_VERSION: &str = "argoproj.io/v1alpha1";
 /// The finalizer of a cascade; with `/foreground` or `/background` behind it that is said, too.
@@ -25,11 +25,11 @@ const TRIES: usize = 10;
 /// Makes an Application. One that is there already and says the same is the answer.
 pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
     let object = read(&call, call.message()?)?;
-    let rbac = call.object_of(project_name(&object), object.namespace(), object.name());
+    let rbac = call.rbac_of(&object);
     call.require("applications", "create", &rbac)?;
     if !call.is_enabled(object.namespace()) {
         let words = format!("namespace '{}' is not permitted", object.namespace());
-        return Err(Error::new(Code::PermissionDenied, words));
+        return Err(Error::forbidden(words));
     }
     let checked = call.flag("validate")?.unwrap_or(true);
     let project = call.project_of(&object)?;
@@ -59,33 +59,45 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
         return Err(Error::invalid("existing application spec is different, use upsert flag to force update"));
     }
     call.require("applications", "update", &rbac)?;
-    let written = replace(&call, existing, object, true, checked).await?;
+    let written = rewrite(&call, existing, checked, |current| Ok(written_over(current, &object, true))).await?;
     call.tell(&written, Reason::Updated, "updated application");
     Ok(written.into_value().into())
 }
 
 /// Replaces what is wanted of an Application, its labels, annotations and finalizers.
 pub(crate) async fn update(call: Call) -> Result<Answer, Error> {
-    let object = read(&call, call.message()?)?;
+    let mut message = call.message()?;
+    // Compat(argo 3.5): a part of the path is a field of the message.
+    if message.str_at(&["metadata", "name"]).is_none_or(str::is_empty) && message.get("metadata").is_none_or(is_map) {
+        message.set(&["metadata", "name"], call.path("name"));
+    }
+    let object = read(&call, message)?;
     if object.name() != call.path("name") {
         return Err(Error::invalid("the name in the path is not the one in the body"));
     }
-    let rbac = call.object_of(project_name(&object), object.namespace(), object.name());
-    call.require("applications", "update", &rbac)?;
+    call.require("applications", "update", &call.rbac_of(&object))?;
     let target = call.application("update", object.name(), object.namespace(), call.query("project")).await?;
     let checked = call.flag("validate")?.unwrap_or(true);
-    let written = replace(&call, target.object, object, false, checked).await?;
+    let written = rewrite(&call, target.object, checked, |current| Ok(written_over(current, &object, false))).await?;
     call.tell(&written, Reason::Updated, "updated application");
     Ok(written.into_value().into())
+}
+
+fn is_map(value: &Value) -> bool {
+    value.as_object().is_some()
 }
 
 /// Replaces the spec alone.
 pub(crate) async fn update_spec(call: Call) -> Result<Answer, Error> {
     let target = named(&call, "update").await?;
-    let mut object = (*target.object).clone();
-    object.set(&["spec"], call.message()?);
+    let spec = call.message()?;
     let checked = call.flag("validate")?.unwrap_or(true);
-    let written = replace(&call, target.object, object, false, checked).await?;
+    let with_spec = |current: &Object| {
+        let mut next = current.clone();
+        next.set(&["spec"], spec.clone());
+        Ok(next)
+    };
+    let written = rewrite(&call, target.object, checked, with_spec).await?;
     call.tell(&written, Reason::Updated, "updated application spec");
     Ok(written.get("spec").cloned().unwrap_or_else(Value::object).into())
 }
@@ -98,21 +110,26 @@ pub(crate) async fn patch(call: Call) -> Result<Answer, Error> {
     call.require("applications", "update", &target.rbac)?;
     let patch = belay_object::from_json_str(text(&message, "patch"));
     let patch = patch.map_err(|e| Error::invalid(format!("error decoding the patch: {e}")))?;
-    let mut value = target.object.value().clone();
-    match text(&message, "patchType") {
+    let kind = text(&message, "patchType");
+    let written = rewrite(&call, target.object, true, |current| patched(current, kind, &patch)).await?;
+    call.tell(&written, Reason::Updated, "patched application");
+    Ok(written.into_value().into())
+}
+
+fn patched(current: &Object, kind: &str, patch: &Value) -> Result<Object, Error> {
+    let mut value = current.value().clone();
+    match kind {
         "json" | "" => {
-            json_patch(&mut value, &patch).map_err(|e| Error::invalid(format!("error applying patch: {e}")))?;
+            json_patch(&mut value, patch).map_err(|e| Error::invalid(format!("error applying patch: {e}")))?;
         }
-        "merge" => merge_patch(&mut value, &patch),
+        "merge" => merge_patch(&mut value, patch),
         other => return Err(Error::invalid(format!("Patch type '{other}' is not supported"))),
     }
     let object = Object::new(value).map_err(|_| Error::invalid("the patch leaves no object"))?;
-    if object.name() != target.object.name() || object.namespace() != target.object.namespace() {
+    if object.name() != current.name() || object.namespace() != current.namespace() {
         return Err(Error::invalid("name and namespace of an application do not change"));
     }
-    let written = replace(&call, target.object, object, false, true).await?;
-    call.tell(&written, Reason::Updated, "patched application");
-    Ok(written.into_value().into())
+    Ok(written_over(current, &object, false))
 }
 
 /// Deletes an Application, with what it holds unless that is to stay.
@@ -135,9 +152,13 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
     let (namespace, name) = (target.object.namespace(), target.object.name());
     let mut object = (*target.object).clone();
     for _ in 0..TRIES {
+        // Of what is stored at this moment, and of no later version is it deleted.
+        call.require("applications", "delete", &call.rbac_of(&object))?;
         let own: Vec<&str> = object.finalizers().collect();
         let mut wanted: Vec<&str> = own.clone();
-        if finalizer.as_deref().is_none_or(|finalizer| !own.contains(&finalizer)) {
+        // Compat(argo 3.5): nothing is added to what is being deleted.
+        let stands = !object.is_deleting() || finalizer.is_none();
+        if stands && finalizer.as_deref().is_none_or(|finalizer| !own.contains(&finalizer)) {
             wanted.retain(|own| *own != CASCADE && !own.starts_with(&format!("{CASCADE}/")));
             wanted.extend(finalizer.as_deref());
         }
@@ -147,22 +168,32 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Error> {
             patch.set(&["metadata", "finalizers"], wanted.iter().copied().collect::<Value>());
             patch.set(&["metadata", "resourceVersion"], object.resource_version());
             match cluster.patch(&resource, namespace, name, &Patch::Merge(patch), &api.writing()).await {
-                Ok(_) => {}
+                Ok(written) => object = written,
                 Err(e) if e.kind() == ErrorKind::Conflict => {
-                    object = cluster.get(&resource, namespace, name).await?;
+                    object = again(&call, &target.object).await?;
                     continue;
                 }
                 Err(e) => return Err(e.into()),
             }
         }
-        let options = DeleteOptions { uid: target.object.uid().to_owned(), ..DeleteOptions::default() };
-        if cluster.delete(&resource, namespace, name, &options).await?.is_none() {
-            gone(api.watches.applications().await?, namespace, name, target.object.uid()).await;
+        let options = DeleteOptions {
+            uid: object.uid().to_owned(),
+            resource_version: object.resource_version().to_owned(),
+            ..DeleteOptions::default()
+        };
+        match cluster.delete(&resource, namespace, name, &options).await {
+            Ok(None) => gone(api.watches.applications().await?, namespace, name, object.uid()).await,
+            Ok(Some(_)) => {}
+            Err(e) if e.kind() == ErrorKind::Conflict => {
+                object = again(&call, &target.object).await?;
+                continue;
+            }
+            Err(e) => return Err(e.into()),
         }
         call.tell(&target.object, Reason::Deleted, "deleted application");
         return Ok(Answer::empty());
     }
-    Err(Error::new(Code::Aborted, "the application changes all the time: try again"))
+    Err(Error::aborted("the application changes all the time: try again"))
 }
 
 /// An Application as somebody sent it: what only a controller writes is left out.
@@ -229,40 +260,45 @@ fn of_sources(spec: &Spec, project: &Project) -> Vec<AppCondition> {
     validate::sources(spec, &|source: &Source| project.permits_source(&source.repo_url))
 }
 
-/// Writes what is wanted over what is stored. Moving to another project needs the right to create there
-/// and to change here (AUTHZ-1).
-async fn replace(
+/// Writes what `next` makes of what is stored, and makes it anew where somebody else was quicker: what they
+/// wrote is kept where it is not what is wanted here. Moving to another project needs the right to create
+/// there and to change here (AUTHZ-1).
+async fn rewrite(
     call: &Call,
     stored: Arc<Object>,
-    wanted: Object,
-    merges: bool,
     checked: bool,
+    next: impl Fn(&Object) -> Result<Object, Error>,
 ) -> Result<Object, Error> {
-    let project = call.project_of(&wanted)?;
-    let wanted = sensible(call, wanted, &project, checked)?;
-    let rbac = |object: &Object| call.object_of(project_name(object), object.namespace(), object.name());
     let api = &call.api;
     let mut current = (*stored).clone();
     for _ in 0..TRIES {
         // Of what is stored at this moment: it may have moved since it was looked at.
-        call.require("applications", "update", &rbac(&current))?;
+        call.require("applications", "update", &call.rbac_of(&current))?;
+        let wanted = next(&current)?;
         if project_name(&current) != project_name(&wanted) {
-            call.require("applications", "create", &rbac(&wanted))?;
+            call.require("applications", "create", &call.rbac_of(&wanted))?;
         }
-        let next = written_over(&current, &wanted, merges);
-        match api.options.cluster.replace(&applications(), &next, &api.writing()).await {
+        let project = call.project_of(&wanted)?;
+        let wanted = sensible(call, wanted, &project, checked)?;
+        match api.options.cluster.replace(&applications(), &wanted, &api.writing()).await {
             Ok(written) => {
                 shown(api.watches.applications().await?, &written).await;
                 return Ok(written);
             }
-            Err(e) if e.kind() == ErrorKind::Conflict => {
-                let read = api.options.cluster.get(&applications(), next.namespace(), next.name()).await?;
-                current = read;
-            }
+            Err(e) if e.kind() == ErrorKind::Conflict => current = again(call, &stored).await?,
             Err(e) => return Err(e.into()),
         }
     }
-    Err(Error::new(Code::Aborted, "Failed to update application. Too many conflicts"))
+    Err(Error::aborted("Failed to update application. Too many conflicts"))
+}
+
+/// An Application as it is stored now; another one under its name is not it.
+async fn again(call: &Call, known: &Object) -> Result<Object, Error> {
+    let found = call.api.options.cluster.get(&applications(), known.namespace(), known.name()).await?;
+    match found.uid() == known.uid() {
+        true => Ok(found),
+        false => Err(Error::aborted("the application was deleted and made anew meanwhile: try again")),
+    }
 }
 
 fn written_over(current: &Object, wanted: &Object, merges: bool) -> Object {
@@ -304,5 +340,5 @@ fn says_the_same(a: &Object, b: &Object) -> bool {
 }
 
 fn may_see(call: &Call, object: &Object) -> bool {
-    call.may("applications", "get", &call.object_of(project_name(object), object.namespace(), object.name()))
+    call.may("applications", "get", &call.rbac_of(object))
 }

@@ -150,3 +150,173 @@ async fn what_is_believed_of_hosts_is_kept() {
     let kept = world.get("", "configmaps", "argocd", certificates.name()).unwrap();
     assert!(kept.at(&["data"]).is_none_or(|data| data.as_object().is_none_or(|data| data.is_empty())));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_marked_among_host_keys_is_not_lost_to_those_that_are_added() {
+    let world = World::with("", "").await;
+    let map = Object::of("v1", "ConfigMap", "argocd", "argocd-ssh-known-hosts-cm");
+    let lines = "# ours\n@revoked old.example ssh-ed25519 QkJCQg==\n@cert-authority *.example ssh-rsa Q0NDQw== the authority\nthere.example ssh-rsa RERERA== a comment\n";
+    let mut patch = belay_object::Value::object();
+    patch.set(&["data", "ssh_known_hosts"], lines);
+    world.user.merge_patch(&map, "", &patch).unwrap();
+    let admin = world.admin();
+    let told = world.seen(&admin, "/api/v1/certificates", |answer| answer.text.contains("there.example")).await.value();
+    assert_eq!(told.get("items").unwrap().items().len(), 1, "a marked key is no host's own: {}", told.to_json());
+    let body = r#"{"items":[{"serverName":"git.example","certType":"ssh","certSubType":"ssh-ed25519","certData":"QUFBQQ=="}]}"#;
+    assert_eq!(admin.post("/api/v1/certificates", body).await.status, 200);
+    let kept = world.get("", "configmaps", "argocd", map.name()).unwrap();
+    assert_eq!(
+        kept.str_at(&["data", "ssh_known_hosts"]).unwrap(),
+        "# ours\n@revoked old.example ssh-ed25519 QkJCQg==\n@cert-authority *.example ssh-rsa Q0NDQw== the authority\n\
+         there.example ssh-rsa RERERA== a comment\ngit.example ssh-ed25519 AAAA\n"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_is_named_is_asked_for_its_own_repository_alone() {
+    let world = World::with("", "").await;
+    let admin = world.admin();
+    world.project("blue", "");
+    let at = "/api/v1/repositories/https%3A%2F%2Fgit.example%2Fo%2Fr";
+    assert_eq!(admin.post("/api/v1/repositories", r#"{"repo":"https://git.example/o/r"}"#).await.status, 200);
+    let count =
+        || world.user.list("", "secrets", "argocd").iter().filter(|s| s.object().name().starts_with("repo-")).count();
+    for line in ["GET", "DELETE"] {
+        assert_eq!(admin.ask(&format!("{line} {at}?appProject=blue"), "").await.status, 403, "{line}");
+    }
+    assert_eq!(count(), 1, "that for all is not blue's");
+    assert_eq!(
+        admin.post("/api/v1/repositories", r#"{"repo":"https://git.example/o/r","project":"blue"}"#).await.status,
+        200
+    );
+    assert_eq!(admin.get(&format!("{at}?appProject=blue")).await.str_at(&["project"]), "blue");
+    assert_eq!(admin.get(at).await.str_at(&["project"]), "");
+    assert_eq!(admin.delete(at).await.status, 200);
+    // The only one that is left needs no name of its project.
+    assert_eq!(admin.get(at).await.str_at(&["project"]), "blue");
+    assert_eq!(
+        admin.put(at, r#"{"type":"git","project":"blue","username":"u"}"#).await.status,
+        200,
+        "the path says which"
+    );
+    assert_eq!(admin.delete(at).await.status, 200);
+    assert_eq!(count(), 0);
+}
+
+const FAR: &str = "{apiVersion: v1, kind: Secret, metadata: {name: far, namespace: argocd, finalizers: [example.com/keep], \
+    labels: {argocd.argoproj.io/secret-type: cluster}}, \
+    stringData: {name: far, server: 'https://127.0.0.1:1', config: '{\"bearerToken\":\"canary\",\"tlsClientConfig\":{\"insecure\":true}}'}}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_a_cluster_are_not_lost_and_what_is_not_said_stays() {
+    let world = World::with("", "").await;
+    let admin = world.admin();
+    world.apply(FAR);
+    let path = "/api/v1/clusters/https%3A%2F%2F127.0.0.1%3A1";
+    world.seen(&admin, path, |answer| answer.status == 200).await;
+    let ask = |fields: &str, body: &str| {
+        let (admin, path, body) = (admin.clone(), format!("{path}?updatedFields={fields}"), body.to_owned());
+        async move { admin.put(&path, &body).await }
+    };
+    for i in 0..5 {
+        let (name, labels) = tokio::join!(
+            ask("name", &format!("{{\"name\":\"n{i}\"}}")),
+            ask("labels", &format!("{{\"labels\":{{\"env\":\"e{i}\"}}}}"))
+        );
+        let kept = admin.get(path).await.value();
+        // Who was slower is told so; nobody is overwritten by what was known before.
+        for (answer, is) in [
+            (&name, kept.str_at(&["name"]) == Some(&format!("n{i}"))),
+            (&labels, kept.str_at(&["labels", "env"]) == Some(&format!("e{i}"))),
+        ] {
+            assert!(answer.status == 409 || (answer.status == 200 && is), "{i}: {} {}", answer.text, kept.to_json());
+        }
+        assert!(name.status == 200 || labels.status == 200);
+    }
+    let secret = world.get("", "secrets", "argocd", "far").unwrap();
+    assert_eq!(secret.finalizers().collect::<Vec<_>>(), ["example.com/keep"]);
+    // What is there already and is the same needs no asking.
+    let same = admin.get(path).await.value();
+    let body = belay_object::object! {
+        "server" => "https://127.0.0.1:1", "name" => same.str_at(&["name"]).unwrap(), "labels" => same.get("labels").cloned().unwrap_or_default(),
+        "config" => belay_object::from_json_str(r#"{"bearerToken":"canary","tlsClientConfig":{"insecure":true}}"#).unwrap(),
+    };
+    let again = admin.post("/api/v1/clusters", &body.to_json()).await;
+    assert_eq!(again.status, 200, "{}", again.text);
+    let other = body.to_json().replace("canary", "other");
+    assert_eq!(
+        admin.post("/api/v1/clusters", &other).await.told(),
+        "400 3 existing cluster spec is different; use upsert flag to force update"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_a_cluster_is_rotated_and_the_old_one_goes() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let claims = r#"{"kubernetes.io/serviceaccount/namespace":"argocd","kubernetes.io/serviceaccount/secret.name":"argocd-manager-token-abcde","kubernetes.io/serviceaccount/service-account.name":"argocd-manager"}"#;
+    let old = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+    let options = belay_apiserver::Options { token: Some(old.clone()), ..Default::default() };
+    let far = belay_apiserver::Server::new(options);
+    let user = far.handle("kubectl");
+    let apply = |yaml: &str| user.apply(&super::world::object(yaml), true).expect("it is taken");
+    apply("{apiVersion: v1, kind: Namespace, metadata: {name: argocd}}");
+    apply(
+        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: argocd-manager, namespace: argocd}, secrets: [{name: argocd-manager-token-abcde}]}",
+    );
+    apply(
+        "{apiVersion: v1, kind: Secret, metadata: {name: argocd-manager-token-abcde, namespace: argocd, \
+         annotations: {kubernetes.io/service-account.name: argocd-manager}}, type: kubernetes.io/service-account-token}",
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let serving = far.serve(listener, Some(belay_apiserver::Tls::generate(&[]).unwrap())).unwrap();
+    let world = World::with("accounts.dev: apiKey", "p, dev, clusters, get, *, allow").await;
+    world.apply(&format!(
+        "{{apiVersion: v1, kind: Secret, metadata: {{name: far, namespace: argocd, labels: {{argocd.argoproj.io/secret-type: cluster}}}}, \
+         stringData: {{name: far, server: '{}', config: '{{\"bearerToken\":\"{old}\",\"tlsClientConfig\":{{\"insecure\":true}}}}'}}}}",
+        serving.url()
+    ));
+    let admin = world.admin();
+    let path = "/api/v1/clusters/far/rotate-auth?id.type=name";
+    let seen = world.seen(&admin, "/api/v1/clusters/far?id.type=name", |answer| answer.status == 200).await;
+    assert_eq!(seen.str_at(&["connectionState", "status"]), "Successful", "{}", seen.text);
+    assert_eq!(world.account("dev").await.post(path, "{}").await.told(), "403 7 permission denied");
+    let told = admin.post(&path.replace("far", "in-cluster"), "{}").await.told();
+    assert_eq!(told, "400 3 Cluster 'https://kubernetes.default.svc' does not use bearer token authentication");
+    let asking = tokio::spawn({
+        let admin = admin.clone();
+        async move { admin.post(path, "{}").await }
+    });
+    let tokens = || user.list("", "secrets", "argocd").into_iter().map(|s| s.object().clone()).collect::<Vec<_>>();
+    let fresh = super::world::until("a secret is asked for", || {
+        tokens().into_iter().find(|s| s.name().starts_with("argocd-manager-token-") && !s.name().ends_with("-abcde"))
+    })
+    .await;
+    assert_eq!(fresh.annotation("kubernetes.io/service-account.name"), Some("argocd-manager"));
+    // What the cluster's own controller does.
+    let reach = belay_cluster::Cluster::from_service("far", far.clone());
+    let request =
+        belay_object::from_json_str(r#"{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}"#)
+            .unwrap();
+    let minted = "/api/v1/namespaces/argocd/serviceaccounts/argocd-manager/token";
+    let minted = reach.raw(http::Method::POST, minted, Some(&request)).await.unwrap();
+    let new = minted.str_at(&["status", "token"]).unwrap().to_owned();
+    let mut patch = belay_object::Value::object();
+    patch.set(&["data", "token"], STANDARD.encode(&new));
+    user.merge_patch(&fresh, "", &patch).unwrap();
+    let answer = asking.await.unwrap();
+    assert_eq!((answer.status, answer.text.as_str()), (200, "{}"));
+    let kept = world.get("", "secrets", "argocd", "far").unwrap();
+    let config = STANDARD.decode(kept.str_at(&["data", "config"]).unwrap()).unwrap();
+    let config = belay_object::from_json(&config).unwrap();
+    assert_eq!(config.str_at(&["bearerToken"]), Some(new.as_str()));
+    let names: Vec<String> =
+        tokens().iter().map(|s| s.name().to_owned()).filter(|n| n.starts_with("argocd-manager")).collect();
+    assert_eq!(names, [fresh.name()]);
+    let account = user.get("", "serviceaccounts", "argocd", "argocd-manager").unwrap();
+    assert_eq!(account.object().get("secrets").unwrap().to_json(), format!("[{{\"name\":\"{}\"}}]", fresh.name()));
+    // A token that is none of a secret says so, and nothing is made.
+    let told = admin.post(path, "{}").await.told();
+    assert_eq!(told, "400 3 failed to parse service account token: it is no token of a secret");
+    assert_eq!(tokens().len(), 1);
+}

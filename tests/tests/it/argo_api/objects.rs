@@ -263,3 +263,111 @@ async fn what_the_sources_want_is_shown_beside_what_is_there() {
     let metadata = admin.get(&format!("/api/v1/applications/one/revisions/{commit}/metadata")).await;
     assert!(metadata.str_at(&["message"]).starts_with("the first of all"), "{}", metadata.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_each_kind_of_object_are_told_to_who_may_see_its_application() {
+    let (world, admin) = world("accounts.dev: apiKey", "").await;
+    world.apply(
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: wide, annotations: \
+         {argocd.argoproj.io/tracking-id: 'one:rbac.authorization.k8s.io/ClusterRole:shop/wide'}}, rules: []}",
+    );
+    world.patch(
+        &Object::of("argoproj.io/v1alpha1", "Application", "argocd", "one"),
+        "{status: {resources: [{group: apps, version: v1, kind: Deployment, namespace: shop, name: web}, \
+         {group: rbac.authorization.k8s.io, version: v1, kind: ClusterRole, name: wide}]}}",
+    );
+    world.seen(&admin, "/api/v1/applications/one/resource-tree", |answer| answer.text.contains("\"wide\"")).await;
+    let web = world.get("apps", "deployments", "shop", "web").unwrap();
+    let pod = world.user.list("", "pods", "shop")[0].object().clone();
+    let wide = world.get("rbac.authorization.k8s.io", "clusterroles", "", "wide").unwrap();
+    let mut asked = Vec::new();
+    for (i, object) in [&web, &pod, &wide].into_iter().enumerate() {
+        // What is about an object of no namespace stands in `default`.
+        let home = if object.namespace().is_empty() { "default" } else { object.namespace() };
+        let near = if object.namespace().is_empty() { String::new() } else { format!("namespace: {home}, ") };
+        world.apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {home}}}}}"));
+        world.apply(&format!(
+            "{{apiVersion: v1, kind: Event, metadata: {{name: e{i}, namespace: {home}}}, reason: Told, message: 'about {}', type: Normal, \
+             involvedObject: {{apiVersion: {}, kind: {}, {near}name: {}, uid: {}}}}}",
+            object.kind(), object.api_version(), object.kind(), object.name(), object.uid()
+        ));
+        asked.push((
+            object.kind().to_owned(),
+            format!(
+                "/api/v1/applications/one/events?resourceNamespace={}&resourceName={}&resourceUID={}",
+                object.namespace(),
+                object.name(),
+                object.uid()
+            ),
+        ));
+    }
+    let dev = world.account("dev").await;
+    for (kind, path) in asked {
+        let told = world.seen(&admin, &path, |answer| answer.text.contains("about ")).await.value();
+        let words: Vec<&str> = told
+            .get("items")
+            .unwrap()
+            .items()
+            .iter()
+            .filter_map(|e| e.str_at(&["message"]))
+            .filter(|m| m.starts_with("about "))
+            .collect();
+        assert_eq!(words, [format!("about {kind}")]);
+        assert_eq!(dev.get(&path).await.told(), "403 7 permission denied");
+        // The uid, too, must be its own: another one of the same name was another object.
+        let (path, _) = path.rsplit_once('=').unwrap();
+        assert_eq!(admin.get(&format!("{path}=other")).await.status, 400);
+        assert_eq!(admin.get(path.rsplit_once('&').unwrap().0).await.status, 400);
+    }
+    let none = admin.get("/api/v1/applications/one/events?resourceName=a,b&resourceUID=c").await;
+    assert_eq!(none.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_authz_5_what_stands_where_the_project_may_not_is_none_of_the_applications() {
+    let (world, admin) = world("", "").await;
+    world.apply(
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: wide, annotations: \
+         {argocd.argoproj.io/tracking-id: 'one:rbac.authorization.k8s.io/ClusterRole:shop/wide'}}, rules: []}",
+    );
+    let uid = world.get("rbac.authorization.k8s.io", "clusterroles", "", "wide").unwrap().uid().to_owned();
+    for namespace in ["shop", "other"] {
+        world.apply(&format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: below, namespace: {namespace}, ownerReferences: \
+             [{{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, name: wide, uid: {uid}}}]}}, data: {{a: b}}}}"
+        ));
+    }
+    world.apply(
+        "{apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {name: near, namespace: argocd}, spec: {sourceRepos: ['*'], \
+         clusterResourceWhitelist: [{group: '*', kind: '*'}], destinations: [{server: '*', namespace: shop}]}}",
+    );
+    world.patch(
+        &Object::of("argoproj.io/v1alpha1", "Application", "argocd", "one"),
+        "{spec: {project: near}, status: {resources: [{group: rbac.authorization.k8s.io, version: v1, kind: ClusterRole, name: wide}]}}",
+    );
+    let path = "/api/v1/applications/one/resource-tree";
+    let tree = world.seen(&admin, path, |answer| answer.text.contains("\"below\"")).await.value();
+    let below: Vec<&str> = tree
+        .get("nodes")
+        .unwrap()
+        .items()
+        .iter()
+        .filter(|n| n.str_at(&["name"]) == Some("below"))
+        .filter_map(|n| n.str_at(&["namespace"]))
+        .collect();
+    assert_eq!(below, ["shop"]);
+    for (namespace, status) in [("shop", 200), ("other", 400)] {
+        let at = format!(
+            "/api/v1/applications/one/resource?version=v1&kind=ConfigMap&namespace={namespace}&resourceName=below"
+        );
+        assert_eq!(admin.get(&at).await.status, status, "{namespace}");
+    }
+    assert_eq!(
+        admin
+            .delete("/api/v1/applications/one/resource?version=v1&kind=ConfigMap&namespace=other&resourceName=below")
+            .await
+            .status,
+        400
+    );
+    assert!(world.get("", "configmaps", "other", "below").is_some());
+}

@@ -186,3 +186,53 @@ async fn strangers_are_told_what_a_page_needs() {
         assert_eq!(head.get(name).unwrap(), value);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_authn_3_nobody_takes_back_anothers_token_of_the_same_name() {
+    let world = World::with("accounts.one: apiKey, accounts.two: apiKey", "").await;
+    let admin = world.admin();
+    // A name of a token is its maker's choice; not all of them could be keys of a config map.
+    let token = async |account: &str, id: &str| {
+        let body = format!("{{\"id\":\"{id}\"}}");
+        let made = admin.post(&format!("/api/v1/account/{account}/token"), &body).await;
+        world.stranger().with(&made.str_at(&["token"]))
+    };
+    for id in ["ci", "my token/1 = ü"] {
+        let (one, two) = (token("one", id).await, token("two", id).await);
+        assert_eq!(one.delete("/api/v1/session").await.status, 200, "{id}");
+        assert_eq!(one.get("/api/v1/account/one").await.status, 401, "{id}");
+        assert_eq!(two.get("/api/v1/account/two").await.status, 200, "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_authn_4_failures_that_come_together_each_count() {
+    let world = World::with(ACCOUNTS, "").await;
+    let attempt = |client: super::world::Client| async move {
+        client.post("/api/v1/session", r#"{"username":"admin","password":"x"}"#).await.status
+    };
+    let all = futures::future::join_all((0..6).map(|_| attempt(world.stranger()))).await;
+    assert!(all.iter().all(|status| *status == 401), "{all:?}");
+    // A process that begins anew knows of all of them.
+    let password = world.prepared.password.as_ref().unwrap().expose();
+    let body = format!("{{\"username\":\"admin\",\"password\":\"{password}\"}}");
+    assert_eq!(world.router().post("/api/v1/session", &body).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_sync_may_roll_back_unless_that_is_a_right_of_its_own() {
+    let world = World::with(ACCOUNTS, "p, dev, applications, sync, default/*, allow").await;
+    let dev = world.account("dev").await;
+    let can =
+        async |what: &str| dev.get(&format!("/api/v1/account/can-i/applications/{what}")).await.str_at(&["value"]);
+    assert_eq!(can("rollback/default/one").await, "yes");
+    // The control plane's namespace may be named, and is not part of a name.
+    assert_eq!(can("sync/default/argocd/one").await, "yes");
+    assert_eq!(can("sync/other/argocd/one").await, "no");
+    let path = "/api/v1/account/can-i/applications/rollback/default/one";
+    world.patch(
+        &Object::of("v1", "ConfigMap", "argocd", "argocd-cm"),
+        "{data: {server.rbac.rollback.enforce.enable: 'true'}}",
+    );
+    world.seen(&dev, path, |answer| answer.str_at(&["value"]) == "no").await;
+}

@@ -120,7 +120,7 @@ impl World {
         let mirrors = belay_argo::controller::Mirrors::open(storage, belay_net::Egress::default()).expect("mirrors");
         let preview = belay_argo::controller::preview::Preview::open(cluster.clone(), "argocd", mirrors, outside).await;
         let preview = preview.unwrap_or_else(|e| panic!("{e}"));
-        self.options.sources = Some(std::sync::Arc::new(belay_server::Previewed::new(cluster, "argocd", preview)));
+        self.options.sources = Some(std::sync::Arc::new(belay_server::Previewed::new(preview)));
         self.process = Some(self.router());
     }
 

@@ -98,7 +98,7 @@ fn sha1(secret: &str, body: &[u8]) -> Hmac<Sha1> {
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) || digits.len() > 128 || !text.is_ascii() {
+    if !digits.len().is_multiple_of(2) || digits.len() > 128 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
