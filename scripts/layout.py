@@ -46,17 +46,17 @@ def ran(file):
     return re.findall(r"^c?fn=\(\d+\) ([^\s']+)", text, re.M)
 
 
-def objects(link_map):
-    """The object file of each section of code."""
+def sections(link_map):
+    """The object file of each section of code, and what stands in front of the function's name in the section's."""
     found = {}
     for line in pathlib.Path(link_map).read_text().splitlines():
-        section = re.search(r"(\S+):\(\.text\.(?:unlikely\.|startup\.|exit\.)?([^)]+)\)$", line)
+        section = re.search(r"(\S+):\(\.text\.((?:unlikely\.|startup\.|exit\.)?)([^)]+)\)$", line)
         if section:
-            found.setdefault(section[2], section[1])
+            found.setdefault(section[3], (section[1], section[2]))
     return found
 
 
-def pattern(symbol, object_file):
+def pattern(symbol, object_file, prefix):
     """What finds a function in every build. A generic one is looked for in its crate's objects only:
     elsewhere hundreds have the same name."""
     name = re.sub(r"\.llvm\.\d+$", "", symbol).replace("$", "?")
@@ -65,8 +65,7 @@ def pattern(symbol, object_file):
         name = re.sub(r"Cs[0-9A-Za-z]+_(?=\d)", "Cs*_", name) + "*"
     crate = re.search(r"\.(\w+)\.[0-9a-z]+-cgu\.\d+", object_file)
     files = f"*.{crate[1]}.*" if generic and crate else "*"
-    sections = " ".join(f".text.{prefix}{name}" for prefix in ("", "unlikely.", "startup.", "exit."))
-    return f"{files}({sections})"
+    return f"{files}(.text.{prefix}{name})"
 
 
 def main():
@@ -76,12 +75,12 @@ def main():
     words.add_argument("folders", nargs="+")
     words.add_argument("--ran", nargs="*", default=[])
     given = words.parse_args()
-    known = objects(given.link_map)
+    known = sections(given.link_map)
     patterns = dict.fromkeys(ALWAYS)
     runs = [lambda folder=folder: executed(given.program, folder) for folder in given.folders]
     runs += [lambda file=file: ran(file) for file in given.ran]
     for run in runs:
-        new = {pattern(symbol, known[symbol]) for symbol in run() if symbol in known}
+        new = {pattern(symbol, *known[symbol]) for symbol in run() if symbol in known}
         patterns.update(dict.fromkeys(sorted(new - patterns.keys())))
     target = pathlib.Path(__file__).parent.parent / "crates/belay/layout.ld"
     lines = "\n".join(f"    {one}" for one in patterns)

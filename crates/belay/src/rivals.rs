@@ -5,15 +5,16 @@
 //! system, is refused and told. Marks of what is gone keep nobody out: that is how a team moves from one
 //! system to the other. Where only one system runs nothing is refused.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use belay_engine::{Elsewhere, Keeper};
+use parking_lot::RwLock;
 
 /// The two, each known from when it runs.
 #[derive(Default)]
 pub struct Keepers {
-    flux: OnceLock<Keeper>,
-    argocd: OnceLock<Keeper>,
+    flux: RwLock<Option<Keeper>>,
+    argocd: RwLock<Option<Keeper>>,
 }
 
 /// Shared by both systems.
@@ -22,20 +23,20 @@ pub type Rivals = Arc<Keepers>;
 impl Keepers {
     /// What Flux's controllers keep is told so from here on.
     pub fn flux_keeps(&self, keeper: Keeper) {
-        let _ = self.flux.set(keeper);
+        *self.flux.write() = Some(keeper);
     }
     /// What Argo CD's controller keeps is told so from here on.
     pub fn argocd_keeps(&self, keeper: Keeper) {
-        let _ = self.argocd.set(keeper);
+        *self.argocd.write() = Some(keeper);
     }
     /// What Flux's controllers leave alone.
     pub fn seen_by_flux(self: &Arc<Self>) -> Elsewhere {
         let keepers = self.clone();
-        Elsewhere::new(Arc::new(move |object| (keepers.argocd.get()?)(object)))
+        Elsewhere::new(Arc::new(move |object| keepers.argocd.read().as_ref()?(object)))
     }
     /// What Argo CD's controller leaves alone.
     pub fn seen_by_argocd(self: &Arc<Self>) -> Elsewhere {
         let keepers = self.clone();
-        Elsewhere::new(Arc::new(move |object| (keepers.flux.get()?)(object)))
+        Elsewhere::new(Arc::new(move |object| keepers.flux.read().as_ref()?(object)))
     }
 }

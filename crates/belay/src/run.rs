@@ -12,7 +12,7 @@ mod lead;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -111,6 +111,9 @@ pub struct RunArgs {
     log_encoding: String,
 }
 
+/// Flux's, Argo CD's.
+type Memos = [Mutex<Option<Memo>>; 2];
+
 /// What both systems are started with.
 pub(crate) struct Ground<'a> {
     pub cluster: Cluster,
@@ -121,7 +124,7 @@ pub(crate) struct Ground<'a> {
     /// Where the API is served, until it is.
     pub api: Mutex<Option<TcpListener>>,
     /// The memos of both systems' renders, for the metrics.
-    pub memos: Arc<[OnceLock<Memo>; 2]>,
+    pub memos: Arc<Memos>,
 }
 
 /// How a system ended.
@@ -130,6 +133,8 @@ pub(crate) enum End {
     Asked,
     /// It lost this Lease, for this reason.
     Lost(&'static str, String),
+    /// It has ended because another's workload does the same work now.
+    Yielded(String),
 }
 
 /// Runs until ctrl-C or until a Lease is lost.
@@ -140,9 +145,9 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
         false => connect(global).await?.cluster,
     };
     let face = Arc::new(Face::default());
-    let (counted, memos) = (cluster.clone(), Arc::<[OnceLock<Memo>; 2]>::default());
+    let (counted, memos) = (cluster.clone(), Arc::<Memos>::default());
     let remembered = memos.clone();
-    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || crate::run::metrics(&counted, &*remembered));
+    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || crate::run::metrics(&counted, &remembered));
     for address in [&args.health_addr, &args.metrics_addr].into_iter().flatten() {
         let listener =
             TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
@@ -221,12 +226,13 @@ async fn both(ground: &Ground<'_>) -> [Result<End>; 2] {
 }
 
 /// One system, from its beginning to its end: `begin` waits until it may work and takes Leases, `start` starts
-/// its controllers, `stop` ends them.
+/// its controllers, `yields` comes when another's work instead, `stop` ends them.
 async fn system<C>(
     state: &State,
     halted: watch::Receiver<bool>,
     begin: impl AsyncFnOnce(&mut Vec<Held>) -> Result<()>,
     start: impl AsyncFnOnce(Leadership) -> Result<C>,
+    yields: impl Future<Output = String>,
     stop: impl AsyncFnOnce(C),
 ) -> Result<End> {
     let mut terms = Vec::new();
@@ -242,6 +248,7 @@ async fn system<C>(
     state.ready();
     let end = tokio::select! {
         (lease, why) = lost(&terms) => End::Lost(lease, why),
+        workload = yields => End::Yielded(workload),
         () = halt_of(halted) => End::Asked,
     };
     state.wait();
@@ -279,7 +286,7 @@ async fn stopped() {
 }
 
 /// The process's metrics in Prometheus' text form.
-fn metrics(cluster: &Cluster, memos: &[OnceLock<Memo>]) -> String {
+fn metrics(cluster: &Cluster, memos: &Memos) -> String {
     let mut text = String::from(
         "# HELP rest_client_requests_total Number of HTTP requests, partitioned by status code and method.\n# TYPE rest_client_requests_total counter\n",
     );
@@ -292,7 +299,8 @@ fn metrics(cluster: &Cluster, memos: &[OnceLock<Memo>]) -> String {
             count.count
         ));
     }
-    let counts = || memos.iter().filter_map(OnceLock::get).map(Memo::counts);
+    let counts: Vec<_> = memos.iter().filter_map(|memo| memo.lock().as_ref().map(Memo::counts)).collect();
+    let counts = || counts.iter();
     let (renders, hits) = (counts().map(|c| c.renders).sum::<u64>(), counts().map(|c| c.hits).sum::<u64>());
     for (name, help, count) in [
         ("belay_renders_total", "Number of renders made, failed ones included.", renders),

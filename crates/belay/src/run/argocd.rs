@@ -1,12 +1,12 @@
 //! Argo CD's controller in `belay run`, and its API.
 
+mod rival;
+
 use std::convert::Infallible;
-use std::time::Duration;
 
 use anyhow::Result;
 use belay_argo::controller::{Controllers, Mirrors, Options, Settings};
-use belay_cluster::{Cluster, CrSummary, ErrorKind, ListOptions, Resource, Views};
-use belay_object::Value;
+use belay_cluster::{CrSummary, Views};
 use clap::Args;
 use tokio::sync::watch;
 
@@ -17,10 +17,6 @@ use crate::rivals::Rivals;
 
 /// The Lease of Belay's controller of Applications; Argo CD's own takes none.
 const LEASE: &str = "belay-application-controller";
-/// The label by which Argo CD's own controller is found, whoever installed it.
-const CONTROLLER: &str = "app.kubernetes.io/name=argocd-application-controller";
-/// How soon to look again whether Argo CD's own controller still runs.
-const AGAIN: Duration = Duration::from_secs(10);
 
 const NEEDED: [definitions::Needed; 2] =
     [("argoproj.io", "Application", "applications"), ("argoproj.io", "AppProject", "appprojects")];
@@ -50,13 +46,36 @@ pub(super) async fn run(ground: &Ground<'_>, rivals: &Rivals, halted: watch::Rec
     let mirrors = crate::api::mirrors(&ground.storage.join("argocd"))?;
     let views = crate::api::views(&ground.cluster);
     let serving = api(ground, views.clone(), mirrors.clone());
-    let state = &ground.face.argocd;
-    let controlling = system(
-        state,
+    let controlling = async {
+        loop {
+            match controlled(ground, rivals, halted.clone(), (views.clone(), mirrors.clone())).await? {
+                End::Yielded(workload) => tracing::warn!(
+                    workload,
+                    "Argo CD's own controller runs again; ours has ended and waits for it to be scaled to 0"
+                ),
+                end => return Ok(end),
+            }
+        }
+    };
+    tokio::select! {
+        ended = controlling => ended,
+        never = serving => match never {},
+    }
+}
+
+/// Runs the controller until all is to end, or Argo CD's own appears.
+async fn controlled(
+    ground: &Ground<'_>,
+    rivals: &Rivals,
+    halted: watch::Receiver<bool>,
+    (views, mirrors): (Views<CrSummary>, Mirrors),
+) -> Result<End> {
+    let args = &ground.args.argocd;
+    system(
+        &ground.face.argocd,
         halted,
         async |terms| begin(ground, terms).await,
         async |leadership| {
-            let args = &ground.args.argocd;
             let controllers = Controllers::start(Options {
                 cluster: ground.cluster.clone(),
                 settings: Settings {
@@ -72,16 +91,14 @@ pub(super) async fn run(ground: &Ground<'_>, rivals: &Rivals, halted: watch::Rec
             })
             .await?;
             rivals.argocd_keeps(controllers.keeper());
-            let _ = ground.memos[1].set(controllers.memo().clone());
+            *ground.memos[1].lock() = Some(controllers.memo().clone());
             tracing::info!(namespace = args.argocd_namespace, "the controller of Applications runs");
             Ok(controllers)
         },
+        rival::appears(&ground.cluster, &args.argocd_namespace),
         async |controllers| controllers.stop(PATIENCE).await,
-    );
-    tokio::select! {
-        ended = controlling => ended,
-        never = serving => match never {},
-    }
+    )
+    .await
 }
 
 /// Serves the API where it is wanted, as soon as the definitions are there; it needs no Lease, since what it
@@ -109,49 +126,7 @@ async fn begin(ground: &Ground<'_>, terms: &mut Vec<Held>) -> Result<()> {
     .await;
     ground.face.argocd.wait();
     let namespace = &ground.args.argocd.argocd_namespace;
-    alone(&ground.cluster, namespace).await;
+    rival::gone(&ground.cluster, namespace).await;
     *terms = lead(&ground.cluster, ground.args, namespace, &[LEASE]).await?;
     Ok(())
-}
-
-/// Waits until Argo CD's own controller does not run: it takes no Lease, so it is found by its workload.
-async fn alone(cluster: &Cluster, namespace: &str) {
-    let mut told = false;
-    loop {
-        match running(cluster, namespace).await {
-            Ok(None) => return,
-            Ok(Some(workload)) if !std::mem::replace(&mut told, true) => tracing::warn!(
-                workload,
-                namespace,
-                "Argo CD's own controller runs here; waiting for it to be scaled to 0, so that never two work at once"
-            ),
-            Ok(Some(_)) => {}
-            // Who may not look is not kept out for ever.
-            Err(error) if error.kind() == ErrorKind::Forbidden => {
-                tracing::warn!(%error, namespace, "cannot look whether Argo CD's own controller runs; taken as that it does not");
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(%error, namespace, "cannot look whether Argo CD's own controller runs; trying again")
-            }
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
-/// The workload of Argo CD's own controller that has pods, if any.
-async fn running(cluster: &Cluster, namespace: &str) -> belay_cluster::Result<Option<String>> {
-    for (kind, plural) in [("StatefulSet", "statefulsets"), ("Deployment", "deployments")] {
-        let resource = Resource::known("apps", "v1", kind, plural, true);
-        let options = ListOptions { labels: CONTROLLER.to_owned(), ..ListOptions::default() };
-        let found = cluster.list(&resource, namespace, &options).await?.items;
-        let has_pods = |o: &&belay_object::Object| {
-            let count = |path: &[&str]| o.at(path).and_then(Value::as_i64);
-            count(&["status", "replicas"]).unwrap_or_default() > 0 || count(&["spec", "replicas"]).unwrap_or(1) > 0
-        };
-        if let Some(workload) = found.iter().find(has_pods) {
-            return Ok(Some(format!("{kind}/{}", workload.name())));
-        }
-    }
-    Ok(None)
 }

@@ -38,10 +38,12 @@ pub(super) async fn run(ground: &Ground<'_>, rivals: &Rivals, halted: watch::Rec
             })
             .await?;
             rivals.flux_keeps(controllers.keeper());
-            let _ = ground.memos[0].set(controllers.memo().clone());
+            *ground.memos[0].lock() = Some(controllers.memo().clone());
             tracing::info!(artifacts = %controllers.artifacts, "the controllers of Flux's resources run");
             Ok(controllers)
         },
+        // Flux's own take the same Leases.
+        std::future::pending(),
         async |controllers| controllers.stop(PATIENCE).await,
     )
     .await
