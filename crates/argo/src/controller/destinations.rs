@@ -281,8 +281,9 @@ async fn follow(observed: Arc<Observed<Describer>>, server: String, on_ready: On
     let _ = observed.synced(FIRST_LOOK).await;
     let (mut was_read, mut was_there, mut unreadable) = (false, false, 0);
     loop {
-        was_read |= !observed.is_loading();
-        let is_there = was_read && observed.readiness(&|_| false) == Readiness::Ready;
+        let works = observed.readiness(&|_| false) == Readiness::Ready;
+        was_read |= works && !observed.is_loading();
+        let is_there = was_read && works;
         let still = observed.unreadable();
         if is_there && (!was_there || still < unreadable) {
             on_ready(&server);
