@@ -62,7 +62,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("jaq-std", &["expr"]),
     ("mlua", &["expr"]),
     ("rsjsonnet-lang", &["jsonnet"]),
-    ("rcgen", &["apiserver"]),
+    ("rcgen", &["apiserver", "server"]),
     ("axum", &["server"]),
     ("bcrypt", &["gotemplate", "argo"]),
     ("scrypt", &["gotemplate"]),

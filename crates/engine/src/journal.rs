@@ -49,7 +49,7 @@ impl fmt::Display for JournalError {
 }
 impl std::error::Error for JournalError {}
 
-/// Records progress durably; the future ends when it is safe. Implemented by dialects: Flux's status.
+/// Records progress durably; the future ends when it is safe. Implemented by dialects: the status of a custom resource.
 pub trait Journal: Send + Sync {
     /// Records; an error stops the run before the act.
     fn record<'a>(&'a self, progress: Progress) -> Pin<Box<dyn Future<Output = Result<(), JournalError>> + Send + 'a>>;

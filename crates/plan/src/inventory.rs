@@ -36,7 +36,8 @@ pub fn inventory_id(key: &ObjectKey) -> String {
     format!("{}_{}_{}_{}", key.namespace, name, key.kind.group, key.kind.kind)
 }
 
-/// Reads an id. Double underscores in the name become colons for every kind, as Flux reads them.
+/// Reads an id. Double underscores in the name become colons for every kind.
+/// Compat(flux 2.9)
 pub fn parse_inventory_id(id: &str) -> Result<ObjectKey, Error> {
     let parts = id.split_once('_').and_then(|(namespace, rest)| {
         let (rest, kind) = rest.rsplit_once('_')?;

@@ -3,7 +3,7 @@
 //! - [`Plan`]: rendered objects in apply order, in stages; each [`Step`] turns the server's answers
 //!   into an [`Action`]. Types have private fields: nothing unplanned can be applied.
 //! - [`PruneSet`] and [`DeletionCertificate`]: deleting only with proof.
-//! - [`Inventory`]: what an app owns, in Flux's form; [`inventory_id`] and [`parse_inventory_id`].
+//! - [`Inventory`]: what an app owns; [`inventory_id`] and [`parse_inventory_id`].
 //! - [`drift`]: where a live object differs; [`IgnoreRules`]: what does not count.
 //! - [`Takeover`]: fields of earlier managers become ours.
 //! - [`sync`]: an operation of phases and waves, with hooks.

@@ -1,6 +1,6 @@
 //! Labels and annotations by which users steer single objects, and those by which owners are told.
 //!
-//! All of them stand under one domain (`kustomize.toolkit.fluxcd.io`), which is a parameter: the
+//! All of them stand under one domain, which is a parameter (Compat(flux 2.9): `kustomize.toolkit.fluxcd.io`): the
 //! names behind the slash are the same for whoever owns.
 
 use belay_object::{Map, Object, Value};

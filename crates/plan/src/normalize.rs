@@ -1,6 +1,6 @@
 //! What is put right in manifests before they are applied.
 //!
-//! Flux passes every built-in object through its typed form. What of that can be seen in a
+//! Compat(flux 2.9): every built-in object passes through its typed form. What of that can be seen in a
 //! cluster: fields that the type does not have are dropped (server-side apply would refuse the
 //! object), ports without a protocol get TCP (the field is part of a list's key, and applying
 //! without it can make entries of the list twice), a Secret's `stringData` becomes `data`, a
@@ -43,7 +43,7 @@ pub fn normalize(object: &mut Object) -> Vec<String> {
     drop_undeclared(object)
 }
 
-/// Definitions and API services have no type in Flux: they stay as they are.
+/// Definitions and API services have no type there, and stay as they are. Compat(flux 2.9)
 fn drop_undeclared(object: &mut Object) -> Vec<String> {
     let kind = object.group_version_kind();
     if matches!(kind.group.as_str(), "apiextensions.k8s.io" | "apiregistration.k8s.io") {
@@ -67,7 +67,7 @@ fn default_protocols(object: &mut Object, path: &[&str]) {
     list(at_mut(object, path)).for_each(default_protocol);
 }
 
-/// Init containers' ports are left as they are, as Flux leaves them.
+/// Init containers' ports are left as they are. Compat(flux 2.9)
 fn default_container_protocols(object: &mut Object, pod: &[&str]) {
     let containers = at_mut(object, pod).and_then(|spec| spec.get_mut("containers"));
     for container in list(containers) {

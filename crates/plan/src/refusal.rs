@@ -20,7 +20,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// Whether a field that cannot be changed may be the cause. Every conflict and every invalid
-    /// object counts, as Flux counts them: servers do not say it more exactly.
+    /// object counts: servers do not say it more exactly. Compat(flux 2.9)
     pub fn may_be_immutable(&self) -> bool {
         matches!(self.reason.as_str(), "Conflict" | "Invalid")
             || (self.reason.is_empty() && matches!(self.code, 409 | 422))
