@@ -15,4 +15,5 @@ mod screens;
 mod settings;
 mod story;
 pub mod sweep;
+mod through;
 pub mod world;

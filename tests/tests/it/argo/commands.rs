@@ -64,6 +64,7 @@ async fn an_application_goes_through_its_life_by_commands() {
         "app get one --refresh --show-operation",
         "app history one",
         "app resources one",
+        "app resources one --orphaned",
         "app manifests one",
         "app manifests one --source live",
         "app wait one --health --sync --timeout 60",
@@ -135,4 +136,62 @@ async fn projects_repositories_and_clusters_are_kept_by_commands() {
     at.ends("account list", 0).await;
     at.ends("account get --account nobody", 20).await;
     at.ends("account bcrypt --password secret", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_own_in_the_namespace_is_not_an_applications() {
+    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let world = &at.world;
+    world.application("one", "app", "");
+    at.ends("app sync one --timeout 60", 0).await;
+    world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: theirs, namespace: shop}}");
+    let pod = |name: &str, owner: &str| {
+        let uid = world.get(MAPS, owner).unwrap().uid().to_owned();
+        world.apply(&format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop, ownerReferences: \
+             [{{apiVersion: v1, kind: ConfigMap, name: {owner}, uid: {uid}}}]}}, spec: {{containers: [{{name: web, image: web}}]}}}}"
+        ));
+    };
+    pod("theirs", "theirs");
+    let pods = ("v1", "Pod");
+    at.ends("app get-resource one --kind Pod", 20).await;
+    at.ends("app patch-resource one --kind Pod --all --patch {}", 20).await;
+    at.ends("app delete-resource one --kind Pod --all", 20).await;
+    at.ends("app logs one", 20).await;
+    pod("ours", "a");
+    at.ends("app delete-resource one --kind Pod --all", 0).await;
+    world.until("ours is gone", || world.get(pods, "ours").is_none().then_some(())).await;
+    assert!(world.get(pods, "theirs").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_believed_of_hosts_and_signers_is_kept_by_commands() {
+    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let data = |name: &str, key: &str| {
+        let found = at.world.user.get("", "configmaps", "argocd", name);
+        found.and_then(|map| map.object().str_at(&["data", key]).map(str::to_owned))
+    };
+    let file = at.folder.path().join("given");
+    let add = |text: &str, words: &str| {
+        std::fs::write(&file, text).unwrap();
+        format!("{words} --from {}", file.display())
+    };
+    at.ends(&add("git.example ssh-ed25519 QUFB\n", "cert add-ssh --batch"), 0).await;
+    at.ends(&add("git.example ssh-ed25519 QkJC\n", "cert add-ssh --batch"), 20).await;
+    at.ends(&add("git.example ssh-ed25519 QkJC\n", "cert add-ssh --batch --upsert"), 0).await;
+    let pem = "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";
+    at.ends(&add(pem, "cert add-tls git.example"), 0).await;
+    at.ends(&add("nonsense", "cert add-tls git.example"), 20).await;
+    at.ends("cert list --sort type", 0).await;
+    at.ends("cert rm git.example --cert-type https", 0).await;
+    at.ends("cert rm git.example --cert-type https", 20).await;
+    at.ends("cert rm *", 20).await;
+    let lines = data("argocd-ssh-known-hosts-cm", "ssh_known_hosts").unwrap();
+    assert!(lines.ends_with("git.example ssh-ed25519 QkJC\n") && !lines.contains("QUFB"), "{lines}");
+    assert_eq!(data("argocd-tls-certs-cm", "git.example"), None);
+    at.ends(&add("nonsense", "gpg add"), 20).await;
+    at.ends("gpg list", 0).await;
+    at.ends("gpg rm 0000000000000000", 20).await;
+    at.ends("cluster set in-cluster --label a=b", 20).await;
+    at.ends("cluster rotate-auth in-cluster", 20).await;
 }
