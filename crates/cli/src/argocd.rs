@@ -280,7 +280,7 @@ pub fn form_of(word: &str, own: &[&str]) -> Result<Option<Form>> {
 /// A value in a form for programs.
 pub fn print_value(value: &Value, form: Form) -> Result<()> {
     match form {
-        Form::Json => out!("{}\n", value.to_json_pretty()),
+        Form::Json => out!("{}\n", crate::output::json(value)),
         Form::Yaml => out!("{}", belay_yaml::to_yaml(value)),
         _ => bail!("unknown output format: only json and yaml print values"),
     }

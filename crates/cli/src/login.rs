@@ -12,7 +12,7 @@ use crate::outln;
 use crate::output::clean;
 use crate::plane::local_config::{LocalConfig, Login};
 use crate::plane::server::claims_of;
-use crate::plane::target::{Target, config_path};
+use crate::plane::target::{Target, config_path, with_options};
 use crate::plane::{Server, status_of};
 
 /// What commands are about that work on the cluster. Compat(argocd 3.5)
@@ -20,9 +20,9 @@ const ON_CLUSTER: &str = "kubernetes";
 
 /// Carries out `belay login`.
 pub async fn login(global: &Global, args: LoginArgs) -> Result<u8> {
-    let path = config_path(&args.server)?;
+    let (global, flags) = &with_options(global, &args.server, &std::env::var("ARGOCD_OPTS").unwrap_or_default());
+    let path = config_path(flags)?;
     let mut config = LocalConfig::read(&path)?.unwrap_or_default();
-    let flags = &args.server;
     let root = flags.grpc_web_root_path.as_deref().unwrap_or_default().trim_matches('/').to_owned();
     let address = match args.address.or_else(|| global.server.clone()) {
         _ if flags.core => ON_CLUSTER.to_owned(),

@@ -141,9 +141,25 @@ fn is_due(waited: Duration, since_last: Duration, is_new: bool) -> bool {
     waited >= FIRST_LINE && since_last >= if is_new { FIRST_LINE } else { AGAIN }
 }
 
-/// Takes out control characters: what a cluster says must not steer the reader's terminal (INV-UI).
+/// Takes out control characters, and those that turn the direction of what follows: what a cluster says must not
+/// steer the reader's terminal, nor look like something else (INV-UI).
 pub fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect()
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| (!c.is_control() && !turns(*c)) || *c == '\n' || *c == '\t').collect()
+}
+
+/// A value as JSON that steers no terminal: control characters stand there as escapes, which mean the same.
+pub fn json(value: &belay_object::Value) -> String {
+    let text = value.to_json_pretty();
+    if !text.chars().any(|c| c.is_control() && c != '\n') {
+        return text;
+    }
+    // Those below a blank are escapes already; what is left stands within texts.
+    let escaped = |c: char| match c.is_control() && c != '\n' {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// A table in the form of `flux get`: columns padded to their width and closed by a tab.

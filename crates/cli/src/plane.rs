@@ -80,12 +80,38 @@ impl Plane {
     }
 }
 
+/// An object that a server answers. Compat(argo 3.5): its own do not say what they are.
+pub fn typed(mut value: Value, kind: &str) -> Result<Object> {
+    for (field, text) in [("apiVersion", "argoproj.io/v1alpha1"), ("kind", kind)] {
+        if value.str_at(&[field]).is_none_or(str::is_empty) {
+            value.set(&[field], text);
+        }
+    }
+    object_of(value)
+}
+
 /// The items of a list that a server answers, as objects.
-pub fn objects(list: Value) -> Result<Vec<Object>> {
-    items(&list).iter().cloned().map(object_of).collect()
+pub fn objects(list: Value, kind: &str) -> Result<Vec<Object>> {
+    items(&list).iter().cloned().map(|value| typed(value, kind)).collect()
 }
 
 /// The items of a list that a server answers; an empty one has none, or `null`.
 pub fn items(list: &Value) -> &[Value] {
     list.get("items").map_or(&[][..], Value::items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_answers_need_not_say_what_it_is() {
+        let told =
+            |text: &str| typed(belay_object::from_json_str(text).unwrap(), "Application").map(|o| o.key().to_string());
+        let expected = told(
+            r#"{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"a","namespace":"b"}}"#,
+        );
+        assert_eq!(told(r#"{"metadata":{"name":"a","namespace":"b"},"spec":{}}"#).unwrap(), expected.unwrap());
+        assert!(objects(belay_object::from_json_str(r#"{"items":null}"#).unwrap(), "Application").unwrap().is_empty());
+    }
 }

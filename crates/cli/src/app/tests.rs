@@ -202,7 +202,7 @@ fn objects_of_others_in_the_same_namespace_do_not_belong_to_an_application() {
 }
 
 #[test]
-fn values_of_a_secret_are_shown_in_no_difference() {
+fn inv_sec_3_values_of_a_secret_are_shown_in_no_difference() {
     let check = |pointer: &str, expected: bool| {
         let difference = belay_schema::ssa::Difference {
             pointer: pointer.to_owned(),
@@ -418,10 +418,10 @@ fn differences_that_a_server_tells_are_lines() {
             map(live)
         )
     };
-    check(states("1", "2"), &["-  key: '1'", "+  key: '2'"]);
+    check(states("1", "2"), &["-  key: \"1\"", "+  key: \"2\""]);
     check(states("1", "1"), &[]);
-    check(format!(", targetState: {}, liveState: 'null', predictedLiveState: 'null'", map("1")), &[">   key: '1'"]);
-    check(format!(", targetState: 'null', liveState: {}", map("1")), &["<   key: '1'"]);
+    check(format!(", targetState: {}, liveState: 'null', predictedLiveState: 'null'", map("1")), &[">   key: \"1\""]);
+    check(format!(", targetState: 'null', liveState: {}", map("1")), &["<   key: \"1\""]);
     check(format!("{}, hook: true", states("1", "2")), &[]);
 }
 

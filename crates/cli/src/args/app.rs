@@ -73,11 +73,11 @@ fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
 
 #[derive(Args, Debug)]
 pub struct AppArgs {
-    #[command(flatten)]
-    pub argocd: ArgocdFlags,
     /// The namespace of the Application; the control plane's where not given
     #[arg(short = 'N', long, global = true)]
     pub app_namespace: Option<String>,
+    #[command(flatten)]
+    pub argocd: ArgocdFlags,
     #[command(subcommand)]
     pub command: AppCommand,
 }

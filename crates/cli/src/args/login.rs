@@ -23,8 +23,6 @@ pub struct LoginArgs {
     /// HOST[:PORT], or a URL
     pub address: Option<String>,
     #[command(flatten)]
-    pub server: ServerFlags,
-    #[command(flatten)]
     pub who: PasswordFlags,
     /// What the login is called; the address where not given
     #[arg(long)]
@@ -32,6 +30,8 @@ pub struct LoginArgs {
     /// Taken: nothing is tried before the login
     #[arg(long, hide = true)]
     pub skip_test_tls: bool,
+    #[command(flatten)]
+    pub server: ServerFlags,
 }
 
 #[derive(Args, Debug)]
@@ -45,18 +45,18 @@ pub struct LogoutArgs {
 #[derive(Args, Debug)]
 pub struct ReloginArgs {
     #[command(flatten)]
-    pub server: ServerFlags,
-    #[command(flatten)]
     pub who: PasswordFlags,
+    #[command(flatten)]
+    pub server: ServerFlags,
 }
 
 #[derive(Args, Debug)]
 pub struct ContextArgs {
     /// The login that is used from here on; - for the one before
     pub login: Option<String>,
-    #[command(flatten)]
-    pub server: ServerFlags,
     /// Forget the login
     #[arg(long)]
     pub delete: bool,
+    #[command(flatten)]
+    pub server: ServerFlags,
 }

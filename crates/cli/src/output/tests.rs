@@ -36,3 +36,14 @@ fn a_line_of_progress_comes_with_news_and_now_and_then_without() {
     assert!(!due(5, 5, false));
     assert!(due(13, 10, false));
 }
+
+#[test]
+fn inv_ui_4_what_a_cluster_says_steers_no_terminal() {
+    assert_eq!(clean("a\u{1b}[31m\u{9b}b\u{202e}c\u{2066}d\n"), "a[31mbcd\n");
+    let mut value = belay_object::Value::object();
+    value.set(&["a"], "x\u{1b}\u{9b}\u{7f}\ny");
+    let text = json(&value);
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    assert_eq!(belay_object::from_json_str(&text).unwrap(), value);
+    assert!(!belay_yaml::to_yaml(&value).chars().any(|c| c.is_control() && c != '\n'));
+}

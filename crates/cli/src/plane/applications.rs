@@ -12,12 +12,13 @@ use belay_object::{Object, Value, object};
 use http::Method;
 use jiff::Timestamp;
 
-use super::{Plane, SyncRequest, Through, objects, path, status_of, sync};
-use crate::argocd::{AppId, Argocd, object_of, read};
+use super::{Plane, SyncRequest, Through, objects, path, status_of, sync, typed};
+use crate::argocd::{AppId, Argocd, read};
 use crate::args::ChosenFlags;
 
 /// Deletes what the Application made with it.
 pub const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
+const KIND: &str = "Application";
 /// On an Application: somebody wants it compared.
 const REFRESH: &str = "argocd.argoproj.io/refresh";
 /// How often a change is made again because somebody else changed the Application meanwhile.
@@ -29,6 +30,11 @@ const CAUGHT_UP: Duration = Duration::from_secs(10);
 /// What of an Application a change may be about.
 const CHANGED: [&[&str]; 4] =
     [&["metadata", "labels"], &["metadata", "annotations"], &["metadata", "finalizers"], &["spec"]];
+
+/// What a server answers of an Application.
+fn application(value: Value) -> Result<Object> {
+    typed(value, KIND)
+}
 
 fn of(id: &AppId, more: &[&str]) -> String {
     let mut parts = vec!["api", "v1", "applications", id.name.as_str()];
@@ -45,7 +51,7 @@ impl Plane {
         };
         let query = [("appNamespace", id.namespace.as_str()), ("project", project)];
         match through.server.get(&of(id, &[]), &query).await {
-            Ok(value) => object_of(value).map(Some),
+            Ok(value) => application(value).map(Some),
             Err(e) if status_of(&e) == Some(404) && !project.is_empty() => Ok(None),
             Err(e) => Err(e.context(format!("application '{id}'"))),
         }
@@ -71,7 +77,7 @@ impl Plane {
         };
         let namespace = if everywhere { "" } else { through.app_namespace.as_str() };
         let query = [("selector", labels), ("appNamespace", namespace)];
-        let mut found = objects(through.server.get("/api/v1/applications", &query).await?)?;
+        let mut found = objects(through.server.get("/api/v1/applications", &query).await?, KIND)?;
         found.sort_by(|a, b| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())));
         Ok(found)
     }
@@ -104,7 +110,7 @@ impl Plane {
                 // The server waits for the controller.
                 let query = [("appNamespace", id.namespace.as_str()), ("refresh", word)];
                 let told = through.server.get(&of(id, &[]), &query).await;
-                return object_of(told.with_context(|| format!("application '{id}'"))?);
+                return application(told.with_context(|| format!("application '{id}'"))?);
             }
         };
         argo.change_app(id, |object| {
@@ -131,11 +137,19 @@ impl Plane {
             Plane::Cluster(argo) => return crate::app::create::on_cluster(argo, object, upsert, validate).await,
             Plane::Server(through) => through,
         };
+        let id = AppId { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+        // One that may not be seen is told of by what making it is answered.
+        let before = self.find(&id, "").await.ok().flatten();
         let flag = |on: bool| if on { "true" } else { "false" };
         let query = [("upsert", flag(upsert)), ("validate", flag(validate))];
         let made = through.server.send(Method::POST, "/api/v1/applications", &query, Some(object.value())).await?;
-        // The server does not say whether it was there before; one that was made just now has no state yet.
-        Ok(if made.get("status").is_none_or(|s| s.get("sync").is_none()) { "created" } else { "updated" })
+        Ok(match before {
+            None => "created",
+            Some(before) if made.str_at(&["metadata", "resourceVersion"]) == Some(before.resource_version()) => {
+                "unchanged"
+            }
+            Some(_) => "updated",
+        })
     }
 
     /// Changes labels, annotations, finalizers and the spec of an Application: of what is there at the moment, and
@@ -205,7 +219,7 @@ impl Plane {
             Plane::Cluster(argo) => begin(argo, id, &request.operation(app), request.dry_run).await,
             Plane::Server(through) => {
                 let begun = through.server.post(&of(id, &["sync"]), &request.message(id, app)).await?;
-                through.caught_up(id, &object_of(begun)?).await
+                through.caught_up(id, &application(begun)?).await
             }
         }
     }
@@ -220,7 +234,7 @@ impl Plane {
                     "project" => app.spec.project(), "id" => entry.id, "prune" => prune,
                 };
                 let begun = through.server.post(&of(id, &["rollback"]), &message).await?;
-                through.caught_up(id, &object_of(begun)?).await
+                through.caught_up(id, &application(begun)?).await
             }
         }
     }
@@ -287,7 +301,7 @@ impl Through {
         let deadline = Instant::now() + CAUGHT_UP;
         let query = [("appNamespace", id.namespace.as_str())];
         loop {
-            let now = object_of(self.server.get(&of(id, &[]), &query).await?)?;
+            let now = application(self.server.get(&of(id, &[]), &query).await?)?;
             if number(&now).is_none_or(|now| now >= wanted) || Instant::now() >= deadline {
                 return Ok(());
             }
@@ -304,7 +318,7 @@ impl Through {
         let query = [("appNamespace", id.namespace.as_str())];
         let look = async || {
             let found = self.server.get(&of(id, &[]), &query).await;
-            object_of(found.with_context(|| format!("application '{id}'"))?)
+            application(found.with_context(|| format!("application '{id}'"))?)
         };
         let mut before = look().await?;
         for tried in 1..=TRIES {
@@ -323,7 +337,7 @@ impl Through {
                 "patch" => steps.to_json(), "patchType" => "json",
             };
             let why = match self.server.send(Method::PATCH, &of(id, &[]), &[], Some(&message)).await {
-                Ok(written) => return object_of(written),
+                Ok(written) => return application(written),
                 Err(why) => why,
             };
             // The first step says what was read: where that is no more, somebody else was quicker.
@@ -344,7 +358,7 @@ impl Through {
             ("project", after.str_at(&["spec", "project"]).unwrap_or_default()),
             ("validate", "false"),
         ];
-        self.server.send(Method::PUT, &of(id, &[]), &query[2..], Some(after.value())).await.and_then(object_of)
+        self.server.send(Method::PUT, &of(id, &[]), &query[2..], Some(after.value())).await.and_then(application)
     }
 }
 

@@ -95,6 +95,8 @@ impl LocalConfig {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).with_context(cannot)?;
         let fresh = path.with_extension(format!("{}.new", std::process::id()));
+        // What an ended process of the same number left behind.
+        let _ = std::fs::remove_file(&fresh);
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -4,14 +4,21 @@ use anyhow::{Context, Result, bail};
 use belay_access::project::{Project, normalize_tokens};
 use belay_argo::names;
 use belay_cluster::{DeleteOptions, ListOptions};
-use belay_object::{Object, object};
+use belay_object::{Object, Value, object};
 use http::Method;
 
-use super::{Plane, objects, path, status_of};
-use crate::argocd::{object_of, options};
+use super::{Plane, objects, path, status_of, typed};
+use crate::argocd::options;
 
 /// How often a change is made again because somebody else changed the project meanwhile.
 const TRIES: usize = 5;
+
+const KIND: &str = "AppProject";
+
+/// What a server answers of a project.
+fn project(value: Value) -> Result<Object> {
+    typed(value, KIND)
+}
 
 fn of(name: &str, more: &[&str]) -> String {
     let mut parts = vec!["api", "v1", "projects", name];
@@ -25,7 +32,7 @@ impl Plane {
         match self {
             Plane::Cluster(argo) => Ok(argo.cluster.find(&names::projects(), &argo.namespace, name).await?),
             Plane::Server(through) => match through.server.get(&of(name, &[]), &[]).await {
-                Ok(value) => object_of(value).map(Some),
+                Ok(value) => project(value).map(Some),
                 Err(e) if status_of(&e) == Some(404) => Ok(None),
                 Err(e) => Err(e.context(format!("project '{name}'"))),
             },
@@ -49,7 +56,7 @@ impl Plane {
             Plane::Cluster(argo) => {
                 argo.cluster.list(&names::projects(), &argo.namespace, &ListOptions::default()).await?.items
             }
-            Plane::Server(through) => objects(through.server.get("/api/v1/projects", &[]).await?)?,
+            Plane::Server(through) => objects(through.server.get("/api/v1/projects", &[]).await?, KIND)?,
         };
         found.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(found)
@@ -119,7 +126,7 @@ impl Plane {
             let message = object! { "project" => after.into_value() };
             match through.server.send(Method::PUT, &of(name, &[]), &[], Some(&message)).await {
                 Err(e) if status_of(&e) == Some(409) && tried < TRIES => tried += 1,
-                other => return object_of(other?),
+                other => return project(other?),
             }
         }
     }

@@ -61,8 +61,49 @@ pub fn config_path(flags: &ServerFlags) -> Result<PathBuf> {
     path.context("there is no home folder to keep logins in: give --config")
 }
 
+/// What `ARGOCD_OPTS` says, where no flag says it: `--name value`, `--name=value` and flags that are on.
+/// Compat(argocd 3.5): what is not known is left alone.
+pub fn with_options(global: &Global, flags: &ServerFlags, text: &str) -> (Global, ServerFlags) {
+    let (mut global, mut flags) = (global.clone(), flags.clone());
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let Some(word) = word.strip_prefix("--") else { continue };
+        let (name, mut value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word, None),
+        };
+        let is_flag = match name {
+            "core" => Some(&mut flags.core),
+            "plaintext" => Some(&mut flags.plaintext),
+            "insecure" => Some(&mut flags.insecure),
+            _ => None,
+        };
+        if let Some(flag) = is_flag {
+            *flag |= value.is_none_or(|value| value == "true");
+            continue;
+        }
+        value = value.or_else(|| words.next_if(|next| !next.starts_with("--")));
+        let Some(value) = value else { continue };
+        let path = || Some(PathBuf::from(value));
+        let text = || Some(value.to_owned());
+        match name {
+            "server" => global.server = global.server.take().or_else(text),
+            "auth-token" => flags.auth_token = flags.auth_token.take().or_else(|| text().map(Secret::new)),
+            "argocd-context" => flags.argocd_context = flags.argocd_context.take().or_else(text),
+            "grpc-web-root-path" => flags.grpc_web_root_path = flags.grpc_web_root_path.take().or_else(text),
+            "config" => flags.config = flags.config.take().or_else(path),
+            "server-crt" => flags.server_crt = flags.server_crt.take().or_else(path),
+            "client-crt" => flags.client_crt = flags.client_crt.take().or_else(path),
+            "client-crt-key" => flags.client_crt_key = flags.client_crt_key.take().or_else(path),
+            _ => {}
+        }
+    }
+    (global, flags)
+}
+
 /// The server that a command goes through; `None` where it works on the cluster.
 pub fn target(global: &Global, flags: &ServerFlags) -> Result<Option<Target>> {
+    let (global, flags) = &with_options(global, flags, &std::env::var("ARGOCD_OPTS").unwrap_or_default());
     if flags.core {
         return Ok(None);
     }

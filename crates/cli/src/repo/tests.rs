@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn nothing_that_is_secret_is_told_of_a_repository() {
+fn inv_sec_5_nothing_that_is_secret_is_told_of_a_repository() {
     let canary = || Secret::new("canary".to_owned());
     let credentials = Credentials {
         username: "me".into(),

@@ -92,7 +92,7 @@ fn the_file_is_where_argocd_looks_for_it() {
 
 #[cfg(unix)]
 #[test]
-fn the_file_is_its_owners_alone() {
+fn inv_sec_6_the_file_of_logins_is_its_owners_alone() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("argocd/config");

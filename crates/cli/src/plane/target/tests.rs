@@ -33,7 +33,7 @@ fn a_command_goes_where_the_nearest_word_says() {
 }
 
 #[test]
-fn a_token_goes_to_the_server_that_gave_it_and_to_no_other() {
+fn inv_net_2_a_token_goes_to_the_server_that_gave_it_and_to_no_other() {
     assert_eq!(told(server("cd.example"), ServerFlags::default(), None, LOGINS), "https://cd.example/argo canary");
     assert_eq!(told(server("evil.example"), ServerFlags::default(), None, LOGINS), "https://evil.example ");
     let given = ServerFlags { auth_token: Some(Secret::new("mine".into())), ..ServerFlags::default() };
@@ -51,4 +51,15 @@ fn an_address_says_how_a_server_is_reached() {
     assert_eq!(base("[::1]:8080", false, ""), Ok("https://[::1]:8080".into()));
     assert!(base("ssh://cd.example", false, "").is_err());
     assert!(base("", false, "").is_err());
+}
+
+#[test]
+fn options_of_the_environment_count_where_no_flag_does() {
+    let text = "--grpc-web --insecure --server opts.example --auth-token=of-opts --logformat json --plaintext=false";
+    let (global, flags) = with_options(&Global::default(), &ServerFlags::default(), text);
+    assert_eq!(told(global, flags.clone(), None, ""), "https://opts.example of-opts");
+    assert!(flags.insecure && !flags.plaintext && !flags.core);
+    let own = ServerFlags { auth_token: Some(Secret::new("mine".into())), ..ServerFlags::default() };
+    let (global, flags) = with_options(&server("cd.example"), &own, text);
+    assert_eq!(told(global, flags, None, ""), "https://cd.example mine");
 }
