@@ -58,8 +58,8 @@ impl Terminal {
         let password = prepare(&options).await.unwrap().password.expect("a first password").expose().clone();
         let outside = || belay_helm::Outside { now_unix_ns: 0, random: None, check: None, lookup: None };
         let mirrors = Mirrors::open(&folder.path().join("mirrors"), belay_net::Egress::default()).unwrap();
-        let preview = Preview::open(cluster.clone(), "argocd", mirrors, outside).await.unwrap();
-        options.sources = Some(std::sync::Arc::new(Previewed::new(cluster, "argocd", preview)));
+        let preview = Preview::open(cluster, "argocd", mirrors, outside).await.unwrap();
+        options.sources = Some(std::sync::Arc::new(Previewed::new(preview)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let serving = tokio::spawn(serve(listener, router(options)));
