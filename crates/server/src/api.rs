@@ -20,6 +20,8 @@ use crate::snapshot::Watches;
 const MAX_LOGINS: usize = 50;
 /// Webhooks that are worked on at once; more are told to come back.
 const MAX_WEBHOOKS: usize = 50;
+/// Looks into repositories at once: each may fetch one, read an index of many megabytes, or render.
+const MAX_LOOKS: usize = 16;
 /// Bytes of bodies that strangers may have here at once: one webhook of the largest size that Argo CD takes
 /// and some more. What members send is counted apart, so that strangers stand in nobody's way (RES-10).
 const STRANGERS_BYTES: usize = 64 << 20;
@@ -44,6 +46,8 @@ pub(crate) struct Api {
     pub strangers: Semaphore,
     /// The same of members.
     pub members: Semaphore,
+    /// Room for looking into repositories.
+    pub looks: Semaphore,
     /// Whether repositories and clusters answered of late.
     pub reached: Reached,
     /// Destination clusters.
@@ -68,6 +72,7 @@ impl Api {
             webhooks: Arc::new(Semaphore::new(MAX_WEBHOOKS)),
             strangers: Semaphore::new(STRANGERS_BYTES),
             members: Semaphore::new(MEMBERS_BYTES),
+            looks: Semaphore::new(MAX_LOOKS),
             reached: Reached::default(),
             places: Places::default(),
             nodes: Nodes::default(),

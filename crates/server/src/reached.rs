@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-/// How long an answer is believed.
+/// How long an answer is believed; and a failure, which somebody is about to mend.
 const FRESH: Duration = Duration::from_secs(60);
+const FRESH_FAILURE: Duration = Duration::from_secs(10);
 /// Answers that are kept; beyond them all are forgotten.
 const MAX_KEPT: usize = 5000;
 /// How long a list waits for all of its items together: it is told in time, whatever does not answer.
@@ -56,7 +57,7 @@ impl Reached {
         let known = self.0.lock().get(key).cloned();
         if let Some((at, state)) = known
             && !anew
-            && at.elapsed() < FRESH
+            && at.elapsed() < if state.status == "Failed" { FRESH_FAILURE } else { FRESH }
         {
             return state;
         }

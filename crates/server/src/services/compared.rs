@@ -13,6 +13,7 @@ use belay_object::{Object, ObjectKey, Value, from_json_str, object};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
+use tokio::sync::SemaphorePermit;
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -21,7 +22,7 @@ use crate::rights::Target;
 use crate::services::applications::named;
 use crate::services::credentials::without_password;
 use crate::services::trees::managed;
-use crate::{Error, ManifestsOf, Rendered, Sources};
+use crate::{Error, ManifestsOf, Rendered, SourceDetails, Sources};
 
 /// The field manager that applies. Compat(argo 3.5)
 const MANAGER: &str = "argocd-controller";
@@ -31,7 +32,7 @@ const CONCURRENCY: usize = 16;
 const MAX_MANIFESTS: usize = 1000;
 
 /// What knows the files of sources.
-pub(crate) fn sources(call: &Call) -> Result<&dyn Sources, Error> {
+fn sources(call: &Call) -> Result<&dyn Sources, Error> {
     let words = "this server renders no manifests and reads no repositories: it was started without what does";
     call.api.options.sources.as_deref().ok_or_else(|| Error::unavailable(words))
 }
@@ -66,7 +67,21 @@ async fn rendered(call: &Call, target: &Target) -> Result<Rendered, Error> {
         );
         return Err(Error::forbidden(words));
     }
-    sources(call)?.manifests(call.at.config.clone(), of).await
+    let sources = sources(call)?;
+    let _room = room(call).await?;
+    sources.manifests(call.at.config.clone(), of).await
+}
+
+/// Asks about a repository or a source.
+pub(crate) async fn look(call: &Call, of: SourceDetails) -> Result<Value, Error> {
+    let sources = sources(call)?;
+    let _room = room(call).await?;
+    sources.details(call.at.config.clone(), of).await
+}
+
+/// Few look at once, and others wait for their turn as long as a request may take.
+async fn room(call: &Call) -> Result<SemaphorePermit<'_>, Error> {
+    call.api.looks.acquire().await.map_err(|_| Error::unavailable("this server is about to end"))
 }
 
 /// The manifests.

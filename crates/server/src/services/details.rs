@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::rights::{Target, project_name};
 use crate::services::applications::named;
-use crate::services::compared::sources;
+use crate::services::compared::look;
 use crate::services::repositories::object_of;
 use crate::{Error, SourceDetails};
 
@@ -49,7 +49,7 @@ pub(crate) async fn oci_metadata(call: Call) -> Result<Answer, Error> {
 }
 
 async fn ask(call: &Call, of: SourceDetails) -> Result<Answer, Error> {
-    Ok(sources(call)?.details(call.at.config.clone(), of).await?.into())
+    Ok(look(call, of).await?.into())
 }
 
 /// The source that is meant: of the spec, or of an entry of the history.

@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::message::{self, Message};
 use crate::reached::{State, list_deadline};
-use crate::services::compared::sources;
+use crate::services::compared::look;
 use crate::services::credentials::{self as forms, Side};
 use crate::snapshot::{gone, secrets, shown};
 use crate::{Code, Error, SourceDetails};
@@ -123,8 +123,7 @@ async fn state(call: &Call, repository: Repository) -> State {
 
 /// Asks a repository whether it lets us in.
 async fn reach(call: &Call, repository: Repository) -> Result<(), Error> {
-    let asked = sources(call)?.details(call.at.config.clone(), SourceDetails::Reach { repository });
-    let answered = tokio::time::timeout(REACH_PATIENCE, asked).await;
+    let answered = tokio::time::timeout(REACH_PATIENCE, look(call, SourceDetails::Reach { repository })).await;
     answered.unwrap_or_else(|_| Err(Error::precondition("no answer in time"))).map(|_| ())
 }
 
