@@ -7,7 +7,7 @@ use anyhow::Result;
 use belay_access::project::Project;
 use belay_access::windows;
 use belay_argo::spec::{Application, OperationState};
-use belay_object::ObjectKey;
+use belay_object::{ObjectKey, Value};
 use jiff::Timestamp;
 
 use super::look::place_of;
@@ -118,7 +118,7 @@ fn policy(app: &Application) -> String {
 async fn window(plane: &Plane, app: &Application) -> (&'static str, Vec<String>) {
     let found = plane.find_project(app.spec.project()).await;
     let Some(project) = found.ok().flatten().and_then(|o| Project::read(&o).ok()) else {
-        return ("Sync Allowed", Vec::new());
+        return unread_windows(plane, app).await;
     };
     let target = app.window_target();
     let may = |manual: bool| windows::allows(project.windows(), &target, Timestamp::now(), manual, None);
@@ -130,6 +130,20 @@ async fn window(plane: &Plane, app: &Application) -> (&'static str, Vec<String>)
         (false, false) => "Sync Denied",
     };
     (word, assigned)
+}
+
+/// The same where the project may not be seen: of a server's own words.
+async fn unread_windows(plane: &Plane, app: &Application) -> (&'static str, Vec<String>) {
+    let told = match plane {
+        Plane::Server(through) => through.windows(app).await.ok(),
+        Plane::Cluster(_) => None,
+    };
+    let Some(told) = told else { return ("Sync Allowed", Vec::new()) };
+    let may = told.get("canSync").and_then(Value::as_bool).unwrap_or(false);
+    let text = |window: &Value, field: &str| window.str_at(&[field]).unwrap_or_default().to_owned();
+    let line = |w: &Value| format!("{}:{}:{}", text(w, "kind"), text(w, "schedule"), text(w, "duration"));
+    let assigned = told.get("assignedWindows").map_or(&[][..], Value::items).iter().map(line).collect();
+    (if may { "Sync Allowed" } else { "Sync Denied" }, assigned)
 }
 
 /// The lines about an operation.

@@ -324,6 +324,9 @@ impl Through {
         for tried in 1..=TRIES {
             let mut after = before.clone();
             with(&mut after)?;
+            if after.get("operation") != before.get("operation") {
+                bail!("an operation is not written through a server: `belay app sync` asks for one");
+            }
             let steps = steps(&before, &after);
             if steps.items().is_empty() {
                 return Ok(before);
@@ -353,12 +356,9 @@ impl Through {
 
     /// Replaces an Application's spec, which is not checked.
     async fn put(&self, id: &AppId, after: &Object) -> Result<Object> {
-        let query = [
-            ("appNamespace", id.namespace.as_str()),
-            ("project", after.str_at(&["spec", "project"]).unwrap_or_default()),
-            ("validate", "false"),
-        ];
-        self.server.send(Method::PUT, &of(id, &[]), &query[2..], Some(after.value())).await.and_then(application)
+        let query = [("appNamespace", id.namespace.as_str()), ("validate", "false")];
+        self.server.send(Method::PUT, &of(id, &["spec"]), &query, after.get("spec")).await?;
+        application(self.server.get(&of(id, &[]), &query[..1]).await?)
     }
 }
 

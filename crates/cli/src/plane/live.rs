@@ -63,6 +63,11 @@ impl Through {
         self.server.get(&of(app, &["resource-tree"]), &whose(app)).await
     }
 
+    /// The sync windows of an Application.
+    pub async fn windows(&self, app: &Application) -> Result<Value> {
+        self.server.get(&of(app, &["syncwindows"]), &whose(app)).await
+    }
+
     /// Every object that an Application manages, as it is wanted and as it is.
     pub async fn managed(&self, app: &Application) -> Result<Vec<Value>> {
         Ok(items(&self.server.get(&of(app, &["managed-resources"]), &whose(app)).await?).to_vec())

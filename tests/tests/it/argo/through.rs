@@ -173,6 +173,9 @@ async fn an_application_goes_through_its_life_through_a_server() {
     assert_eq!(field(&["spec", "revisionHistoryLimit"]).as_deref(), Some("3"));
     assert_eq!(field(&["metadata", "labels"]).as_deref(), Some(r#"{"tier":"web"}"#));
     at.ends("app set one --project nobody", 20).await;
+    at.ends(r#"app patch one --type merge --patch {"operation":{"sync":{}}}"#, 20).await;
+    at.ends("app set one --revision-history-limit 4 --validate=false", 0).await;
+    assert_eq!(field(&["spec", "revisionHistoryLimit"]).as_deref(), Some("4"));
     at.ends("app set one --sync-policy automated --self-heal", 0).await;
     world.is("one", "Synced Healthy Succeeded").await;
     assert_eq!(world.data("a", "key").as_deref(), Some("2"));
