@@ -34,6 +34,8 @@ use crate::spec::Source;
 const MOST_INDEX_BYTES: u64 = 256 << 20;
 /// Indexes that are known at once; beyond them the one that was fetched first is fetched again.
 const MOST_INDEXES: usize = 256;
+/// Tags and ranges whose meaning is known at once: 2 MiB; beyond them all are asked again.
+const MOST_RESOLVED: usize = 10_000;
 /// Largest archive of a chart.
 const MOST_CHART_BYTES: u64 = 20 << 20;
 /// Largest layer of an artifact, as it comes.
@@ -72,6 +74,8 @@ pub(crate) struct Charts {
     /// One fetch of one index at a time.
     fetching: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
     kept: Mutex<Kept>,
+    /// What tags and ranges of registries were found to be, and when: a digest, and what that is told by.
+    resolved: Mutex<HashMap<Digest, (Instant, ContentDigest, String)>>,
     /// Files of values by URL, and when they were fetched.
     values: Mutex<HashMap<String, (Instant, File)>>,
 }
@@ -125,6 +129,7 @@ impl Charts {
             indexes: Mutex::default(),
             fetching: Mutex::default(),
             kept: Mutex::default(),
+            resolved: Mutex::default(),
             values: Mutex::default(),
         }
     }
@@ -165,6 +170,7 @@ impl Charts {
     /// Forgets what was unpacked: somebody wants it fetched anew.
     pub fn forget(&self) {
         self.kept.lock().trees.clear();
+        self.resolved.lock().clear();
     }
 
     async fn get_archive(&self, version: &Which, source: &Source) -> Result<(Vec<u8>, Form), String> {
@@ -180,9 +186,11 @@ impl Charts {
         let mut key = DigestBuilder::new("argo chart");
         // What one's credentials may see is nobody else's.
         key.part(&source.repo_url).part(&source.chart).part(&asked.repository.secret_name).part(&revision);
-        if let Which::OfIndex(_, version) = &version {
-            key.part(&version.digest);
-        }
+        match &version {
+            Which::OfIndex(_, version) => key.part(&version.digest),
+            // A tag may be moved.
+            Which::OfRegistry(_, digest, _) => key.part(digest.to_string()),
+        };
         let key = key.finish();
         if let Some(tree) = self.kept.lock().get(&key) {
             return Ok(Found { revision, tree });
@@ -210,12 +218,24 @@ impl Charts {
             let told = digest.to_string();
             return Ok(Which::OfRegistry(client, digest, told));
         }
+        let mut key = DigestBuilder::new("argo tag");
+        key.part(&source.repo_url).part(&source.chart).part(&repository.secret_name).part(revision);
+        let key = key.finish();
+        let known = self.resolved.lock().get(&key).cloned();
+        if let Some((_, digest, told)) = known.filter(|(when, ..)| when.elapsed() <= asked.max_age) {
+            return Ok(Which::OfRegistry(client, digest, told));
+        }
         let (tag, version) = tag(&client, revision, source.is_chart())
             .await
             .map_err(|why| format!("failed to resolve revision {revision:?} of oci://{path}: {why}"))?;
         let digest = client.resolve(&Target::Tag(tag)).await.map_err(failed)?;
         // Compat(argo-cd 3.5): a chart is told by its version, an artifact by its digest.
         let told = if source.is_chart() { version } else { digest.to_string() };
+        let mut resolved = self.resolved.lock();
+        if resolved.len() >= MOST_RESOLVED {
+            resolved.clear();
+        }
+        resolved.insert(key, (Instant::now(), digest.clone(), told.clone()));
         Ok(Which::OfRegistry(client, digest, told))
     }
 

@@ -70,7 +70,9 @@ impl Turn<'_> {
         let max_age = match level {
             Level::Resolve => Duration::ZERO,
             _ if app.status.reconciled_at.is_empty() => YOUNG,
-            _ => self.config.poll_every().max(YOUNG),
+            // The revision is known: what was found of it holds.
+            Level::Tree | Level::Recent => Duration::MAX,
+            Level::Latest => self.config.poll_every().max(YOUNG),
         };
         let fetching = async {
             let fetched = sources::fetch(self.world, wish.sources, wish.revisions, &self.project, max_age).await?;

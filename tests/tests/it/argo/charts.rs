@@ -96,6 +96,19 @@ async fn a_chart_comes_from_a_registry() {
     push_chart(&to, "1.2.0", chart("web", "1.2.0", &[])).await;
     look(&world).await;
     world.at("one", "1.2.0").await;
+    world.is("one", "Synced Healthy Succeeded").await;
+    // A tag that is moved is another chart, though it is told alike (INV-REN-2).
+    push_chart(&to, "1.2.0", chart("web", "1.2.0", &[("values.yaml", "key: two\n")])).await;
+    world.patch(APPLICATIONS, "one", "{metadata: {annotations: {argocd.argoproj.io/refresh: normal}}}");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    assert_eq!(world.data("one-config", "key").as_deref(), Some("two"));
+    // What changes in the cluster asks nobody for what is known.
+    let asked = registry.log().len();
+    world.patch(MAPS, "one-config", "{data: {key: theirs}}");
+    world.is("one", "OutOfSync").await;
+    assert_eq!(registry.log().len(), asked);
 }
 
 /// argo.md 4.7
