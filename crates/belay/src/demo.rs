@@ -68,7 +68,7 @@ Belay runs, with a Kubernetes API server of its own. Nothing outside of this pro
   Git          {git}
   your copy    {work}
 
-Four things to try in another terminal:
+Five things to try in another terminal:
 
   1. Change the shop by a commit:
      cd {work} && sed -i 's/replicas: 2/replicas: 4/' storefront.yaml && git commit -qam 'more storefronts' && git push
@@ -77,7 +77,10 @@ Four things to try in another terminal:
   3. Apply an Application of Argo CD's, from the same repository:
      belay --kubeconfig {kubeconfig} app create mine --repo {git} --path . --dest-server https://kubernetes.default.svc --dest-namespace mine --sync-option CreateNamespace=true
      belay --kubeconfig {kubeconfig} app sync mine
-  4. Ask what is there:
+  4. Do the same through Argo CD's API, as argocd does:
+     belay login {argocd_host} --plaintext --username admin --password $(belay --kubeconfig {kubeconfig} account initial-password)
+     belay app list        (`belay context {argocd_host} --delete` forgets it)
+  5. Ask what is there:
      belay --kubeconfig {kubeconfig} get all -A
      belay --kubeconfig {kubeconfig} tree kustomization shop
      belay --kubeconfig {kubeconfig} app list
@@ -86,6 +89,7 @@ Events follow; ctrl-C ends everything.
 ",
         api = stage.api,
         argocd_api = stage.argocd_api,
+        argocd_host = stage.argocd_api.trim_start_matches("http://").trim_end_matches("/api/v1"),
         kubeconfig = stage.kubeconfig.display(),
         git = stage.git_url,
     );

@@ -3,6 +3,8 @@
 mod server;
 
 use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use belay_access::policy::{Policy, project_of, project_role};
 use belay_access::project::Project;
 use belay_access::{MatchMode, Subject};
@@ -13,6 +15,7 @@ use belay_argo::settings::accounts::{
     Account, AccountToken, Capability, check_new_password, hash_password, secret_patch,
 };
 use belay_argo::settings::tokens;
+use belay_cluster::Resource;
 use belay_net::Secret;
 use belay_object::{Object, Value, object};
 use jiff::Timestamp;
@@ -86,9 +89,32 @@ async fn on_cluster(plane: &Plane, command: AccountCommand) -> Result<u8> {
         AccountCommand::GetUserInfo { .. } | AccountCommand::SessionToken { .. } => {
             plane.server("who somebody is logged in as")?;
         }
+        AccountCommand::InitialPassword => {
+            outln!("{}", clean(first_password(argo).await?.expose()));
+            // Compat(argocd 3.5): as `argocd admin initial-password` advises, but beside what is piped on.
+            crate::output::warning(
+                "it is for the first login alone: set another by `belay account update-password`, and delete the secret",
+            );
+        }
         AccountCommand::Bcrypt { .. } => {}
     }
     Ok(0)
+}
+
+/// What stands in the secret that the first start made.
+async fn first_password(argo: &Argocd) -> Result<Secret<String>> {
+    let (namespace, name) = (argo.namespace.as_str(), names::INITIAL_ADMIN_SECRET);
+    let secrets = Resource::known("", "v1", "Secret", "secrets", true);
+    let secret = argo.cluster.find(&secrets, namespace, name).await?;
+    let secret = secret.with_context(|| {
+        format!(
+            "there is no secret {namespace}/{name}: the API makes it when it first starts, and who has signed in may \
+             have deleted it"
+        )
+    })?;
+    let text = secret.str_at(&["data", "password"]).and_then(|text| STANDARD.decode(text).ok());
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok(Secret::new(text.with_context(|| format!("the secret {namespace}/{name} holds no password"))?))
 }
 
 /// A password: the flag's, or what a person types.

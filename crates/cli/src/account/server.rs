@@ -64,6 +64,7 @@ pub async fn account(server: &Server, command: AccountCommand) -> Result<u8> {
             Some(form) => print_value(&object! { "token" => server.token().expose().as_str() }, form)?,
             None => outln!("{}", server.token().expose()),
         },
+        AccountCommand::InitialPassword => bail!("a server tells no password: --core reads it in the cluster"),
         AccountCommand::Bcrypt { .. } => {}
     }
     Ok(0)

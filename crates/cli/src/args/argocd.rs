@@ -317,6 +317,8 @@ pub enum AccountCommand {
         #[arg(short = 'o', long, default_value = "wide")]
         output: String,
     },
+    /// Print the first password of admin, which stands in a secret until somebody deletes that
+    InitialPassword,
     /// Set an account's password
     UpdatePassword {
         /// Whose; the caller's own through a server, admin's without
