@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use belay_argo::mask::is_secret;
 use belay_argo::names::applications;
 use belay_cluster::{Patch, Resource, WriteOptions};
 use belay_health::argo::{Effect, ErrorKind, Operation};
@@ -155,7 +156,7 @@ async fn create(call: &Call, subject: &Subject, object: &Object, dry_run: bool) 
     let cluster = &subject.place.acting;
     let resource = cluster.resource_of(object).await?;
     let options = WriteOptions { dry_run, ..call.api.writing() };
-    Ok(cluster.create(&resource, object, &options).await.map(|_| ())?)
+    cluster.create(&resource, object, &options).await.map(|_| ()).map_err(|e| refused(object, e))
 }
 
 async fn patch(call: &Call, subject: &Subject, wanted: &Object) -> Result<(), Error> {
@@ -172,13 +173,21 @@ async fn patch(call: &Call, subject: &Subject, wanted: &Object) -> Result<(), Er
         && let Some(status) = patch.remove(&["status"])
     {
         let status = Patch::Merge(object! { "status" => status });
-        cluster.patch_status(resource, namespace, name, &status, &writing).await?;
+        cluster.patch_status(resource, namespace, name, &status, &writing).await.map_err(|e| refused(wanted, e))?;
     }
     if patch.as_object().is_none_or(Map::is_empty) {
         return Ok(());
     }
-    cluster.patch(resource, namespace, name, &Patch::Merge(patch), &writing).await?;
-    Ok(())
+    let written = cluster.patch(resource, namespace, name, &Patch::Merge(patch), &writing).await;
+    written.map(|_| ()).map_err(|e| refused(wanted, e))
+}
+
+/// A server's words about a Secret may quote what a script wrote into it (SEC-2).
+fn refused(object: &Object, error: belay_cluster::Error) -> Error {
+    match is_secret(object) {
+        true => Error::of_secret("a Secret", &error),
+        false => error.into(),
+    }
 }
 
 fn failed(error: belay_health::argo::Error) -> Error {

@@ -371,3 +371,17 @@ async fn inv_authz_5_what_stands_where_the_project_may_not_is_none_of_the_applic
     );
     assert!(world.get("", "configmaps", "other", "below").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_sec_2_what_a_script_writes_into_a_secret_is_not_quoted() {
+    let (world, admin) = world("", "").await;
+    let script = "discovery.lua: |\n  return {['break'] = {}}\ndefinitions:\n- name: break\n  action.lua: |\n    \
+        obj.data = {token = {a = 'canary'}}\n    return obj\n";
+    let mut patch = Value::object();
+    patch.set(&["data", "resource.customizations.actions.Secret"], script);
+    world.user.merge_patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-cm"), "", &patch).unwrap();
+    let path = "/api/v1/applications/one/resource/actions?version=v1&kind=Secret&namespace=shop&resourceName=keys";
+    world.seen(&admin, path, |answer| answer.text.contains("break")).await;
+    let told = admin.post(path, "\"break\"").await.told();
+    assert!(told.contains(" a Secret: ") && !told.contains("canary") && !told.contains("unmarshal"), "{told}");
+}
