@@ -33,18 +33,6 @@ fn message(world: &World, name: &str) -> String {
     app.str_at(&["status", "operationState", "message"]).unwrap_or_default().to_owned()
 }
 
-/// Waits until the controller sends nothing.
-async fn quiet(world: &World) {
-    let mut count = world.wire.count();
-    loop {
-        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
-        if world.wire.count() == count {
-            return;
-        }
-        count = world.wire.count();
-    }
-}
-
 /// INV-AUTHZ-5
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_reaches_no_namespace_that_its_project_does_not_permit() {
@@ -126,7 +114,7 @@ async fn a_cluster_of_some_namespaces_is_looked_after_in_those_alone() {
     world.is("wide", "Synced Healthy Succeeded").await;
     world.is("far", "Synced Healthy Succeeded").await;
     // At rest nothing is asked again and again.
-    quiet(&world).await;
+    world.quiet().await;
 }
 
 fn definition(world: &World) {
@@ -207,13 +195,13 @@ fn out_of_sync(world: &World, name: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_meanwhile_the_pause_between_two_waves_is_kept() {
     let world = two_waves().await;
-    quiet(&world).await;
+    world.quiet().await;
     world.sync("one", "{}");
     world.until("the first wave is applied", || world.get(MAPS, "a")).await;
-    quiet(&world).await;
+    world.quiet().await;
     for value in ["theirs", "others"] {
         world.patch(MAPS, "a", &format!("{{data: {{key: {value}}}}}"));
-        quiet(&world).await;
+        world.quiet().await;
     }
     assert!(out_of_sync(&world, "a"), "it was looked at");
     assert!(world.get(MAPS, "late").is_none(), "the next wave waits");
@@ -227,13 +215,13 @@ async fn an_operation_that_is_to_end_ends_in_any_sync_window() {
     let world = two_waves().await;
     world.sync("one", "{}");
     world.until("the first wave is applied", || world.get(MAPS, "a")).await;
-    quiet(&world).await;
+    world.quiet().await;
     world.patch(
         PROJECTS,
         "default",
         "{spec: {syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h, applications: ['*']}]}}",
     );
-    quiet(&world).await;
+    world.quiet().await;
     world.patch(APPLICATIONS, "one", "{status: {operationState: {phase: Terminating}}}");
     world.is("one", "OutOfSync Healthy Failed: Operation terminated").await;
 }
@@ -274,9 +262,9 @@ async fn what_was_asked_of_one_that_is_left_alone_is_done_when_it_is_looked_afte
     for word in ["'true'", "'1'"] {
         let skip = |word: &str| format!("{{metadata: {{annotations: {{argocd.argoproj.io/skip-reconcile: {word}}}}}}}");
         world.patch(APPLICATIONS, "one", &skip(word));
-        quiet(&world).await;
+        world.quiet().await;
         world.patch(MAPS, "a", "{data: {key: theirs}}");
-        quiet(&world).await;
+        world.quiet().await;
         assert!(world.state("one").starts_with("Synced"), "{word}: {}", world.state("one"));
         world.patch(APPLICATIONS, "one", &skip("null"));
         world.is("one", "OutOfSync").await;
@@ -290,9 +278,9 @@ async fn what_was_asked_of_one_that_is_left_alone_is_done_when_it_is_looked_afte
     world.apply(&skip.replace("WORD", "'true'"));
     // A change of the configuration waits for others.
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    quiet(&world).await;
+    world.quiet().await;
     world.patch(MAPS, "a", "{data: {key: theirs}}");
-    quiet(&world).await;
+    world.quiet().await;
     assert!(world.state("one").starts_with("Synced"), "{}", world.state("one"));
     world.apply(&skip.replace("WORD", "'false'"));
     world.is("one", "OutOfSync").await;
@@ -317,7 +305,7 @@ async fn a_refresh_and_a_sync_asked_for_at_once_are_written_at_once() {
     let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
-    quiet(&world).await;
+    world.quiet().await;
     world.patch(
         APPLICATIONS,
         "one",
@@ -331,7 +319,7 @@ async fn a_refresh_and_a_sync_asked_for_at_once_are_written_at_once() {
         ends.map(|e| e.at(&["count"]).and_then(|n| n.as_i64()).unwrap_or(1)).sum()
     };
     world.until("it is told", || (told() > 0).then_some(())).await;
-    quiet(&world).await;
+    world.quiet().await;
     assert_eq!(told(), 1);
 }
 
@@ -352,7 +340,7 @@ async fn a_namespace_whose_metadata_is_kept_is_no_leftover() {
     let mark = "{metadata: {annotations: {argocd.argoproj.io/tracking-id: 'one:/Namespace:made/made'}}}";
     let mark = belay_yaml::parse_value(mark, &belay_yaml::Options::v2()).expect("YAML");
     world.user.merge_patch(&made, "", &mark).expect("it is there");
-    quiet(&world).await;
+    world.quiet().await;
     world.is("one", "Synced Healthy Succeeded").await;
     let found = world.user.get("", "namespaces", "", "made").expect("it is there");
     assert!(!found.object().is_deleting());
@@ -365,7 +353,7 @@ async fn what_is_known_of_differences_outlives_a_source_that_cannot_be_rendered(
     world.is("one", "OutOfSync").await;
     world.sync("one", "{}");
     world.is("one", "Synced Healthy Succeeded").await;
-    quiet(&world).await;
+    world.quiet().await;
     let before = world.wire.count();
     world.push(&[("app/c.yaml", Some("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [\n"))]).await;
     world.told("one", "ComparisonError", "c.yaml").await;

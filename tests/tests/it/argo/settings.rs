@@ -16,18 +16,7 @@ async fn set(world: &World, data: &str) {
     ));
     // A change of the configuration waits for others.
     tokio::time::sleep(Duration::from_millis(400)).await;
-    quiet(world).await;
-}
-
-async fn quiet(world: &World) {
-    let mut count = world.wire.count();
-    loop {
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        if world.wire.count() == count {
-            return;
-        }
-        count = world.wire.count();
-    }
+    world.quiet().await;
 }
 
 const CANARY: &str = "apiVersion: example.com/v1\nkind: Canary\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      \
@@ -78,7 +67,7 @@ async fn changes_that_do_not_count_wake_nobody() {
     world.is("one", "Synced Healthy Succeeded").await;
     set(&world, "resource.customizations.ignoreResourceUpdates.ConfigMap: 'jsonPointers: [/data]'").await;
     world.patch(MAPS, "a", "{data: {key: theirs}}");
-    quiet(&world).await;
+    world.quiet().await;
     assert!(world.state("one").starts_with("Synced"), "{}", world.state("one"));
     // Whoever asks is told.
     world.patch(APPLICATIONS, "one", "{metadata: {annotations: {argocd.argoproj.io/refresh: normal}}}");
@@ -110,12 +99,12 @@ async fn settings_that_are_gone_are_not_settings_that_say_nothing() {
     let settings = Object::of("v1", "ConfigMap", "argocd", "argocd-cm");
     world.user.delete(&settings, &Default::default()).unwrap();
     tokio::time::sleep(Duration::from_millis(400)).await;
-    quiet(&world).await;
+    world.quiet().await;
     world.patch(MAPS, "a", "{data: {key: theirs}}");
     world.patch(APPLICATIONS, "one", "{metadata: {annotations: {argocd.argoproj.io/refresh: hard}}}");
     let answered = || world.get(APPLICATIONS, "one")?.annotation("argocd.argoproj.io/refresh").is_none().then_some(());
     world.until("it is compared", answered).await;
-    quiet(&world).await;
+    world.quiet().await;
     assert_eq!(world.data("a", "key").as_deref(), Some("theirs"));
     assert!(world.state("one").starts_with("Synced"), "{}", world.state("one"));
 }
@@ -140,7 +129,7 @@ async fn a_repository_that_fails_for_a_moment_changes_nothing() {
     world.controllers = None;
     world.git.faults().inject("repo.git", 0, usize::MAX, Fault::Status(503));
     world.start().await;
-    quiet(&world).await;
+    world.quiet().await;
     assert!(world.state("one").starts_with("Synced Healthy"), "{}", world.state("one"));
     assert_eq!(world.condition("one", "ComparisonError"), None);
     // Who asks for what is there now is told.
@@ -149,7 +138,7 @@ async fn a_repository_that_fails_for_a_moment_changes_nothing() {
     // Without patience it is told at once, and stays told whatever happens.
     grace(&world, "0").await;
     world.patch(MAPS, "a", "{data: {key: theirs}}");
-    quiet(&world).await;
+    world.quiet().await;
     world.told("one", "ComparisonError", "Failed to load target state: ").await;
     assert!(world.get(MAPS, "a").is_some());
 }

@@ -95,18 +95,6 @@ impl Deeds {
     }
 }
 
-/// Waits until the controller sends nothing.
-async fn quiet(world: &World) {
-    let mut count = world.wire.count();
-    loop {
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        if world.wire.count() == count {
-            return;
-        }
-        count = world.wire.count();
-    }
-}
-
 /// An Application that is synced, and a commit that changes two waves, adds one object and removes another.
 async fn begun() -> World {
     let files = [
@@ -131,7 +119,7 @@ async fn begun() -> World {
         ])
         .await;
     world.is("one", "OutOfSync Healthy Succeeded").await;
-    quiet(&world).await;
+    world.quiet().await;
     world
 }
 
@@ -176,7 +164,7 @@ async fn one(trouble: Trouble, nth: usize) -> bool {
         world.start().await;
     }
     let (phase, message) = over(&world, &before).await;
-    quiet(&world).await;
+    world.quiet().await;
     let mut done = deeds.take();
     if phase != "Succeeded" {
         assert!(!is_crash, "{when}: an operation outlives its process: {phase}: {message}");
@@ -253,7 +241,7 @@ async fn one_deletion(trouble: Trouble, nth: usize) -> bool {
     world.is("one", "OutOfSync").await;
     world.sync("one", "{}");
     world.is("one", "Synced Healthy Succeeded").await;
-    quiet(&world).await;
+    world.quiet().await;
     let deeds = Deeds::follow(&world);
     tokio::time::sleep(Duration::from_millis(20)).await;
     deeds.take_all();
@@ -273,7 +261,7 @@ async fn one_deletion(trouble: Trouble, nth: usize) -> bool {
     let all_gone = || ["one", "two"].iter().all(|name| world.get(MAPS, name).is_none()).then_some(());
     world.until(&format!("{when}: its objects are gone"), all_gone).await;
     // What was done last is told by then.
-    quiet(&world).await;
+    world.quiet().await;
     let mut done = deeds.take_all();
     // What a hook made goes last, in either order.
     done.retain(|deed| deed != "-pre" && deed != "-post");

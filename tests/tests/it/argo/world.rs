@@ -234,6 +234,17 @@ impl World {
         })
         .await;
     }
+    /// Waits until the controller sends nothing.
+    pub async fn quiet(&self) {
+        let mut count = self.wire.count();
+        loop {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            if self.wire.count() == count {
+                return;
+            }
+            count = self.wire.count();
+        }
+    }
     /// Waits until the message of a condition holds a text; gives the message.
     pub async fn told(&self, name: &str, kind: &str, text: &str) -> String {
         let what = format!("{name} says {text:?} in {kind}");
