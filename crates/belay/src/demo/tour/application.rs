@@ -120,7 +120,7 @@ impl Tour<'_> {
     }
 
     async fn app(&self, name: &str) -> Result<Object> {
-        let resource = Resource::known("argoproj.io", "v1alpha1", "Application", "applications", true);
+        let resource = belay_argo::names::applications();
         Ok(self.stage.cluster.get(&resource, ARGOCD, name).await?)
     }
 
