@@ -9,7 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use belay_object::{GoDuration, GroupKind, Object, Value};
-use belay_schema::{Schema, Types, decode, quantity};
+use belay_schema::{Types, decode, quantity};
+
+/// What the types of `k8s.io/api/core/v1` begin with in the schemas.
+const CORE: &str = "io.k8s.api.core.v1.";
 
 /// The fields, by the kind that has them.
 #[derive(Clone, Default)]
@@ -21,8 +24,9 @@ struct KnownField {
 }
 
 enum Form {
-    /// A struct of `k8s.io/api/core/v1`.
-    Struct(Schema),
+    /// A struct of `k8s.io/api/core/v1`, by its name in the schemas, which are megabytes: they are read when an
+    /// object has such a field, not before.
+    Struct(String),
     Quantity,
     Duration,
 }
@@ -43,10 +47,10 @@ impl KnownTypes {
             }
         }
         // Compat(argo-cd 3.5): known without being said, as long as nothing is said of the kind.
-        let pod = Form::of("core/v1/PodSpec").into_iter();
-        let rollout =
-            pod.map(|form| KnownField { path: ["spec", "template", "spec"].map(str::to_owned).to_vec(), form });
-        all.entry(GroupKind::new("argoproj.io", "Rollout")).or_insert_with(|| rollout.collect());
+        all.entry(GroupKind::new("argoproj.io", "Rollout")).or_insert_with(|| {
+            let form = Form::Struct(format!("{CORE}PodSpec"));
+            vec![KnownField { path: ["spec", "template", "spec"].map(str::to_owned).to_vec(), form }]
+        });
         (KnownTypes(Arc::new(all)), wrong)
     }
     /// Writes the fields of an object as their types do. What does not fit its type is left as it is.
@@ -68,16 +72,16 @@ impl Form {
             "core/Quantity" => Some(Form::Quantity),
             "meta/v1/Duration" => Some(Form::Duration),
             _ => {
-                let name = name.strip_prefix("core/v1/")?;
-                Types::builtin().named(&format!("io.k8s.api.core.v1.{name}")).map(Form::Struct)
+                let name = format!("{CORE}{}", name.strip_prefix("core/v1/")?);
+                Types::builtin().named(&name).map(|_| Form::Struct(name))
             }
         }
     }
     fn write(&self, value: &mut Value) {
         match self {
-            Form::Struct(schema) => {
+            Form::Struct(name) => {
                 let mut fitted = value.clone();
-                if decode::fit(&mut fitted, schema).is_ok() {
+                if Types::builtin().named(name).is_some_and(|schema| decode::fit(&mut fitted, &schema).is_ok()) {
                     *value = fitted;
                 }
             }
