@@ -3,9 +3,9 @@
 //! It is linked at a fixed address, as Go's linker does by default: a position-independent program of this
 //! size has 70,000 addresses to be corrected when it starts, a millisecond and 3 MiB of every
 //! `belay kustomize build`. And what such a build runs stands together (`layout.ld`, written by
-//! `scripts/layout.py`): 1 MiB of code instead of 5 scattered over thirty; behind it what `belay run` runs. Compiled code stays as it is, so that
-//! libraries are the same for tests and for this program. And the unwinder is linked in: finding and relocating
-//! a shared one is a tenth of a millisecond.
+//! `scripts/layout.py`): 1 MiB of code instead of 5 scattered over thirty; behind it stands what `belay run` runs.
+//! Compiled code stays as it is, so that libraries are the same for tests and for this program. And the unwinder
+//! is linked in: finding and relocating a shared one is a tenth of a millisecond.
 //!
 //! `BELAY_PLAIN_LINK` leaves both out, for linkers that know no such scripts; `BELAY_LINK_MAP` names a file
 //! for the link map that `scripts/layout.py` needs.
