@@ -27,8 +27,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// [`Cli`] with no commands but those that need neither cluster nor runtime. They end in milliseconds,
-/// of which building the grammar of all other commands would be one.
+/// [`Cli`] with no commands but some. Those that need neither cluster nor runtime end in milliseconds, of which
+/// building the grammar of all other commands would be one; and what runs for weeks need not keep it.
 #[derive(Parser, Debug)]
 #[command(name = "belay", version, about = "Keeps Kubernetes clusters equal to what Git says", max_term_width = 110)]
 struct Only<C: Subcommand> {
@@ -50,6 +50,12 @@ pub enum KustomizeOnly {
     /// Build kustomizations
     #[command(subcommand)]
     Kustomize(kustomize::KustomizeCommand),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum RunOnly {
+    /// Run the controllers against a cluster
+    Run(Box<run::RunArgs>),
 }
 
 #[derive(Subcommand, Debug)]
@@ -80,7 +86,10 @@ fn main() -> ExitCode {
         Some("helm") => return render_chart(belay_cli::args::parse::<Only<_>>().command),
         _ => {}
     }
-    let cli: Cli = belay_cli::args::parse();
+    let cli = match only_run() {
+        Some(Only { global, command: RunOnly::Run(args) }) => Cli { global, command: Command::Run(args) },
+        None => belay_cli::args::parse(),
+    };
     let command = match cli.command {
         // What needs no runtime answers at once.
         Command::Helm(command) => return render_chart(command),
@@ -106,6 +115,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line that says `run`, read by that command's own grammar: what the grammar of all others takes would stay with
+/// the process for its life. `None` where it is none, or wrong: then the whole grammar says so.
+fn only_run() -> Option<Only<RunOnly>> {
+    let says_run = std::env::args_os().any(|word| word == "run");
+    says_run.then(|| belay_cli::args::parse_from(std::env::args_os()).ok()).flatten()
 }
 
 fn render_chart(HelmOnly::Helm(command): HelmOnly) -> ExitCode {
