@@ -33,7 +33,7 @@ pub mod run;
 mod sources;
 mod world;
 
-pub use config::Config;
+pub use config::{Config, all_secrets};
 pub use mirrors::Mirrors;
 pub use run::{Controllers, Options, StartError, scope};
 pub use world::{Name, Settings};

@@ -17,6 +17,7 @@ pub mod tokens;
 mod ui;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use belay_access::PolicySource;
 use belay_net::Secret;
@@ -46,7 +47,7 @@ pub struct Objects<'a> {
     /// `argocd-secret`
     pub secret: Option<&'a Object>,
     /// Other secrets of the installation, which `$<name>:<key>` refers to.
-    pub others: &'a [Object],
+    pub others: &'a [Arc<Object>],
 }
 
 /// The settings of an installation.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use belay_access::{MatchMode, Policy, Project, ProjectPolicy};
-use belay_argo::controller::Config;
+use belay_argo::controller::{Config, all_secrets};
 use belay_argo::names::{PART_OF, SECRET_TYPE, applications, projects};
 use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
 use belay_object::{Map, Object, Value};
@@ -175,9 +175,7 @@ impl Watches {
 
     /// Reads what has changed; what has not is as it was before.
     fn read(&self, before: Option<&Snapshot>) -> Snapshot {
-        let mut secrets = self.settings.objects();
-        let known: HashSet<String> = secrets.iter().map(|secret| secret.name().to_owned()).collect();
-        secrets.extend(self.described.objects().into_iter().filter(|secret| !known.contains(secret.name())));
+        let secrets = all_secrets(self.settings.objects(), self.described.objects());
         let maps = self.maps.objects();
         let (config, mut warnings) = Config::read(&maps, &secrets, before.map(|b| &*b.config));
         let same = before.filter(|before| before.config.settings.policy == config.settings.policy);

@@ -5,7 +5,7 @@
 
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,13 +66,12 @@ impl Config {
         let named = |all: &[Arc<Object>], name: &str| all.iter().find(|o| o.name() == name).cloned();
         let (config, parameters, rbac) = (named(maps, CONFIG), named(maps, PARAMETERS), named(maps, RBAC));
         let secret = named(secrets, SECRET);
-        let others: Vec<Object> = secrets.iter().map(|o| (**o).clone()).collect();
         let mut settings = Settings::read(&Objects {
             config: config.as_deref(),
             parameters: parameters.as_deref(),
             rbac: rbac.as_deref(),
             secret: secret.as_deref(),
-            others: &others,
+            others: secrets,
         });
         let mut warnings = settings.warnings.clone();
         let data = texts(config.as_deref());
@@ -213,6 +212,15 @@ fn texts(map: Option<&Object>) -> BTreeMap<String, String> {
     fields.filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_owned()))).collect()
 }
 
+/// The secrets that an installation is read from: its `own`, by the label of its parts, and those that
+/// `described` repositories, clusters and credentials. One that is both is there once, as its own.
+pub fn all_secrets(own: Vec<Arc<Object>>, described: Vec<Arc<Object>>) -> Vec<Arc<Object>> {
+    let known: HashSet<String> = own.iter().map(|secret| secret.name().to_owned()).collect();
+    let mut all = own;
+    all.extend(described.into_iter().filter(|secret| !known.contains(secret.name())));
+    all
+}
+
 /// The watches of what configuration is read from.
 pub(crate) struct Files {
     maps: CrView,
@@ -249,12 +257,7 @@ impl Files {
     }
     /// Reads what they hold now.
     pub fn read(&self, before: Option<&Config>) -> Config {
-        let mut secrets = self.settings.objects();
-        for secret in self.described.objects() {
-            if !secrets.iter().any(|known| known.name() == secret.name()) {
-                secrets.push(secret);
-            }
-        }
+        let secrets = all_secrets(self.settings.objects(), self.described.objects());
         let (config, warnings) = Config::read(&self.maps.objects(), &secrets, before);
         for warning in warnings {
             tracing::warn!("configuration: {warning}");

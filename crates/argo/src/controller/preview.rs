@@ -18,7 +18,7 @@ use futures::stream::{self, StreamExt};
 
 use super::charts::Asked;
 use super::comparing::{namespace_differs, takeover};
-use super::config::Config;
+use super::config::{Config, all_secrets};
 use super::dependencies::FromRepositories;
 use super::mirrors::Mirrors;
 use super::sources::{git_spec, remote_values};
@@ -72,12 +72,8 @@ pub async fn configuration(cluster: &Cluster, namespace: &str) -> belay_cluster:
         Ok::<Vec<Arc<Object>>, belay_cluster::Error>(found.items.into_iter().map(Arc::new).collect())
     };
     let maps = list("ConfigMap", "configmaps", &part_of).await?;
-    let mut secrets = list("Secret", "secrets", &part_of).await?;
-    for secret in list("Secret", "secrets", SECRET_TYPE).await? {
-        if !secrets.iter().any(|known| known.name() == secret.name()) {
-            secrets.push(secret);
-        }
-    }
+    let own = list("Secret", "secrets", &part_of).await?;
+    let secrets = all_secrets(own, list("Secret", "secrets", SECRET_TYPE).await?);
     Ok(Config::read(&maps, &secrets, None).0)
 }
 

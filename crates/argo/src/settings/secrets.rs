@@ -1,6 +1,7 @@
 //! What `$key` and `$secret:key` in the settings refer to.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use belay_net::Secret;
 use belay_object::{Map, Object, Value};
@@ -16,9 +17,9 @@ const MAX_DEPTH: usize = 100;
 
 impl SecretValues {
     /// Reads the secrets.
-    pub fn read(secret: Option<&Object>, others: &[Object]) -> SecretValues {
+    pub fn read(secret: Option<&Object>, others: &[Arc<Object>]) -> SecretValues {
         let mut values = HashMap::new();
-        let labelled = |secret: &&Object| secret.label(crate::names::PART_OF.0) == Some(crate::names::PART_OF.1);
+        let labelled = |secret: &&Arc<Object>| secret.label(crate::names::PART_OF.0) == Some(crate::names::PART_OF.1);
         for other in others.iter().filter(labelled) {
             for (key, text) in texts(Some(other)) {
                 values.insert(format!("{}:{key}", other.name()), text);

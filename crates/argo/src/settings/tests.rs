@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use belay_net::Secret;
 use belay_object::{GoDuration, Map, Object};
 use jiff::Timestamp;
@@ -160,7 +162,7 @@ fn references_to_secrets_are_resolved() {
     let mut sso = object("Secret", "sso", "stringData", &[("token", "CANARY-2")]);
     let hidden = object("Secret", "hidden", "stringData", &[("token", "x")]);
     sso.set_label("app.kubernetes.io/part-of", "argocd");
-    let others = [sso, hidden];
+    let others = [sso, hidden].map(Arc::new);
     let s = Settings::read(&Objects {
         config: Some(&config),
         secret: Some(&secret),

@@ -37,6 +37,17 @@ fn what_is_about_people_wakes_no_application() {
     assert_ne!(judged("{}", &[repository("aB==")]), one);
 }
 
+#[test]
+fn a_secret_that_is_a_part_and_describes_something_is_read_once_as_a_part() {
+    let labels = "{argocd.argoproj.io/secret-type: cluster, app.kubernetes.io/part-of: argocd}";
+    let of = |name: &str, value: &str| secret(name, labels, &format!("{{server: {value}}}"));
+    let (own, described) = (vec![of("a", "b3du"), of("b", "b3du")], vec![of("b", "b3RoZXI="), of("c", "b3RoZXI=")]);
+    let all = all_secrets(own, described);
+    let told: Vec<String> =
+        all.iter().map(|s| format!("{} {}", s.name(), s.str_at(&["data", "server"]).unwrap())).collect();
+    assert_eq!(told, ["a b3du", "b b3du", "c b3RoZXI="]);
+}
+
 /// argo.md 2.7, `ignoreAggregatedRoles`
 #[test]
 fn rules_of_aggregated_roles_count_for_nothing_where_the_settings_say_so() {
