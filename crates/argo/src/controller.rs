@@ -1,7 +1,7 @@
 //! The controller of Applications: what wakes one, what is done about it, what is written down.
 //!
 //! - `world`: what all Applications share; `destinations`: the clusters, observed; `sources`: what is
-//!   fetched, and who asks for it; `patience`: how long they wait for it.
+//!   fetched; `polls`: when it is looked at again, and who is woken; `patience`: how long they wait for it.
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
 //!   `permission`: what its project allows; `integrity`: which commits it trusts; `desired`: what is wanted; `comparing`: that against what is there.
 //! - [`Config`]: the configuration of a moment.
@@ -27,6 +27,7 @@ mod mirrors;
 mod operate;
 mod patience;
 mod permission;
+mod polls;
 pub mod preview;
 mod refresh;
 pub mod run;

@@ -18,6 +18,7 @@ mod ui;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use belay_access::PolicySource;
 use belay_net::Secret;
@@ -122,6 +123,30 @@ pub struct Timers {
     pub hard: GoDuration,
 }
 
+impl Timers {
+    /// How long until a repository is looked at again; `None` for never. `random` gives a number below another.
+    /// Compat(argo-cd 3.5): the jitter is a random part of itself, after the time.
+    pub fn next_look(&self, random: impl Fn(u64) -> u64) -> Option<Duration> {
+        let every = self.reconciliation.to_std();
+        (!every.is_zero()).then(|| every.saturating_add(self.spread(random)))
+    }
+    /// How long until an Application whose last comparison is so old is compared with all forgotten; `None` for never.
+    pub fn next_hard(&self, age: Option<Duration>, random: impl Fn(u64) -> u64) -> Option<Duration> {
+        let every = self.hard.to_std();
+        // One that could not be compared is tried again after the whole time, not at once.
+        let left = age.and_then(|age| every.checked_sub(age)).filter(|left| !left.is_zero()).unwrap_or(every);
+        (!every.is_zero()).then(|| left.saturating_add(self.spread(random)))
+    }
+    /// Whether a last comparison of this age is too old for what is remembered to be believed.
+    pub fn is_hard(&self, age: Option<Duration>) -> bool {
+        let every = self.hard.to_std();
+        !every.is_zero() && age.is_some_and(|age| age >= every)
+    }
+    fn spread(&self, random: impl Fn(u64) -> u64) -> Duration {
+        Duration::from_nanos(random(u64::try_from(self.jitter.as_nanos()).unwrap_or(0).saturating_add(1)))
+    }
+}
+
 /// Signing in.
 #[derive(Clone, Debug)]
 pub struct Auth {
@@ -209,9 +234,9 @@ impl Settings {
             additional_urls: config.yaml_texts("additionalUrls"),
             tracking: tracking(&mut config),
             timers: Timers {
-                reconciliation: config.duration("timeout.reconciliation", GoDuration::from_secs(120)),
-                jitter: config.duration("timeout.reconciliation.jitter", GoDuration::from_secs(60)),
-                hard: config.duration("timeout.hard.reconciliation", GoDuration::from_secs(0)),
+                reconciliation: config.pause("timeout.reconciliation", GoDuration::from_secs(120)),
+                jitter: config.pause("timeout.reconciliation.jitter", GoDuration::from_secs(60)),
+                hard: config.pause("timeout.hard.reconciliation", GoDuration::from_secs(0)),
             },
             resources: Resources::read(&mut config),
             kustomize_build_options: config.under("kustomize.buildOptions."),

@@ -135,7 +135,7 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
 impl Turn<'_> {
     async fn take(&mut self, asked: Option<Level>) -> belay_cluster::Result<Next> {
         let spec = &self.draft.app.spec;
-        self.world.polls.uses(&self.name, &spec.sources(), spec.project());
+        self.world.polls.uses(&self.name, &spec.sources(), spec.project(), &self.config.settings.timers);
         match IgnoreRules::compile(&self.draft.app.spec.ignore_differences) {
             Ok(rules) => self.ignore = self.config.ignore.and(&rules),
             Err(why) => {
@@ -148,7 +148,7 @@ impl Turn<'_> {
                 return Ok(Next::Done);
             }
         }
-        let mut level = refresh::needed(&self.draft.app, asked);
+        let mut level = refresh::needed(&self.draft.app, asked, &self.config.settings.timers, self.age());
         let mut again = None;
         // A comparison may ask for an operation, which asks for a comparison.
         for _ in 0..3 {
@@ -174,7 +174,14 @@ impl Turn<'_> {
             self.world.note(&self.name, Level::Recent);
             again = Some(WATCH_LAG);
         }
+        let hard = self.config.settings.timers.next_hard(self.age(), belay_cluster::random_below);
+        again = again.into_iter().chain(hard).min();
         Ok(again.map_or(Next::Done, Next::After))
+    }
+
+    /// How old the last comparison is.
+    fn age(&self) -> Option<Duration> {
+        since(&self.draft.app.status.reconciled_at)
     }
 
     fn has_operation(&self) -> bool {
@@ -185,7 +192,7 @@ impl Turn<'_> {
 
     /// Compares, and tells what was found; gives when to look again.
     async fn refresh(&mut self, level: Level) -> belay_cluster::Result<Option<Duration>> {
-        if refresh::is_hard(&self.draft.app) {
+        if refresh::is_hard(&self.draft.app, &self.config.settings.timers, self.age()) {
             self.memory.known.clear();
             self.world.charts.forget();
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::sources::Use;
+use super::polls::Use;
 
 /// So long nobody else is sent after a repository from which nothing comes.
 const STUCK: Duration = Duration::from_secs(3);

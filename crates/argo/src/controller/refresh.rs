@@ -1,5 +1,8 @@
 //! Whether an Application is compared now, and how fresh that must be.
 
+use std::time::Duration;
+
+use crate::settings::Timers;
 use crate::spec::Application;
 
 /// How fresh a comparison must be. A higher one does what the lower ones do.
@@ -23,9 +26,9 @@ pub const REFRESH_AT: &str = "argocd.argoproj.io/refresh-timestamp";
 pub const SKIP_RECONCILE: &str = "argocd.argoproj.io/skip-reconcile";
 
 /// Whether a look at an Application shows that it must be compared. `asked` is what others asked for
-/// meanwhile.
-pub fn needed(app: &Application, asked: Option<Level>) -> Option<Level> {
-    if app.annotations.contains_key(REFRESH) {
+/// meanwhile, `age` how old its last comparison is.
+pub fn needed(app: &Application, asked: Option<Level>, timers: &Timers, age: Option<Duration>) -> Option<Level> {
+    if app.annotations.contains_key(REFRESH) || timers.is_hard(age) {
         return Some(Level::Resolve);
     }
     if app.status.reconciled_at.is_empty() {
@@ -42,7 +45,11 @@ pub fn needed(app: &Application, asked: Option<Level>) -> Option<Level> {
     asked
 }
 
-/// Whether what was rendered is to be forgotten.
-pub fn is_hard(app: &Application) -> bool {
-    app.annotations.get(REFRESH).is_some_and(|word| word == "hard")
+/// Whether what is remembered is to be forgotten: somebody says so, or it is time (`timeout.hard.reconciliation`).
+pub fn is_hard(app: &Application, timers: &Timers, age: Option<Duration>) -> bool {
+    match app.annotations.get(REFRESH) {
+        // Compat(argo-cd 3.5): what is asked for goes before what is due.
+        Some(word) => word == "hard",
+        None => timers.is_hard(age),
+    }
 }

@@ -21,8 +21,8 @@ use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
 use super::mirrors::Mirrors;
 use super::patience::Patience;
+use super::polls::{self, Polls};
 use super::refresh::{Level, REFRESH};
-use super::sources::{self, Polls};
 use super::world::{Name, Settings, World};
 use crate::manifests::Renderer;
 use crate::names::{applications, projects};
@@ -167,8 +167,8 @@ impl Controllers {
             },
             |name, why| tracing::error!(application = ?name, panic = why, "held back after repeated panics"),
         ));
-        tasks.spawn(sources::poll(world.clone()));
-        tasks.spawn(sources::wake(world.clone(), news));
+        tasks.spawn(polls::poll(world.clone()));
+        tasks.spawn(polls::wake(world.clone(), news));
         tasks.spawn(follow_config(world.clone(), files, reread));
         Ok(Controllers { working: workers, tasks, world, memo })
     }
@@ -194,7 +194,7 @@ impl Controllers {
 
     /// Looks at all repositories now, as a push would have it.
     pub async fn look_at_sources(&self) {
-        sources::look(&self.world).await;
+        polls::look(&self.world).await;
     }
 
     /// Waits until the controller ends by itself, which it does not unless its queue is closed.
@@ -205,6 +205,7 @@ impl Controllers {
     /// Ends the controller: what is under way is finished, at most `patience`.
     pub async fn stop(mut self, patience: Duration) {
         self.world.queue.close();
+        self.world.polls.queue.close();
         let _ = tokio::time::timeout(patience, self.join()).await;
         let _ = tokio::time::timeout(patience, self.world.recorder.flush(patience)).await;
         self.working.shutdown().await;
@@ -236,6 +237,9 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
             continue;
         }
         world.patience.forget();
+        if config.settings.timers != before.settings.timers {
+            world.polls.reschedule(&config.settings.timers);
+        }
         for object in world.applications.objects() {
             world.ask(&Name::of(&object), Level::Recent);
         }

@@ -96,6 +96,15 @@ impl<'a> Reader<'a> {
             default
         })
     }
+    /// A duration that is not below zero.
+    pub fn pause(&mut self, key: &str, default: GoDuration) -> GoDuration {
+        let found = self.duration(key, default);
+        if found < GoDuration::default() {
+            self.warn(key, &format!("is below zero: {default} is used"));
+            return default;
+        }
+        found
+    }
     /// A size as Kubernetes writes quantities: `10M`, `1Gi`, `1000`.
     pub fn bytes(&mut self, key: &str, default: u64) -> u64 {
         let text = self.text(key).trim();

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use belay_net::Secret;
 use belay_object::{GoDuration, Map, Object};
@@ -417,4 +418,37 @@ fn a_login_that_ends_soon_is_renewed() {
     };
     assert_eq!(renew(0), None);
     assert_eq!(renew(86_400 - 299), Some(86_400));
+}
+
+/// argo.md 2.1: a jitter comes behind the time; a comparison that is too old forgets what is remembered.
+#[test]
+fn looks_are_put_off_by_a_part_of_the_jitter() {
+    let seconds = Duration::from_secs;
+    let timers = |data: &[(&str, &str)]| {
+        let config = object("ConfigMap", "argocd-cm", "data", data);
+        Settings::read(&Objects { config: Some(&config), ..Objects::default() }).timers
+    };
+    let (least, most) = (|_: u64| 0, |below: u64| below - 1);
+    let by_default = timers(&[]);
+    assert_eq!(by_default.next_look(least), Some(seconds(120)));
+    assert_eq!(by_default.next_look(most), Some(seconds(180)));
+    assert_eq!((by_default.next_hard(Some(seconds(5)), least), by_default.is_hard(Some(seconds(5)))), (None, false));
+    let own = timers(&[
+        ("timeout.reconciliation", "0s"),
+        ("timeout.reconciliation.jitter", "10s"),
+        ("timeout.hard.reconciliation", "1h"),
+    ]);
+    assert_eq!(own.next_look(most), None);
+    assert_eq!(own.next_hard(Some(seconds(600)), least), Some(seconds(3000)));
+    assert_eq!(own.next_hard(Some(seconds(600)), most), Some(seconds(3010)));
+    assert_eq!(
+        own.next_hard(Some(seconds(4000)), least),
+        Some(seconds(3600)),
+        "one that fails does not run in circles"
+    );
+    assert_eq!(own.next_hard(None, least), Some(seconds(3600)));
+    let is_hard = [None, Some(3599), Some(3600)].map(|age| own.is_hard(age.map(seconds)));
+    assert_eq!(is_hard, [false, false, true]);
+    let negative = timers(&[("timeout.reconciliation", "-5s"), ("timeout.reconciliation.jitter", "-1s")]);
+    assert_eq!((negative.next_look(least), negative.next_look(most)), (Some(seconds(120)), Some(seconds(180))));
 }

@@ -89,6 +89,35 @@ async fn changes_that_do_not_count_wake_nobody() {
     world.is("one", "OutOfSync").await;
 }
 
+/// argo.md 2.1: times are in force without a restart, and nobody says that something is to be looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn repositories_are_looked_at_and_all_is_compared_anew_when_it_is_time() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    let timers = |data: &str| {
+        let patch = format!("{{data: {{timeout.reconciliation.jitter: 0s, {data}}}}}");
+        let patch = belay_yaml::parse_value(&patch, &belay_yaml::Options::v2()).unwrap();
+        world.user.merge_patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-cm"), "", &patch).unwrap();
+    };
+    timers("timeout.reconciliation: 1s");
+    let commit = world.commit(&[("app/a.yaml", &map("a", "2"))]);
+    world.at("one", &commit).await;
+    timers("timeout.reconciliation: 0s, timeout.hard.reconciliation: 1s");
+    let compared = || Some(world.get(APPLICATIONS, "one")?.str_at(&["status", "reconciledAt"])?.to_owned());
+    for _ in 0..2 {
+        let before = compared();
+        world.until("it is compared again", || (compared() != before).then_some(())).await;
+    }
+    // Off again, it stays as it is.
+    timers("timeout.hard.reconciliation: 0s");
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    world.quiet().await;
+    let before = compared();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(compared(), before);
+}
+
 /// The control plane's map is gone for a moment: nothing that it said is forgotten.
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_are_gone_are_not_settings_that_say_nothing() {
