@@ -1,9 +1,10 @@
 //! Fields that do not count when desired and live are compared.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use belay_access::Glob;
-use belay_expr::{JqProgram, Limits};
+use belay_expr::{JqLimits, JqProgram};
 use belay_object::{Object, Value};
 use belay_schema::ssa::{owned_fields, remove_fields};
 
@@ -11,7 +12,11 @@ use crate::spec::IgnoreDifference;
 
 /// Rules, compiled.
 #[derive(Clone, Default)]
-pub struct IgnoreRules(Arc<[Arc<Rule>]>);
+pub struct IgnoreRules {
+    rules: Arc<[Arc<Rule>]>,
+    /// What one expression may cost on one object.
+    jq: JqLimits,
+}
 
 struct Rule {
     /// Whether it is about more than the status, which no manifest has.
@@ -49,15 +54,19 @@ impl IgnoreRules {
                 managers: rule.managed_fields_managers.clone(),
             }));
         }
-        Ok(IgnoreRules(compiled.into()))
+        Ok(IgnoreRules { rules: compiled.into(), jq: JqLimits::default() })
     }
-    /// These rules and others.
+    /// These rules with so much time for each expression, instead of a second.
+    pub fn within(self, time: Duration) -> IgnoreRules {
+        IgnoreRules { jq: JqLimits::within(time), ..self }
+    }
+    /// These rules and others, all with the time of these.
     pub fn and(&self, more: &IgnoreRules) -> IgnoreRules {
-        IgnoreRules(self.0.iter().chain(more.0.iter()).cloned().collect())
+        IgnoreRules { rules: self.rules.iter().chain(more.rules.iter()).cloned().collect(), jq: self.jq }
     }
     /// Whether any rule is about fields of an object that a manifest may have.
     pub fn concern(&self, object: &Object) -> bool {
-        self.0.iter().any(|rule| rule.matters && rule.is_about(object))
+        self.rules.iter().any(|rule| rule.matters && rule.is_about(object))
     }
     /// A manifest with the fields that do not count as they are live: applied, it leaves them alone. The status
     /// is never a manifest's.
@@ -78,7 +87,7 @@ impl IgnoreRules {
     }
     /// Takes out of `object` what does not count; `live` says which fields are whose.
     pub fn strip(&self, object: &mut Object, live: &Object) {
-        for rule in self.0.iter() {
+        for rule in self.rules.iter() {
             if !rule.is_about(live) {
                 continue;
             }
@@ -87,7 +96,7 @@ impl IgnoreRules {
             }
             for program in &rule.jq {
                 // An expression that meets a null where it wants a list says nothing about this object.
-                match program.delete_paths(object.value(), &Limits::default()) {
+                match program.delete_paths(object.value(), &self.jq) {
                     Ok(value) => {
                         if let Ok(stripped) = Object::new(value) {
                             *object = stripped;
@@ -245,6 +254,25 @@ mod tests {
             respected(sidecar, r#"{"c":[{"name":"x","v":2}]}"#, r#"{"c":[{"name":"x","v":1},{"name":"side","v":1}]}"#),
             r#"{"c":[{"name":"x","v":2},{"name":"side","v":1}]}"#
         );
+    }
+
+    #[test]
+    fn an_expression_that_takes_too_long_says_nothing() {
+        let rule = r#"{"group":"*","kind":"*","jqPathExpressions":["select((reduce range(1e5) as $i (0; . + 1)) > 0) | .data"]}"#;
+        let rule = IgnoreDifference::read(&from_json_str(rule).unwrap()).unwrap();
+        let own = IgnoreRules::compile([&rule]).unwrap();
+        let left = |rules: &IgnoreRules| {
+            let text = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"v"}}"#;
+            let live = Object::new(from_json_str(text).unwrap()).unwrap();
+            let mut object = live.clone();
+            rules.strip(&mut object, &live);
+            object.get("data").is_some()
+        };
+        assert!(!left(&own), "a second is enough");
+        assert!(left(&own.clone().within(Duration::ZERO)));
+        // The time is that of the settings, for the rules of an Application too.
+        assert!(left(&IgnoreRules::default().within(Duration::ZERO).and(&own)));
+        assert!(!left(&IgnoreRules::default().within(Duration::from_secs(20)).and(&own)));
     }
 
     #[test]

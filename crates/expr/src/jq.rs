@@ -1,7 +1,7 @@
-//! jq: [`JqProgram`], compiled once and run on documents under [`Limits`].
+//! jq: [`JqProgram`], compiled once and run on documents under [`JqLimits`].
 //!
 //! Parsing and interpreting are the `jaq` crates'; values are ours, because what they take is
-//! counted. There is no environment, clock, input, module or file for a program to reach. A step
+//! counted. There is no environment, clock to read, input, module or file for a program to reach. A step
 //! is a term evaluated; the size is that of everything made, freed or not.
 
 mod budget;
@@ -10,13 +10,15 @@ mod operations;
 mod plain;
 mod value;
 
+use std::time::Duration;
+
 use belay_object::Value;
 use jaq_core::compile::Undefined;
 use jaq_core::data::HasLut;
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, DataT, Filter, Lut, Vars};
 
-use crate::{Error, ErrorKind, Limits};
+use crate::{Error, ErrorKind};
 use value::Val;
 
 /// Far above the longest path expression that anyone writes for a field to ignore.
@@ -29,6 +31,42 @@ const PARSER_STACK_BYTES: usize = 256 << 20;
 const RUN_STACK_BYTES: usize = 64 << 20;
 /// What a plain program may use of its caller's stack: a quarter of a runtime thread's.
 const PLAIN_STACK_BYTES: usize = 512 << 10;
+
+/// What one evaluation of a jq program may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JqLimits {
+    /// Terms evaluated, counted again in every round of a loop.
+    pub steps: u64,
+    /// Bytes of everything made, freed or not.
+    pub size: u64,
+    /// By the clock.
+    pub time: Duration,
+}
+
+/// A million steps are about 0.1 s.
+const STEPS_PER_SECOND: u64 = 10_000_000;
+/// What one evaluation may make, however long it may take.
+const MAX_SIZE_BYTES: u64 = 256 << 20;
+
+impl JqLimits {
+    /// What fits into a time: as many steps as a program takes in it on a machine that does nothing else, and
+    /// 16 MiB a second, 256 MiB at most. Steps end a program at the same place everywhere; the clock ends one whose
+    /// steps are long.
+    pub fn within(time: Duration) -> JqLimits {
+        let times = |per_second: u64| {
+            let all = u128::from(per_second).saturating_mul(time.as_millis()) / 1000;
+            u64::try_from(all).unwrap_or(u64::MAX)
+        };
+        JqLimits { steps: times(STEPS_PER_SECOND), size: times(16 << 20).clamp(1 << 20, MAX_SIZE_BYTES), time }
+    }
+}
+
+impl Default for JqLimits {
+    /// A second.
+    fn default() -> JqLimits {
+        JqLimits::within(Duration::from_secs(1))
+    }
+}
 
 /// The types that filters are compiled for.
 struct Kind;
@@ -77,7 +115,7 @@ impl JqProgram {
     }
 
     /// Everything that the program gives for a document.
-    pub fn run(&self, document: &Value, limits: &Limits) -> Result<Vec<Value>, Error> {
+    pub fn run(&self, document: &Value, limits: &JqLimits) -> Result<Vec<Value>, Error> {
         self.evaluate(document, limits, |document| {
             outputs(&self.filter, document).map(|v| v.map(|v| v.to_value())).collect()
         })
@@ -88,7 +126,7 @@ impl JqProgram {
     /// All paths are found before anything is deleted. A path that leads through `null` or to
     /// nothing deletes nothing. Where the program fails (it iterates over `null`, say) there is no
     /// result: who ignores differences leaves the document as it is then, as Argo CD does.
-    pub fn delete_paths(&self, document: &Value, limits: &Limits) -> Result<Value, Error> {
+    pub fn delete_paths(&self, document: &Value, limits: &JqLimits) -> Result<Value, Error> {
         self.evaluate(document, limits, |document| {
             let paths = outputs(&self.paths, document.clone()).next().unwrap_or_else(|| Ok(Val::list(Vec::new())))?;
             functions::delete_all(document, paths).map(|v| v.to_value()).map_err(|e| evaluation(&e))
@@ -98,7 +136,7 @@ impl JqProgram {
     fn evaluate<T: Send>(
         &self,
         document: &Value,
-        limits: &Limits,
+        limits: &JqLimits,
         run: impl FnOnce(Val) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
         let all = |stack_bytes| budget::within(limits, stack_bytes, || run(Val::of(document, budget::MAX_DEPTH)?));

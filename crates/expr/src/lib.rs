@@ -24,7 +24,7 @@ mod time;
 mod value;
 
 pub use error::{Error, ErrorKind};
-pub use jq::JqProgram;
+pub use jq::{JqLimits, JqProgram};
 pub use lua::{LuaLimits, LuaScript};
 pub use names::unescape_name;
 pub use program::{Limits, Program};

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use registry::{Form, layer, tag};
 
+use super::config::Config;
 use crate::repositories::{HttpAccess, Repository, Trust};
 use crate::spec::Source;
 
@@ -115,8 +116,18 @@ pub(crate) struct Asked<'a> {
     pub repository: &'a Repository,
     /// Whom to believe.
     pub trust: &'a Trust,
+    /// Which layers of artifacts may be unpacked.
+    pub layers: &'a [String],
     /// What is told of it at most so long ago is believed.
     pub max_age: Duration,
+}
+
+impl<'a> Asked<'a> {
+    /// As the configuration says.
+    pub fn of(config: &'a Config, repository: &'a Repository, max_age: Duration) -> Asked<'a> {
+        let layers = &config.settings.parameters.oci_media_types;
+        Asked { repository, trust: &config.trust, layers, max_age }
+    }
 }
 
 impl Charts {
@@ -173,10 +184,15 @@ impl Charts {
         self.resolved.lock().clear();
     }
 
-    async fn get_archive(&self, version: &Which, source: &Source) -> Result<(Vec<u8>, Form), String> {
+    async fn get_archive(
+        &self,
+        version: &Which,
+        source: &Source,
+        layers: &[String],
+    ) -> Result<(Vec<u8>, Form), String> {
         match version {
             Which::OfIndex(access, version) => Ok((self.download(access, version, source).await?, Form::Chart)),
-            Which::OfRegistry(client, digest, _) => layer(client, digest, source).await,
+            Which::OfRegistry(client, digest, _) => layer(client, digest, source, layers).await,
         }
     }
 
@@ -195,7 +211,7 @@ impl Charts {
         if let Some(tree) = self.kept.lock().get(&key) {
             return Ok(Found { revision, tree });
         }
-        let (archive, form) = self.get_archive(&version, source).await?;
+        let (archive, form) = self.get_archive(&version, source, asked.layers).await?;
         let unpacking = tokio::task::spawn_blocking(move || form.unpack(&archive));
         let (tree, bytes) = unpacking.await.map_err(|e| format!("unpacking stopped: {e}"))??;
         self.kept.lock().put(key, tree.clone(), bytes);

@@ -92,9 +92,10 @@ impl Config {
             warnings.push(why);
             before.map(|b| b.ignore.clone()).unwrap_or_default()
         });
+        let for_jq = settings.parameters.jq_timeout.to_std();
         let ignore_updates = ignored_updates(&settings).and_then(|rules| {
             let compiled = IgnoreRules::compile(&rules).map_err(|why| warnings.push(why)).ok();
-            compiled.or_else(|| before.and_then(|b| b.ignore_updates.clone()))
+            compiled.or_else(|| before.and_then(|b| b.ignore_updates.clone())).map(|rules| rules.within(for_jq))
         });
         let (known_types, wrong) = known_types(&settings);
         warnings.extend(wrong);
@@ -105,11 +106,11 @@ impl Config {
         let map = |name: &str| named(maps, name);
         let (hosts, certificates, keys) = (map(KNOWN_HOSTS), map(TLS_CERTIFICATES), map(GPG_KEYS));
         let scripts = data.iter().filter(|(key, _)| key.starts_with("resource."));
-        let watched_by = format!("{:?} {:?}", settings.tracking, scripts.collect::<Vec<_>>());
+        let watched_by = format!("{:?} {for_jq:?} {:?}", settings.tracking, scripts.collect::<Vec<_>>());
         let config = Config {
             tracking: settings.tracking.clone(),
             tools: Arc::new(settings.tools.clone()),
-            ignore,
+            ignore: ignore.within(for_jq),
             ignore_updates,
             known_types,
             assess,

@@ -29,7 +29,7 @@ impl<C: Fn() -> Option<Arc<Config>> + Send + Sync> Dependencies for FromReposito
         let config = (self.config)().ok_or("the controller is ending")?;
         let repository = repository(&config.repositories, chart)?;
         let source = Source { repo_url: repository.url.clone(), chart: chart.name.clone(), ..Source::default() };
-        let asked = Asked { repository: &repository, trust: &config.trust, max_age: BELIEVED };
+        let asked = Asked::of(&config, &repository, BELIEVED);
         let version = if chart.version.is_empty() { "*" } else { &chart.version };
         Handle::current().block_on(self.charts.fetch(&source, version, &asked)).map(|found| found.tree)
     }

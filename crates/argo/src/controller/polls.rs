@@ -242,7 +242,7 @@ async fn look_for(world: &World, key: &Use, max_age: Duration) {
         false => {
             let source = key.source();
             let (config, repository) = repository_of(world, &source, project);
-            let asked = Asked { repository: &repository, trust: &config.trust, max_age };
+            let asked = Asked::of(&config, &repository, max_age);
             world.charts.resolve(&source, &key.revision, &asked).await
         }
     };

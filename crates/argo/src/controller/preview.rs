@@ -202,7 +202,7 @@ impl Preview {
     async fn fetch(&self, project: &str, source: &Source, revision: &str) -> Result<SourceFiles, String> {
         if source.is_chart() || source.is_oci() {
             let repository = self.config.repositories.get(&source.repo_url, project);
-            let asked = Asked { repository: &repository, trust: &self.config.trust, max_age: Duration::ZERO };
+            let asked = Asked::of(&self.config, &repository, Duration::ZERO);
             let found = self.mirrors.charts.fetch(source, revision, &asked).await?;
             let repo_url = source.repo_url.clone();
             return Ok(SourceFiles { tree: found.tree, revision: found.revision, repo_url });

@@ -77,7 +77,7 @@ async fn fetch_one(
     let (revision, project, repo_url) = (&key.revision, &key.at.project, source.repo_url.clone());
     if source.is_chart() || source.is_oci() {
         let (config, repository) = repository_of(world, source, project);
-        let asked = Asked { repository: &repository, trust: &config.trust, max_age };
+        let asked = Asked::of(&config, &repository, max_age);
         let found = world.charts.fetch(source, revision, &asked).await?;
         tell(world, key, &found.revision, None);
         let files = SourceFiles { tree: found.tree, revision: found.revision, repo_url };
@@ -112,6 +112,7 @@ pub(crate) fn spec_of(
     revision: &str,
 ) -> Result<GitSpec, String> {
     let url = crate::repositories::remote_url(repo_url)?;
+    let listing = config.settings.parameters.git_timeout.to_std();
     let reference = if is_commit(revision) {
         Reference::Commit { id: revision.to_owned(), branch: None }
     } else {
@@ -123,6 +124,8 @@ pub(crate) fn spec_of(
         proxy: repository.proxy()?,
         recurse_submodules: config.settings.parameters.git_submodules,
         timeout: TIMEOUT,
+        // Compat(argo-cd 3.5): what is fetched is not bound by it.
+        listing_timeout: (!listing.is_zero()).then_some(listing),
         ..GitSpec::branch(url, "")
     })
 }

@@ -44,7 +44,8 @@ pub struct Parameters {
     pub metrics_conditions: Vec<String>,
     /// `controller.metrics.cluster.labels`
     pub metrics_cluster_labels: Vec<String>,
-    /// `controller.ignore.normalizer.jq.timeout`
+    /// `controller.ignore.normalizer.jq.timeout`, or as the manual spells it `ignore.normalizer.jq.timeout`;
+    /// never zero.
     pub jq_timeout: GoDuration,
     /// `hydrator.enabled`
     pub hydrator_enabled: bool,
@@ -76,7 +77,7 @@ pub struct Parameters {
     pub tls_max_version: String,
     /// `reposerver.enable.git.submodule`
     pub git_submodules: bool,
-    /// `reposerver.git.request.timeout`
+    /// `reposerver.git.request.timeout`; zero is without end.
     pub git_timeout: GoDuration,
     /// `reposerver.oci.layer.media.types`
     pub oci_media_types: Vec<String>,
@@ -119,7 +120,7 @@ impl Parameters {
             metrics_labels: p.list("controller.metrics.application.labels"),
             metrics_conditions: p.list("controller.metrics.application.conditions"),
             metrics_cluster_labels: p.list("controller.metrics.cluster.labels"),
-            jq_timeout: p.duration("controller.ignore.normalizer.jq.timeout", GoDuration::from_secs(1)),
+            jq_timeout: jq_timeout(p),
             hydrator_enabled: p.flag("hydrator.enabled", false),
             insecure: p.flag("server.insecure", false),
             base_href: text_or(p, "server.basehref", "/"),
@@ -139,10 +140,18 @@ impl Parameters {
             tls_min_version: text_or(p, "server.tls.minversion", "1.2"),
             tls_max_version: text_or(p, "server.tls.maxversion", "1.3"),
             git_submodules: p.flag("reposerver.enable.git.submodule", true),
-            git_timeout: p.duration("reposerver.git.request.timeout", GoDuration::from_secs(15)),
+            git_timeout: p.pause("reposerver.git.request.timeout", GoDuration::from_secs(15)),
             oci_media_types: p.list_or("reposerver.oci.layer.media.types", &MEDIA_TYPES),
             hidden_directories: p.flag("reposerver.include.hidden.directories", false),
             outside_symlinks: p.flag("reposerver.allow.oob.symlinks", false),
         }
     }
+}
+
+/// Compat(argo-cd 3.5): nothing and zero are a second. The container is given the first key; the second is the manual's.
+fn jq_timeout(p: &mut Reader<'_>) -> GoDuration {
+    let second = GoDuration::from_secs(1);
+    let keys = ["controller.ignore.normalizer.jq.timeout", "ignore.normalizer.jq.timeout"];
+    let key = keys.into_iter().find(|key| !p.text(key).trim().is_empty()).unwrap_or(keys[0]);
+    Some(p.pause(key, second)).filter(|time| *time > GoDuration::default()).unwrap_or(second)
 }

@@ -10,7 +10,7 @@ fn document(json: &str) -> Value {
 
 /// Outputs separated by a blank, or `error: ` and its text.
 fn answer(program: &str, json: &str) -> String {
-    let result = JqProgram::compile(program).and_then(|p| p.run(&document(json), &Limits::default()));
+    let result = JqProgram::compile(program).and_then(|p| p.run(&document(json), &JqLimits::default()));
     match result {
         Ok(values) => values.iter().map(Value::to_json).collect::<Vec<_>>().join(" "),
         Err(e) => format!("{:?}: {e}", e.kind),
@@ -22,7 +22,7 @@ fn check(program: &str, json: &str, expected: &str) {
 }
 
 fn check_deleted(program: &str, json: &str, expected: &str) {
-    let deleted = JqProgram::compile(program).and_then(|p| p.delete_paths(&document(json), &Limits::default()));
+    let deleted = JqProgram::compile(program).and_then(|p| p.delete_paths(&document(json), &JqLimits::default()));
     let text = deleted.map_or_else(|e| format!("{:?}: {e}", e.kind), |v| v.to_json());
     assert_eq!(text, expected, "del({program}) of {json}");
 }
@@ -147,8 +147,8 @@ fn a_program_without_end_ends() {
         "[range(2000)] | . - (map(. + 1)) | repeat([range(1000)] - [range(1000)])",
     ] {
         let input = document("[0,1]");
-        let result =
-            JqProgram::compile(program).and_then(|p| p.run(&input, &Limits { steps: 100_000, ..Limits::default() }));
+        let result = JqProgram::compile(program)
+            .and_then(|p| p.run(&input, &JqLimits { steps: 100_000, ..JqLimits::default() }));
         let error = result.map(|_| ()).expect_err(program);
         assert!(matches!(error.kind, ErrorKind::Budget | ErrorKind::Evaluation), "{program}: {error}");
     }
@@ -171,4 +171,22 @@ fn programs_are_shared_between_threads() {
     shared(&program);
     assert!(program.is_plain);
     assert!(!JqProgram::compile("def f: .; f").unwrap().is_plain);
+}
+
+#[test]
+fn a_program_ends_when_its_time_is_up() {
+    let program = JqProgram::compile("reduce range(1e5) as $i (0; . + 1)").unwrap();
+    let run = |limits: JqLimits| program.run(&document("{}"), &limits).map(|all| all.len()).map_err(|e| e.to_string());
+    assert_eq!(run(JqLimits::default()), Ok(1));
+    let none = JqLimits { time: Duration::ZERO, ..JqLimits::default() };
+    assert_eq!(run(none), Err("the jq expression runs longer than allowed".to_owned()));
+    // A longer time is more steps, too.
+    let long = JqProgram::compile("reduce range(1e6) as $i (0; . + 1)").unwrap();
+    let steps = |limits: JqLimits| {
+        let limits = JqLimits { time: Duration::MAX, ..limits };
+        long.run(&document("{}"), &limits).map(|all| all.len()).map_err(|e| e.to_string())
+    };
+    let too_many = Err("the jq expression takes more than allowed".to_owned());
+    assert_eq!(steps(JqLimits::within(Duration::from_millis(20))), too_many);
+    assert_eq!(steps(JqLimits::within(Duration::from_secs(30))), Ok(1));
 }

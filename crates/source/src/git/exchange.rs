@@ -16,14 +16,28 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     runtime: tokio::runtime::Handle,
+    /// Of the whole conversation.
     deadline: Instant,
+    /// Of what is under way.
+    until: Arc<Mutex<Instant>>,
     budget: Arc<AtomicU64>,
     failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Exchange {
     pub(crate) fn new(runtime: tokio::runtime::Handle, deadline: Instant) -> Exchange {
-        Exchange { runtime, deadline, budget: Arc::new(AtomicU64::new(u64::MAX)), failure: Arc::default() }
+        let until = Arc::new(Mutex::new(deadline));
+        Exchange { runtime, deadline, until, budget: Arc::new(AtomicU64::new(u64::MAX)), failure: Arc::default() }
+    }
+
+    /// Sets how long what begins may take, where that ends before the conversation.
+    pub(crate) fn begin(&self, limit: Option<Duration>) {
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        *self.until.lock() = until.map_or(self.deadline, |until| until.min(self.deadline));
+    }
+
+    fn until(&self) -> Instant {
+        *self.until.lock()
     }
 
     /// Sets how many bytes may still be received (INV-NET-7).
@@ -42,7 +56,7 @@ impl Exchange {
 
     /// Waits for `work` until the deadline. Must not be called on a thread of the runtime.
     pub(crate) fn wait<T>(&self, work: impl Future<Output = Result<T, Error>>) -> io::Result<T> {
-        let answer = self.runtime.block_on(async { tokio::time::timeout_at(self.deadline, work).await });
+        let answer = self.runtime.block_on(async { tokio::time::timeout_at(self.until(), work).await });
         answer.unwrap_or_else(|_| Err(timeout())).map_err(|error| self.fail(error))
     }
 
@@ -58,7 +72,7 @@ impl Exchange {
         if let Some(own) = self.failure.lock().clone() {
             return own;
         }
-        if Instant::now() >= self.deadline {
+        if Instant::now() >= self.until() {
             return timeout();
         }
         let causes: Vec<String> = error.iter_errors().map(|cause| cause.to_string()).collect();

@@ -241,6 +241,7 @@ impl Job {
             client: self.client.as_ref(),
             egress: &self.egress,
             refs: self.refs,
+            listing: self.spec.listing_timeout.filter(|_| self.client.is_some()),
         };
         Connection::open(&peer, Exchange::new(self.runtime.clone(), self.deadline))
     }

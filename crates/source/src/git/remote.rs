@@ -20,6 +20,7 @@ use gix::protocol::transport::{Protocol, Service};
 use gix::protocol::{Handshake, LsRefsCommand};
 use std::num::NonZeroU32;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// Most bytes of a handshake and a list of refs.
 const LISTING_BYTES: u64 = 128 << 20;
@@ -44,6 +45,7 @@ pub(crate) struct Connection {
     exchange: Exchange,
     hash: HashKind,
     refs: usize,
+    listing: Option<Duration>,
 }
 
 /// Whom to talk to.
@@ -55,12 +57,15 @@ pub(crate) struct Peer<'a> {
     pub(crate) egress: &'a Egress,
     /// Most refs in a list.
     pub(crate) refs: usize,
+    /// How long the greeting and a list may take each.
+    pub(crate) listing: Option<Duration>,
 }
 
 impl Connection {
     /// Connects and greets.
     pub(crate) fn open(peer: &Peer<'_>, exchange: Exchange) -> Result<Connection, Error> {
         exchange.allow(LISTING_BYTES);
+        exchange.begin(peer.listing);
         let mut transport: Box<dyn Transport> = match (peer.url.scheme(), peer.client) {
             (Scheme::Http | Scheme::Https, Some(client)) => {
                 let authorization = authorization(peer.credentials).map(|value| Bound::new(peer.url, value));
@@ -84,7 +89,7 @@ impl Connection {
             Some(b"sha256") => HashKind::Sha256,
             _ => HashKind::Sha1,
         };
-        Ok(Connection { transport, handshake, exchange, hash, refs: peer.refs })
+        Ok(Connection { transport, handshake, exchange, hash, refs: peer.refs, listing: peer.listing })
     }
 
     /// Which hash names the remote's objects.
@@ -100,6 +105,7 @@ impl Connection {
     /// The refs whose names begin with one of `prefixes`.
     pub(crate) fn list(&mut self, prefixes: &[String]) -> Result<Vec<Advertised>, Error> {
         self.exchange.allow(LISTING_BYTES);
+        self.exchange.begin(self.listing);
         // Before version 2 all refs come with the greeting.
         let refs = match self.handshake.refs.take() {
             Some(refs) => {
@@ -133,6 +139,7 @@ impl Connection {
         pack_bytes: u64,
     ) -> Result<(), Error> {
         self.exchange.allow(pack_bytes);
+        self.exchange.begin(None);
         let can_shallow = match self.handshake.server_protocol_version {
             Protocol::V2 => self
                 .handshake

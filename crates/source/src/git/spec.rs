@@ -29,6 +29,8 @@ pub struct GitSpec {
     pub sparse_checkout: Vec<String>,
     /// Deadline of the whole fetch.
     pub timeout: Duration,
+    /// Deadline of greeting the remote and of each listing of its refs, where it is sooner; HTTP and HTTPS only.
+    pub listing_timeout: Option<Duration>,
 }
 
 impl GitSpec {
@@ -45,6 +47,7 @@ impl GitSpec {
             recurse_submodules: false,
             sparse_checkout: Vec::new(),
             timeout: Duration::from_secs(60),
+            listing_timeout: None,
         }
     }
 }

@@ -141,7 +141,7 @@ async fn an_artifact_is_followed_by_its_tag_and_told_by_its_digest() {
     let layer = |text: &str| archive(&[("a.yaml", text)]);
     push_layers(&to, "two", vec![layer("a: 1\n"), layer("b: 2\n")]).await;
     world.patch(APPLICATIONS, "one", "{spec: {source: {targetRevision: two}}}");
-    world.told("one", "ComparisonError", "expected only a single oci layer, got 2").await;
+    world.told("one", "ComparisonError", "expected only a single oci content layer, got 2").await;
     assert_eq!(world.data("a", "key").as_deref(), Some("1"));
 }
 

@@ -171,3 +171,18 @@ async fn a_repository_that_fails_for_a_moment_changes_nothing() {
     world.told("one", "ComparisonError", "Failed to load target state: ").await;
     assert!(world.get(MAPS, "a").is_some());
 }
+
+/// argo.md 3.2, `reposerver.git.request.timeout`: listing refs is over long before a fetch would be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_tells_no_refs_in_time_is_told() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    let patch = belay_yaml::parse_value("{data: {reposerver.git.request.timeout: 1s}}", &belay_yaml::Options::v2());
+    let parameters = Object::of("v1", "ConfigMap", "argocd", "argocd-cmd-params-cm");
+    world.user.merge_patch(&parameters, "", &patch.unwrap()).unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    world.git.faults().inject("repo.git", 0, usize::MAX, Fault::Hang);
+    world.application("one", "app", "");
+    world.told("one", "ComparisonError", "context deadline exceeded").await;
+    world.git.faults().clear();
+    world.is("one", "OutOfSync").await;
+}

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use belay_helm::{Limits, archive_files, index};
-use belay_oci::{Client, ContentDigest, Tag, media};
+use belay_oci::{Client, ContentDigest, Descriptor, Manifest, Tag, media};
 use belay_semver::Version;
 use belay_source::artifact::{UnpackLimits, unpack, unpack_tar};
 use belay_tree::{File, MemoryTree, Tree, TreePath};
@@ -12,9 +12,11 @@ use belay_tree::{File, MemoryTree, Tree, TreePath};
 use super::{MOST_CHART_BYTES, MOST_LAYER_BYTES};
 use crate::spec::Source;
 
-/// Layers that hold files. Compat(argo-cd 3.5): the default of `reposerver.oci.layer.media.types`.
-const LAYERS: [&str; 3] =
-    ["application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip", media::HELM_CHART];
+/// How media types of layers end that hold files.
+// Compat(argo-cd 3.6)
+const OF_FILES: [&str; 3] = ["tar+gzip", "tar.gzip", "tar"];
+/// Layers of an artifact that are looked through.
+const MOST_LAYERS: usize = 10;
 
 /// The tag of a revision, and the version that it stands for.
 pub(super) async fn tag(client: &Client, revision: &str, of_chart: bool) -> Result<(Tag, String), String> {
@@ -69,26 +71,22 @@ impl Form {
     }
 }
 
-/// The one layer of an artifact that holds files.
-pub(super) async fn layer(client: &Client, digest: &ContentDigest, source: &Source) -> Result<(Vec<u8>, Form), String> {
+/// The one layer of an artifact that holds files, of a media type that is `allowed`.
+pub(super) async fn layer(
+    client: &Client,
+    digest: &ContentDigest,
+    source: &Source,
+    allowed: &[String],
+) -> Result<(Vec<u8>, Form), String> {
     let failed = |why: &dyn std::fmt::Display| format!("failed to pull {}@{digest}: {why}", client.repository());
     let pulled = client.manifest(digest).await.map_err(|e| failed(&e))?;
     let layers = &pulled.manifest.layers;
     let of_chart = |media_type: &str| media_type == media::HELM_CHART;
-    let layer = if source.is_chart() {
-        layers.iter().find(|layer| of_chart(&layer.media_type))
-    } else {
-        // Compat(argo-cd 3.5): a chart may come with its provenance, which holds no files.
-        let content: Vec<_> = layers.iter().filter(|layer| layer.media_type != media::HELM_PROVENANCE).collect();
-        if content.len() != 1 {
-            return Err(failed(&format!("expected only a single oci layer, got {}", content.len())));
-        }
-        content.into_iter().find(|layer| LAYERS.contains(&layer.media_type.as_str()))
+    let layer = match source.is_chart() {
+        true => layers.iter().find(|layer| of_chart(&layer.media_type)).ok_or_else(|| "it holds no chart".to_owned()),
+        false => content(&pulled.manifest, allowed),
     };
-    let layer = layer.ok_or_else(|| {
-        let types: Vec<&str> = layers.iter().map(|layer| layer.media_type.as_str()).collect();
-        failed(&format!("oci layer media type {} is not in the list of allowed media types", types.join(", ")))
-    })?;
+    let layer = layer.map_err(|why| failed(&why))?;
     let form = match of_chart(&layer.media_type) {
         true => Form::Chart,
         false => Form::Files { compressed: layer.media_type.ends_with("+gzip") },
@@ -96,4 +94,70 @@ pub(super) async fn layer(client: &Client, digest: &ContentDigest, source: &Sour
     let limit = if matches!(form, Form::Chart) { MOST_CHART_BYTES } else { MOST_LAYER_BYTES };
     let blob = client.blob(layer, limit).await.map_err(|e| failed(&e))?;
     Ok((blob.to_vec(), form))
+}
+
+/// The layer that holds the files of an artifact. Compat(argo-cd 3.6): others, such as a chart's provenance, may stand
+/// beside it; of an artifact that is a chart only a chart counts.
+fn content<'a>(manifest: &'a Manifest, allowed: &[String]) -> Result<&'a Descriptor, String> {
+    let layers = &manifest.layers;
+    if layers.len() > MOST_LAYERS {
+        return Err(format!("expected no more than {MOST_LAYERS} oci layers, got {}", layers.len()));
+    }
+    let is_chart = manifest.config.media_type == media::HELM_CONFIG;
+    let holds_files = |layer: &&Descriptor| match is_chart {
+        true => layer.media_type == media::HELM_CHART,
+        false => OF_FILES.iter().any(|end| layer.media_type.ends_with(end)),
+    };
+    let content: Vec<&Descriptor> = layers.iter().filter(holds_files).collect();
+    if let Some(layer) = content.iter().find(|layer| !allowed.contains(&layer.media_type)) {
+        return Err(format!("oci layer media type {} is not in the list of allowed media types", layer.media_type));
+    }
+    match content.as_slice() {
+        [one] => Ok(one),
+        _ => Err(format!("expected only a single oci content layer, got {}", content.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn check(config: &str, layers: &[&str], allowed: &str, expected: Result<&str, &str>) {
+        let described = |media_type: &str| Descriptor::of(media_type, b"");
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: media::MANIFEST.to_owned(),
+            artifact_type: String::new(),
+            config: described(config),
+            layers: layers.iter().map(|layer| described(layer)).collect(),
+            annotations: BTreeMap::new(),
+        };
+        let allowed: Vec<String> = allowed.split_whitespace().map(str::to_owned).collect();
+        let found = content(&manifest, &allowed).map(|layer| layer.media_type.as_str());
+        assert_eq!(found.map_err(|why| why.to_string()), expected.map_err(str::to_owned), "{layers:?}");
+    }
+
+    /// argo.md 3.2, `reposerver.oci.layer.media.types`
+    #[test]
+    fn one_layer_of_an_artifact_holds_its_files_and_is_of_an_allowed_type() {
+        let (tar, gzip) = ("application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip");
+        let own = "application/vnd.example.manifests.v1.tar+gzip";
+        let (plain, sbom) = ("application/vnd.oci.image.config.v1+json", "application/spdx+json");
+        let by_default = format!("{tar} {gzip} {}", media::HELM_CHART);
+        check(plain, &[gzip], &by_default, Ok(gzip));
+        check(plain, &[sbom, tar], &by_default, Ok(tar));
+        check(plain, &[own], own, Ok(own));
+        let not_allowed = |is: &str| format!("oci layer media type {is} is not in the list of allowed media types");
+        check(plain, &[own], &by_default, Err(&not_allowed(own)));
+        check(plain, &[gzip], own, Err(&not_allowed(gzip)));
+        check(plain, &[gzip, tar], &by_default, Err("expected only a single oci content layer, got 2"));
+        check(plain, &[sbom], &by_default, Err("expected only a single oci content layer, got 0"));
+        check(plain, &[gzip; 11], &by_default, Err("expected no more than 10 oci layers, got 11"));
+        let chart = media::HELM_CHART;
+        check(media::HELM_CONFIG, &[chart, media::HELM_PROVENANCE, tar], &by_default, Ok(chart));
+        check(media::HELM_CONFIG, &[chart], gzip, Err(&not_allowed(chart)));
+        check(media::HELM_CONFIG, &[gzip], &by_default, Err("expected only a single oci content layer, got 0"));
+    }
 }

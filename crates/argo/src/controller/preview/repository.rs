@@ -60,7 +60,7 @@ impl Preview {
     }
 
     fn asked<'a>(&'a self, repository: &'a Repository) -> Asked<'a> {
-        Asked { repository, trust: &self.config.trust, max_age: Duration::ZERO }
+        Asked::of(&self.config, repository, Duration::ZERO)
     }
 
     /// The folders of a repository that hold a chart or a kustomization, each with its type.
