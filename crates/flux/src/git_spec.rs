@@ -32,7 +32,6 @@ pub(crate) fn lower(spec: &GitRepository, secrets: &Secrets, include: Vec<Includ
     let denied = |message: String| fetch_failure(reason::AUTHENTICATION_FAILED, message, FailureClass::Generic);
     Ok(GitSpec {
         credentials: credentials(&url, secrets.auth.as_ref()).map_err(denied)?,
-        url,
         reference: reference(&spec.reference),
         proxy: secrets.proxy.as_ref().map(proxy).transpose().map_err(denied)?,
         verify: spec.verify.as_ref().map(|verify| verification(verify.mode, secrets.keys.as_ref())),
@@ -41,6 +40,7 @@ pub(crate) fn lower(spec: &GitRepository, secrets: &Secrets, include: Vec<Includ
         recurse_submodules: spec.recurse_submodules,
         sparse_checkout: spec.sparse_checkout.clone(),
         timeout: spec.timeout.to_std(),
+        ..GitSpec::branch(url, "")
     })
 }
 
