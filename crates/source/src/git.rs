@@ -3,12 +3,13 @@
 //! [`GitSpec`] says what is wanted, [`Repositories`] fetches it. Inside: `remote` speaks the
 //! protocol (over `http` and `ssh`), `folder` reads a repository on this machine, `mirror` keeps
 //! the objects, `tree` reads them, `resolve` finds the commit that a reference means, `verify`
-//! checks signatures, `submodules` and `shape` give the tree the form that is wanted.
+//! checks signatures by the keys that `keys` reads, `submodules` and `shape` give the tree the form that is wanted.
 
 mod exchange;
 mod folder;
 mod http;
 mod job;
+mod keys;
 mod known_hosts;
 mod mirror;
 mod object;
@@ -24,6 +25,7 @@ mod tree;
 mod tree_object;
 mod verify;
 
+pub use keys::{PgpKey, pgp_keys};
 pub use repositories::{Repositories, RepositoriesOptions};
 pub use spec::{Credentials, GitSpec, Include, Reference, SshCredentials, Verification, VerifyMode};
 

@@ -27,7 +27,7 @@ pub use error::{Error, ErrorKind};
 pub use fetched::{Commit, Fetched, Ref, Signature, Verified};
 pub use filtered::{Filtered, KnownTrees};
 pub use git::{
-    Credentials, GitSpec, Include, Reference, Repositories, RepositoriesOptions, SshCredentials, Verification,
-    VerifyMode,
+    Credentials, GitSpec, Include, PgpKey, Reference, Repositories, RepositoriesOptions, SshCredentials, Verification,
+    VerifyMode, pgp_keys,
 };
 pub use sparse::SparseTree;

@@ -3,10 +3,11 @@
 //! Fails closed (INV-VER-1): only a signature by one of the given keys, over the bytes that came,
 //! by a key that may sign and is neither expired nor revoked, is good.
 
+use super::keys::read_ring;
 use super::object::Signed;
 use super::spec::Verification;
 use crate::{Error, ErrorKind};
-use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey};
+use pgp::composed::{Deserializable as _, DetachedSignature, SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature as PgpSignature, SignatureType};
 use pgp::types::KeyDetails;
@@ -85,23 +86,6 @@ fn verify_pgp(signed: &Signed, rings: &[String], now_s: u64) -> Result<String, E
         }
     }
     Err(why.unwrap_or_else(|| failed("unable to verify payload with any of the given key rings")))
-}
-
-/// All keys of a file, which may hold several armored blocks.
-fn read_ring(text: &str) -> Result<Vec<SignedPublicKey>, Error> {
-    const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
-    let unreadable = |why: &dyn std::fmt::Display| {
-        Error::new(ErrorKind::Credentials, format!("unable to read the PGP key ring: {why}"))
-    };
-    let mut keys = Vec::new();
-    for (at, _) in text.match_indices(BEGIN) {
-        let end = text[at + BEGIN.len()..].find(BEGIN).map_or(text.len(), |next| at + BEGIN.len() + next);
-        let (found, _) = SignedPublicKey::from_string_many(&text[at..end]).map_err(|error| unreadable(&error))?;
-        for key in found {
-            keys.push(key.map_err(|error| unreadable(&error))?);
-        }
-    }
-    if keys.is_empty() { Err(unreadable(&"no armored public key found")) } else { Ok(keys) }
 }
 
 /// Whether one of the key's parts made the signature. An error if one did that must not: revoked,
