@@ -1,26 +1,20 @@
-//! Who asks: the token of a request, whether it counts, and tokens that were taken back.
+//! Who asks: the token of a request, and whether it counts.
 //!
 //! Tokens are the dialect's own ([`belay_argo::settings::tokens`]). Those of identity providers are
-//! not known here.
+//! not known here; those that were taken back are in [`crate::revoked`].
 
 use belay_access::Subject;
 use belay_argo::settings::tokens::{Authority, Claims, ISSUER, authenticate, issue, verify};
 use belay_net::Secret;
-use belay_object::{Object, Value};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use crate::api::Api;
-use crate::snapshot::{Snapshot, config_maps, shown};
+use crate::revoked::Revocable;
+use crate::snapshot::Snapshot;
 use crate::{Code, Error};
 
-/// The config map that keeps which tokens were taken back, until they would have ended: a digest of whose
-/// the token is and its name, and when it ends.
-pub(crate) const REVOKED: &str = "belay-revoked-tokens";
-/// 10,000 digests of 32 bytes with their times are half of what a config map holds.
-const MAX_REVOKED: usize = 10_000;
 /// The cookie. Compat(argo 3.5)
 pub(crate) const COOKIE_NAME: &str = "argocd.token";
 /// Parts of a cookie that are joined. Compat(argo 3.5)
@@ -37,10 +31,8 @@ pub(crate) struct Caller {
     pub unrestricted: bool,
     /// When the token was issued.
     pub issued_at: Option<i64>,
-    /// Under what the token can be taken back; empty where it has no name.
-    pub revocable: String,
-    /// When the token ends.
-    pub expires_at: Option<i64>,
+    /// How the token is taken back; `None` where it has no name.
+    pub revocable: Option<Revocable>,
     /// The token, with which open streams ask again.
     token: Secret<String>,
     /// How long a new token is to live where this one ends soon.
@@ -81,7 +73,7 @@ impl Api {
         let authority = Authority {
             accounts: &settings.accounts,
             project: |name: &str| at.projects.get(name).map(|entry| &entry.project),
-            is_revoked: |_: &str| at.revoked.contains(&revocable(&claims)),
+            is_revoked: |_: &str| at.revoked.has(&claims),
         };
         let found = authenticate(&claims, &authority, now)?;
         Ok(Caller {
@@ -89,8 +81,7 @@ impl Api {
             signed_in: true,
             unrestricted: false,
             issued_at: Some(found.issued_at),
-            revocable: if found.id.is_empty() { String::new() } else { revocable(&claims) },
-            expires_at: found.expires_at,
+            revocable: (!found.id.is_empty()).then(|| Revocable::of(&claims)),
             token: Secret::new(token.to_owned()),
             renew_for_s: found.renew_for_s,
         })
@@ -115,57 +106,6 @@ impl Api {
         let subject = format!("{}:login", caller.subject.name);
         Some(issue(&Claims::new(&subject, &fresh_id()?, now, Some(lives_s)), key))
     }
-
-    /// Takes a caller's token back.
-    pub async fn revoke(&self, caller: &Caller, now: Timestamp) -> Result<(), Error> {
-        if caller.revocable.is_empty() {
-            return Ok(());
-        }
-        let (cluster, namespace) = (&self.options.cluster, self.options.namespace.as_str());
-        let resource = config_maps();
-        let now_s = now.as_second();
-        // A login of a day is forgotten after a day; what never ends is kept.
-        let until = caller.expires_at.unwrap_or(i64::MAX);
-        for _ in 0..5 {
-            let found = cluster.find(&resource, namespace, REVOKED).await?;
-            let mut map = found.clone().unwrap_or_else(|| {
-                let mut map = Object::of("v1", "ConfigMap", namespace, REVOKED);
-                map.set_label(belay_argo::names::PART_OF.0, belay_argo::names::PART_OF.1);
-                map
-            });
-            let mut known = map.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
-            known.retain(|_, end| end.as_str().and_then(|end| end.parse::<i64>().ok()).is_none_or(|end| end > now_s));
-            if known.len() >= MAX_REVOKED {
-                return Err(Error::exhausted("too many tokens were taken back: wait until some end"));
-            }
-            known.insert(caller.revocable.as_str(), until.to_string());
-            map.set(&["data"], known);
-            let written = match found {
-                Some(_) => cluster.replace(&resource, &map, &self.writing()).await,
-                None => cluster.create(&resource, &map, &self.writing()).await,
-            };
-            match written {
-                Ok(written) => {
-                    shown(&self.watches.maps, &written).await;
-                    return Ok(());
-                }
-                Err(e)
-                    if matches!(
-                        e.kind(),
-                        belay_cluster::ErrorKind::Conflict | belay_cluster::ErrorKind::AlreadyExists
-                    ) => {}
-                Err(e) => return Err(e.into()),
-            }
-        }
-        Err(Error::aborted("the list of tokens that were taken back changes all the time: try again"))
-    }
-}
-
-/// Under what a token is taken back. Names of tokens are chosen by whoever makes them, and two accounts may
-/// choose one: nobody takes back another's (AUTHN-3). Not every name could be a key, either.
-fn revocable(claims: &Claims) -> String {
-    let digest = Sha256::digest(format!("{}\0{}", claims.subject, claims.id));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A name for a new token.

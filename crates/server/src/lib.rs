@@ -27,6 +27,7 @@ mod places;
 mod prepare;
 mod previewed;
 mod reached;
+mod revoked;
 mod rights;
 mod routes;
 mod services;

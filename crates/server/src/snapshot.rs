@@ -12,12 +12,12 @@ use belay_access::{MatchMode, Policy, Project, ProjectPolicy};
 use belay_argo::controller::{Config, all_secrets};
 use belay_argo::names::{PART_OF, SECRET_TYPE, applications, projects};
 use belay_cluster::{CrSummary, CrView, Resource, ViewScope, Views};
-use belay_object::{Map, Object, Value};
+use belay_object::Object;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::Error;
-use crate::identity::REVOKED;
+use crate::revoked::{REVOKED, Revoked};
 
 /// How long a request waits for the views to begin.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,8 +46,8 @@ pub(crate) struct Snapshot {
     pub policy: Policy,
     /// The projects by name.
     pub projects: BTreeMap<String, Arc<ProjectEntry>>,
-    /// The names of tokens that were revoked.
-    pub revoked: HashSet<String>,
+    /// The tokens that were taken back.
+    pub revoked: Revoked,
     /// The config maps, as they are.
     pub maps: Vec<Arc<Object>>,
     /// The secrets that belong to the installation.
@@ -210,9 +210,7 @@ impl Watches {
         for warning in warnings.iter().filter(|warning| !told(warning)) {
             tracing::warn!("configuration: {warning}");
         }
-        let revoked = maps.iter().find(|map| map.name() == REVOKED);
-        let revoked = revoked.and_then(|map| map.get("data")).and_then(Value::as_object);
-        let revoked = revoked.into_iter().flat_map(Map::keys).map(ToString::to_string).collect();
+        let revoked = Revoked::read(maps.iter().find(|map| map.name() == REVOKED).map(|map| &**map));
         Snapshot { config: Arc::new(config), policy, projects, revoked, maps, secrets, warnings }
     }
 }
