@@ -27,6 +27,7 @@ mod places;
 mod prepare;
 mod previewed;
 mod reached;
+mod remembered;
 mod revoked;
 mod rights;
 mod routes;

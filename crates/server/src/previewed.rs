@@ -1,5 +1,5 @@
 //! [`Sources`] over argo's one-off comparison: asked anew each time under the configuration of the moment,
-//! over mirrors that are kept.
+//! over mirrors that are kept. Manifests that were made a moment ago are not made again ([`crate::remembered`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::message::Message;
+use crate::remembered::Remembered;
 use crate::{Error, ManifestsOf, Rendered, SourceDetails, Sources};
 
 /// How old a listing of a repository's refs may be where a fresh one is not asked for.
@@ -26,22 +27,27 @@ const MOST_REFS: usize = 20_000;
 /// What the sources of an installation hold.
 pub struct Previewed {
     preview: Preview,
+    remembered: Remembered,
 }
 
 impl Previewed {
     /// Of an installation, over the mirrors of a preview that was opened for it.
     pub fn new(preview: Preview) -> Previewed {
-        Previewed { preview }
+        Previewed { preview, remembered: Remembered::default() }
     }
 
-    async fn render(&self, config: Arc<Config>, of: ManifestsOf) -> Result<Rendered, Error> {
+    async fn render(&self, config: Arc<Config>, of: ManifestsOf) -> Result<Arc<Rendered>, Error> {
+        if let Some(known) = self.remembered.get(&config, &of) {
+            return Ok(known);
+        }
         let app = Application::read(&of.application)?;
-        let preview = self.preview.configured(config);
+        let preview = self.preview.configured(config.clone());
         let refused = |why: String| Error::precondition(format!("failed to generate manifests: {why}"));
         let place = preview.destination(&app).await.map_err(refused)?;
         let made = preview.render(&app, &place, &app.spec.sources(), &of.revisions).await.map_err(refused)?;
-        let source_type = of.application.str_at(&["status", "sourceType"]).unwrap_or_default().to_owned();
-        Ok(Rendered { objects: made.objects, revisions: made.revisions, source_type })
+        let made = Arc::new(Rendered { objects: made.objects, revisions: made.revisions });
+        self.remembered.put(&config, &of, &made);
+        Ok(made)
     }
 
     async fn tell(&self, config: Arc<Config>, of: SourceDetails) -> Result<Value, Error> {
@@ -173,7 +179,7 @@ fn details(found: &Details) -> Value {
 }
 
 impl Sources for Previewed {
-    fn manifests(&self, config: Arc<Config>, of: ManifestsOf) -> BoxFuture<'_, Result<Rendered, Error>> {
+    fn manifests(&self, config: Arc<Config>, of: ManifestsOf) -> BoxFuture<'_, Result<Arc<Rendered>, Error>> {
         self.render(config, of).boxed()
     }
     fn details(&self, config: Arc<Config>, of: SourceDetails) -> BoxFuture<'_, Result<Value, Error>> {

@@ -19,6 +19,8 @@ pub struct ManifestsOf {
     pub application: Object,
     /// The revision of each source; empty for those of the spec.
     pub revisions: Vec<String>,
+    /// Whether these revisions mean the same for ever.
+    pub is_pinned: bool,
     /// Whether what is known is not believed.
     pub no_cache: bool,
 }
@@ -30,8 +32,6 @@ pub struct Rendered {
     pub objects: Vec<Object>,
     /// The revision of each source.
     pub revisions: Vec<String>,
-    /// `Helm`, `Kustomize`, `Directory` or `Plugin`.
-    pub source_type: String,
 }
 
 /// What is asked of a repository by itself.
@@ -106,7 +106,7 @@ pub enum SourceDetails {
 /// Knows the files of sources. Errors are read by whoever asked: they hold no credentials.
 pub trait Sources: Send + Sync + 'static {
     /// The manifests of an Application, under the configuration of the moment.
-    fn manifests(&self, config: Arc<Config>, of: ManifestsOf) -> BoxFuture<'_, Result<Rendered, Error>>;
+    fn manifests(&self, config: Arc<Config>, of: ManifestsOf) -> BoxFuture<'_, Result<Arc<Rendered>, Error>>;
 
     /// Something about a repository, as the message that Argo CD answers with.
     fn details(&self, config: Arc<Config>, of: SourceDetails) -> BoxFuture<'_, Result<Value, Error>>;

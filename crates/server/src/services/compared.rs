@@ -4,10 +4,13 @@
 //! here. Secrets' values are shown in none of them (SEC-3), and what a client says of live objects is not
 //! believed (SEC-4).
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use belay_argo::ignore::IgnoreRules;
 use belay_argo::marks;
 use belay_argo::mask::{hidden, hide, is_secret};
-use belay_argo::spec::Source;
+use belay_argo::spec::{Application, Source};
 use belay_cluster::{ApplyOptions, Cluster};
 use belay_object::{Object, ObjectKey, Value, from_json_str, object};
 use futures::FutureExt;
@@ -17,6 +20,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::message::Message;
 use crate::places;
 use crate::rights::Target;
 use crate::services::applications::named;
@@ -37,25 +41,46 @@ fn sources(call: &Call) -> Result<&dyn Sources, Error> {
     call.api.options.sources.as_deref().ok_or_else(|| Error::unavailable(words))
 }
 
-async fn rendered(call: &Call, target: &Target) -> Result<Rendered, Error> {
-    let mut revisions: Vec<String> = call.query_all("revisions").into_iter().map(str::to_owned).collect();
-    let positions = call.query_all("sourcePositions");
-    if !positions.is_empty() {
-        let mut placed = vec![String::new(); target.app.spec.sources().len()];
-        for (position, revision) in positions.iter().zip(&revisions) {
-            let at = position.parse::<usize>().ok().filter(|at| (1..=placed.len()).contains(at));
-            let at = at.ok_or_else(|| Error::invalid("source position is out of range"))?;
-            placed[at - 1].clone_from(revision);
-        }
-        revisions = placed;
-    } else if !call.query("revision").is_empty() {
-        revisions = vec![call.query("revision").to_owned()];
+/// The revisions that a query asks for; none where it asks for those of the spec. Compat(argo 3.5): of several
+/// sources by their positions.
+fn asked_for(call: &Call, app: &Application) -> Result<Vec<String>, Error> {
+    if !app.spec.has_multiple_sources() {
+        return Ok(Some(call.query("revision").to_owned())
+            .filter(|revision| !revision.is_empty())
+            .into_iter()
+            .collect());
     }
-    let of = ManifestsOf {
-        application: (*target.object).clone(),
-        revisions,
-        no_cache: call.flag("noCache")?.unwrap_or(false),
+    let mut revisions = vec![String::new(); app.spec.sources().len()];
+    for (position, revision) in call.query_all("sourcePositions").iter().zip(call.query_all("revisions")) {
+        let at = position.parse::<usize>().ok().filter(|at| (1..=revisions.len()).contains(at));
+        let at = at.ok_or_else(|| Error::invalid("source position is out of range"))?;
+        revision.clone_into(&mut revisions[at - 1]);
+    }
+    Ok(revisions)
+}
+
+/// The revisions that the controller compared last, where it compared the spec that is stored.
+fn compared_last(app: &Application) -> Option<Vec<String>> {
+    let (sync, sources) = (&app.status.sync, app.spec.sources());
+    let is_it =
+        sync.compared_to.has_sources(&app.spec, &sources) && sync.compared_to.destination == app.spec.destination;
+    let revisions = match app.spec.has_multiple_sources() {
+        true => sync.revisions.clone(),
+        false => vec![sync.revision.clone()],
     };
+    let is_whole = revisions.len() == sources.len() && revisions.iter().all(|revision| !revision.is_empty());
+    (is_it && is_whole).then_some(revisions)
+}
+
+/// Renders an Application at revisions, one of each source; where there are none at those of the spec.
+async fn rendered(
+    call: &Call,
+    target: &Target,
+    revisions: Vec<String>,
+    is_pinned: bool,
+) -> Result<Arc<Rendered>, Error> {
+    let no_cache = call.flag("noCache")?.unwrap_or(false);
+    let of = ManifestsOf { application: (*target.object).clone(), revisions, is_pinned, no_cache };
     let permitted = |source: &&Source| target.project.permits_source(&source.repo_url);
     if let Some(foreign) = target.app.spec.sources().iter().find(|source| !permitted(source)) {
         // Nothing of a repository is shown that the project does not permit, with credentials that it may not
@@ -88,24 +113,24 @@ async fn room(call: &Call) -> Result<SemaphorePermit<'_>, Error> {
 pub(crate) async fn manifests(call: Call) -> Result<Answer, Error> {
     let target = named(&call, "get").await?;
     places::of(&call, &target.app, &target.project).await?;
-    let found = rendered(&call, &target).await?;
+    let revisions = asked_for(&call, &target.app)?;
+    let found = rendered(&call, &target, revisions, false).await?;
     let sensitive = &call.at.config.settings.resources.sensitive_annotations;
-    let text = |object: Object| {
-        let shown = if is_secret(&object) { hidden(object, sensitive) } else { object };
-        shown.value().to_json()
+    let text = |object: &Object| match is_secret(object) {
+        true => hidden(object.clone(), sensitive).value().to_json(),
+        false => object.value().to_json(),
     };
     let mut told = object! {};
-    let manifests: Value = found.objects.into_iter().map(text).collect();
+    let manifests: Value = found.objects.iter().map(text).collect();
     if !manifests.items().is_empty() {
         told.set(&["manifests"], manifests);
     }
     let destination = &target.app.spec.destination;
-    let revision = found.revisions.first().map_or("", String::as_str);
     for (field, text) in [
         ("namespace", destination.namespace.as_str()),
         ("server", &destination.server),
-        ("revision", revision),
-        ("sourceType", &found.source_type),
+        ("revision", found.revisions.first().map_or("", String::as_str)),
+        ("sourceType", target.object.str_at(&["status", "sourceType"]).unwrap_or_default()),
     ] {
         if !text.is_empty() {
             told.set(&[field], text);
@@ -114,29 +139,36 @@ pub(crate) async fn manifests(call: Call) -> Result<Answer, Error> {
     Ok(told.into())
 }
 
-/// Every object that the Application manages.
+/// Every object that the Application manages, as it was compared last; where it was not, as its sources are now.
+/// Compat(argo 3.5): hooks are not among them.
 pub(crate) async fn managed_resources(call: Call) -> Result<Answer, Error> {
     let target = named(&call, "get").await?;
     let place = places::of(&call, &target.app, &target.project).await?;
-    let found = rendered(&call, &target).await?;
-    let mut keys: Vec<(ObjectKey, String, Option<Object>)> = Vec::new();
-    for object in found.objects {
-        keys.push((object.key(), object.group_version_kind().version.to_string(), Some(object)));
-    }
-    for one in managed(&target.object) {
-        if !keys.iter().any(|(key, ..)| *key == one.key) {
-            keys.push((one.key, one.version.to_string(), None));
-        }
-    }
+    let last = compared_last(&target.app);
+    let is_pinned = last.is_some();
+    let found = rendered(&call, &target, last.unwrap_or_default(), is_pinned).await?;
     let same = |field: &str, text: &str| call.query(field).is_empty() || call.query(field) == text;
-    keys.retain(|(key, version, _)| {
+    let wanted = |key: &ObjectKey, version: &str| {
         same("group", &key.kind.group)
             && same("kind", &key.kind.kind)
             && same("version", version)
             && same("namespace", &key.namespace)
             && same("name", &key.name)
-    });
-    let items = compare(&call, &target, &place.acting, keys).await?;
+    };
+    let (mut all, mut known) = (Vec::new(), HashSet::new());
+    for object in &found.objects {
+        let (key, version) = (object.key(), object.group_version_kind().version.to_string());
+        known.insert(key.clone());
+        if !marks::is_hook(object) && wanted(&key, &version) {
+            all.push((key, version, Some(object.clone())));
+        }
+    }
+    for one in managed(&target.object).into_iter().filter(|one| !known.contains(&one.key)) {
+        if wanted(&one.key, &one.version) {
+            all.push((one.key, one.version.to_string(), None));
+        }
+    }
+    let items = compare(&call, &target, &place.acting, all).await?;
     let items: Value = items.into_iter().collect();
     Ok(if items.items().is_empty() { Answer::empty() } else { object! { "items" => items }.into() })
 }
@@ -148,23 +180,25 @@ pub(crate) async fn server_side_diff(call: Call) -> Result<Answer, Error> {
     if given.len() > MAX_MANIFESTS {
         return Err(Error::invalid(format!("at most {MAX_MANIFESTS} manifests are compared at once")));
     }
-    let known = managed(&target.object);
-    let mut keys = Vec::with_capacity(given.len());
+    let known: HashSet<ObjectKey> = managed(&target.object).into_iter().map(|one| one.key).collect();
+    let sensitive = &call.at.config.settings.resources.sensitive_annotations;
+    let (mut ours, mut order) = (Vec::new(), Vec::with_capacity(given.len()));
     for (i, text) in given.into_iter().enumerate() {
         let object = from_json_str(text).ok().and_then(|value| Object::new(value).ok());
         let object = object.ok_or_else(|| Error::invalid(format!("error unmarshaling target manifest {i}")))?;
         let key = object.key();
-        if !known.iter().any(|one| one.key == key) {
-            let words = format!(
-                "{}/{} {} not found as part of application {}",
-                key.kind.group, key.kind.kind, key.name, target.app.name
-            );
-            return Err(Error::forbidden(words));
-        }
-        keys.push((key, object.group_version_kind().version.to_string(), Some(object)));
+        order.push(if known.contains(&key) {
+            ours.push((key, object.group_version_kind().version.to_string(), Some(object)));
+            None
+        } else {
+            // What is not this Application's would be new, whatever stands there under its name: nobody looks.
+            let is_hook = marks::is_hook(&object);
+            Some(told(&key, [Some(object.clone()), None, None, Some(object)], is_hook, true, sensitive))
+        });
     }
     let place = places::of(&call, &target.app, &target.project).await?;
-    let items = compare(&call, &target, &place.acting, keys).await?;
+    let mut compared = compare(&call, &target, &place.acting, ours).await?.into_iter();
+    let items: Vec<Value> = order.into_iter().filter_map(|new| new.or_else(|| compared.next())).collect();
     let is_modified = items.iter().any(|item| item.get("modified").and_then(Value::as_bool) == Some(true));
     let mut told = object! { "items" => items.into_iter().collect::<Value>() };
     if is_modified {
@@ -233,32 +267,34 @@ async fn one(
         (Some(_), Some(_), None) => !is_hook,
         _ => true,
     };
-    let version = live.as_ref().map(|live| live.resource_version().to_owned()).unwrap_or_default();
-    let mut states = [target, live, normalized, predicted];
+    Ok(told(&key, [target, live, normalized, predicted], is_hook, is_modified, sensitive))
+}
+
+/// The message `ResourceDiff` of the states of an object: as it is wanted, as it is, what of that counts, and as
+/// it would be.
+fn told(
+    key: &ObjectKey,
+    mut states: [Option<Object>; 4],
+    is_hook: bool,
+    is_modified: bool,
+    sensitive: &[String],
+) -> Value {
+    let version = states[1].as_ref().map(|live| live.resource_version().to_owned()).unwrap_or_default();
     hide(&mut states, sensitive);
-    let mut told = object! {};
-    for (field, text) in [
-        ("group", key.kind.group.as_str()),
-        ("kind", &key.kind.kind),
-        ("namespace", &key.namespace),
-        ("name", &key.name),
-        ("resourceVersion", &version),
-    ] {
-        if !text.is_empty() {
-            told.set(&[field], text);
-        }
-    }
+    let mut told = Message::new()
+        .text("group", &key.kind.group)
+        .text("kind", &key.kind.kind)
+        .text("namespace", &key.namespace)
+        .text("name", &key.name)
+        .text("resourceVersion", &version)
+        .flag("hook", is_hook)
+        .flag("modified", is_modified);
     for (field, state) in ["targetState", "liveState", "normalizedLiveState", "predictedLiveState"].iter().zip(&states)
     {
         // Compat(argo 3.5): what is not there is the text `null`.
-        told.set(&[field], state.as_ref().map_or_else(|| "null".to_owned(), |object| object.value().to_json()));
+        told = told.always(field, state.as_ref().map_or_else(|| "null".to_owned(), |object| object.value().to_json()));
     }
-    for (field, flag) in [("hook", is_hook), ("modified", is_modified)] {
-        if flag {
-            told.set(&[field], true);
-        }
-    }
-    Ok(told)
+    told.done()
 }
 
 /// What of an object counts when two states of it are compared.

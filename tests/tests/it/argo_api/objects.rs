@@ -256,9 +256,16 @@ async fn what_the_sources_want_is_shown_beside_what_is_there() {
     let path = format!("/api/v1/applications/one/server-side-diff?targetManifests={}", query(manifest));
     let diff = admin.get(&path).await;
     assert!(diff.status == 200 && !diff.text.contains("\"modified\":true"), "{}", diff.text);
+    // What is none of them would be new, whatever stands there: it is not looked at.
+    world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: shop}, data: {key: theirs}}");
     let foreign = manifest.replace("\"a\"", "\"b\"");
-    let path = format!("/api/v1/applications/one/server-side-diff?targetManifests={}", query(&foreign));
-    assert_eq!(admin.get(&path).await.status, 403);
+    let both = format!("{path}&targetManifests={}", query(&foreign)).replacen("?", "?targetManifests=FIRST&", 1);
+    let diff = admin.get(&both.replace("FIRST", &query(&foreign))).await;
+    assert!(diff.status == 200 && !diff.text.contains("theirs"), "{}", diff.text);
+    let items = diff.value().get("items").unwrap().items().to_vec();
+    let told =
+        items.iter().map(|i| format!("{} {}", i.str_at(&["name"]).unwrap(), i.str_at(&["liveState"]) == Some("null")));
+    assert_eq!(told.collect::<Vec<_>>(), ["b true", "a false", "b true"]);
     // The commit.
     let metadata = admin.get(&format!("/api/v1/applications/one/revisions/{commit}/metadata")).await;
     assert!(metadata.str_at(&["message"]).starts_with("the first of all"), "{}", metadata.text);
