@@ -19,10 +19,13 @@ use crate::services::trees;
 
 /// Lines of several pods are put in order within so long. Compat(argo 3.5)
 const WINDOW: Duration = Duration::from_millis(100);
-/// Lines that wait to be put in order.
+/// Lines that wait to be put in order, and their bytes.
 const MAX_WAITING: usize = 1000;
-/// Longer lines are cut.
+const MAX_WAITING_BYTES: usize = 4 << 20;
+/// Longer lines are cut, in bytes.
 const MAX_LINE: usize = 1 << 20;
+/// Lines that were read and are not looked at: with those of the largest size 32 MiB a request.
+const MAX_READ: usize = 32;
 
 /// What is asked of the logs.
 struct Wanted {
@@ -38,6 +41,36 @@ struct Line {
     pod: Arc<str>,
     at: Timestamp,
     text: String,
+}
+
+/// Lines that wait to be put in order. The first of them waits no longer than [`WINDOW`], however many come.
+#[derive(Default)]
+struct Waiting {
+    lines: Vec<Line>,
+    bytes: usize,
+    due: Option<Instant>,
+}
+
+impl Waiting {
+    fn push(&mut self, line: Line) {
+        self.due.get_or_insert_with(|| Instant::now() + WINDOW);
+        self.bytes += line.text.len();
+        self.lines.push(line);
+    }
+    /// How long the next line may take.
+    fn patience(&self) -> Duration {
+        self.due.map_or(TICK, |due| due.saturating_duration_since(Instant::now()))
+    }
+    fn is_due(&self) -> bool {
+        let is_full = self.lines.len() >= MAX_WAITING || self.bytes >= MAX_WAITING_BYTES;
+        is_full || self.due.is_some_and(|due| due <= Instant::now())
+    }
+    /// All of them in order.
+    fn take(&mut self) -> Vec<Line> {
+        let mut lines = std::mem::take(self).lines;
+        lines.sort_by_key(|line| line.at);
+        lines
+    }
 }
 
 /// Of pods that the query chooses.
@@ -141,34 +174,27 @@ fn chosen(nodes: &[Arc<Node>], call: &Call, pod: &str) -> Vec<Arc<Node>> {
 }
 
 async fn follow(cluster: Cluster, pods: Vec<Arc<Node>>, wanted: Wanted, guard: Guard, sink: Sink) -> Result<(), Error> {
-    let (sender, mut lines) = mpsc::channel::<Line>(256);
+    let (sender, mut lines) = mpsc::channel::<Line>(MAX_READ);
     let mut readers = JoinSet::new();
     for pod in &pods {
         let (cluster, pod, options, sender) = (cluster.clone(), pod.clone(), wanted.options.clone(), sender.clone());
         readers.spawn(async move { read(&cluster, &pod, &options, &sender).await });
     }
     drop(sender);
-    let mut waiting: Vec<Line> = Vec::new();
-    let mut checked = Instant::now();
+    let (mut waiting, mut checked) = (Waiting::default(), Instant::now());
     loop {
-        let patience = if waiting.is_empty() { TICK } else { WINDOW };
-        let next = timeout(patience, lines.recv()).await;
+        let next = timeout(waiting.patience(), lines.recv()).await;
         if checked.elapsed() >= TICK {
             guard.check().await?;
             checked = Instant::now();
         }
-        let (flush, ended) = match next {
-            Ok(Some(line)) => {
-                waiting.push(line);
-                // One pod's lines are in order already.
-                (pods.len() == 1 || waiting.len() >= MAX_WAITING, false)
-            }
-            Ok(None) => (true, true),
-            Err(_) => (true, false),
-        };
-        if flush {
-            waiting.sort_by_key(|line| line.at);
-            for line in waiting.drain(..).filter(|line| wanted.wants(&line.text)) {
+        let ended = matches!(next, Ok(None));
+        if let Ok(Some(line)) = next {
+            waiting.push(line);
+        }
+        // One pod's lines are in order already.
+        if ended || pods.len() == 1 || waiting.is_due() {
+            for line in waiting.take().into_iter().filter(|line| wanted.wants(&line.text)) {
                 let last = wanted.until.is_some_and(|until| line.at > until);
                 if sink.send(Ok(entry(&line, last))).await.is_err() || last {
                     return Ok(());
@@ -204,9 +230,12 @@ async fn read(cluster: &Cluster, pod: &Node, options: &LogOptions, sender: &mpsc
             Ok(at) => (at, text),
             Err(_) => (Timestamp::now(), line.as_str()),
         };
-        let text: String = text.chars().take(MAX_LINE).collect();
-        if sender.send(Line { pod: name.clone(), at, text }).await.is_err() {
-            return;
+        let text = &text[..text.floor_char_boundary(MAX_LINE)];
+        // Compat(argo 3.5): what is written over in place, a progress bar, is a line each time.
+        for text in text.trim_end().split('\r') {
+            if sender.send(Line { pod: name.clone(), at, text: text.to_owned() }).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -220,5 +249,34 @@ fn entry(line: &Line, last: bool) -> Value {
         "last" => last,
         "timeStampStr" => at,
         "podName" => &*line.pod,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(second: i64, bytes: usize) -> Line {
+        let at = Timestamp::from_second(second).expect("a time");
+        Line { pod: "web".into(), at, text: "x".repeat(bytes) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_that_go_on_and_on_are_told_in_time_and_in_order() {
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.patience(), TICK);
+        for second in [3, 1, 2] {
+            assert!(!waiting.is_due());
+            waiting.push(line(second, 1));
+            tokio::time::sleep(WINDOW * 2 / 5).await;
+        }
+        assert!(waiting.is_due() && waiting.patience().is_zero(), "the first has waited long enough");
+        let told: Vec<i64> = waiting.take().iter().map(|line| line.at.as_second()).collect();
+        assert_eq!(told, [1, 2, 3]);
+        assert!(!waiting.is_due() && waiting.patience() == TICK);
+        for second in 0..4 {
+            waiting.push(line(second, MAX_WAITING_BYTES / 4));
+        }
+        assert!(waiting.is_due(), "many bytes wait for nothing");
     }
 }
