@@ -54,8 +54,9 @@ pub(crate) async fn receive(mut call: Call) -> Result<Answer, Error> {
     // Hosts hang up after some seconds, and what they told of is passed on all the same: the task is bounded
     // by the room that it holds, and its requests by their own deadlines.
     tokio::spawn(async move {
-        match refresh(&call, &push).await {
-            Ok(count) => tracing::info!(?host, revision = push.revision, applications = count, "a push was told of"),
+        let revision = push.revision.clone();
+        match refresh(&call, push).await {
+            Ok(count) => tracing::info!(?host, revision, applications = count, "a push was told of"),
             Err(error) => tracing::warn!(?host, %error, "a push could not be passed on"),
         }
         drop(room);
@@ -64,11 +65,17 @@ pub(crate) async fn receive(mut call: Call) -> Result<Answer, Error> {
 }
 
 /// Asks for a comparison of every Application that the push touches.
-async fn refresh(call: &Call, push: &Push) -> Result<usize, Error> {
+async fn refresh(call: &Call, push: Push) -> Result<usize, Error> {
     use futures::StreamExt as _;
     let view = call.api.watches.applications().await?;
     let mut found = view.objects();
-    found.retain(|app| call.is_enabled(app.namespace()) && push.touches(app));
+    found.retain(|app| call.is_enabled(app.namespace()));
+    // Twenty thousand files and ten thousand Applications are seconds of work: not on a thread that others wait for.
+    let looked = tokio::task::spawn_blocking(move || {
+        found.retain(|app| push.touches(app));
+        found
+    });
+    let found = looked.await.map_err(|_| Error::internal("the push could not be looked at"))?;
     let count = found.len();
     let asked = futures::stream::iter(found).map(|app| one(call, app)).buffer_unordered(CONCURRENCY);
     asked.collect::<Vec<()>>().await;

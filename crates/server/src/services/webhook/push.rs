@@ -2,6 +2,7 @@
 //!
 //! Nothing of a payload is taken for granted: what is not where it should be is not there (HOOK-2).
 
+use belay_access::Glob;
 use belay_object::{Object, Value, from_json};
 use belay_semver::{Constraints, Version};
 use http::HeaderMap;
@@ -19,7 +20,7 @@ pub(super) struct Push {
     pub revision: String,
     /// Whether it is the one that `HEAD` means.
     touches_head: bool,
-    /// The files; none where the host does not say.
+    /// The files, from the root of the repository; none where the host does not say.
     files: Vec<String>,
 }
 
@@ -107,7 +108,7 @@ fn files(payload: &Value) -> Vec<String> {
     let commits = payload.get("commits").map_or(&[][..], Value::items).iter();
     let lists = commits.flat_map(|commit| ["added", "modified", "removed"].map(|field| commit.get(field)));
     let names = lists.flatten().flat_map(Value::items).filter_map(Value::as_str);
-    let found: Vec<String> = names.take(MAX_FILES + 1).map(str::to_owned).collect();
+    let found: Vec<String> = names.take(MAX_FILES + 1).map(cleaned).collect();
     if found.len() > MAX_FILES { Vec::new() } else { found }
 }
 
@@ -153,8 +154,26 @@ impl Push {
             Some(rest) => cleaned(rest),
             None => cleaned(&format!("{path}/{item}")),
         };
-        let paths: Vec<String> = paths.split(';').filter(|item| !item.is_empty()).map(whole).collect();
-        self.files.iter().map(|file| cleaned(file)).any(|file| paths.iter().any(|path| is_under(&file, path)))
+        let paths: Vec<Matcher> =
+            paths.split(';').filter(|item| !item.is_empty()).map(|item| Matcher::of(whole(item))).collect();
+        self.files.iter().any(|file| paths.iter().any(|path| path.fits(file)))
+    }
+}
+
+/// A path of which files are a part; a push may be of many, so that it is read once.
+struct Matcher {
+    path: String,
+    glob: Option<Glob>,
+}
+
+impl Matcher {
+    fn of(path: String) -> Matcher {
+        Matcher { glob: Glob::of_path(&path).ok(), path }
+    }
+    /// Whether a file is the path, below it, or matches it as a glob. Compat(argo 3.5)
+    fn fits(&self, file: &str) -> bool {
+        let below = file.strip_prefix(&*self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.path.is_empty() || below || self.glob.as_ref().is_some_and(|glob| glob.matches(file))
     }
 }
 
@@ -169,12 +188,6 @@ fn cleaned(path: &str) -> String {
         }
     }
     parts.join("/")
-}
-
-/// Whether a file is a path, below it, or matches it as a glob. Compat(argo 3.5)
-fn is_under(file: &str, path: &str) -> bool {
-    let below = file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    path.is_empty() || below || belay_access::Glob::of_path(path).is_ok_and(|glob| glob.matches(file))
 }
 
 /// What addresses of a repository look like whose page is this. Compat(argo 3.5): any protocol, user, port
