@@ -142,11 +142,13 @@ impl From<belay_cluster::Error> for Error {
             ErrorKind::NotFound | ErrorKind::UnknownKind | ErrorKind::Gone => Code::NotFound,
             ErrorKind::AlreadyExists => Code::AlreadyExists,
             ErrorKind::Conflict => Code::Aborted,
-            ErrorKind::Invalid => Code::InvalidArgument,
+            // Where no request was sent, something in it could not be: a name that is none.
+            ErrorKind::Invalid | ErrorKind::Config => Code::InvalidArgument,
             ErrorKind::BadRequest => Code::FailedPrecondition,
             ErrorKind::Forbidden => Code::PermissionDenied,
-            // The credential that was refused is ours, not the caller's.
-            ErrorKind::Unauthorized | ErrorKind::Decode | ErrorKind::Config | ErrorKind::Internal => Code::Internal,
+            // The credential that was refused is ours, not the caller's: nobody is signed out by it.
+            ErrorKind::Unauthorized | ErrorKind::Decode => Code::Unavailable,
+            ErrorKind::Internal => Code::Internal,
             ErrorKind::MethodNotAllowed => Code::Unimplemented,
             ErrorKind::TooLarge | ErrorKind::TooManyRequests { .. } => Code::ResourceExhausted,
             ErrorKind::ServerTimeout | ErrorKind::Timeout => Code::DeadlineExceeded,
@@ -160,10 +162,10 @@ impl From<belay_access::Error> for Error {
     fn from(error: belay_access::Error) -> Error {
         use belay_access::ErrorKind;
         let code = match error.kind() {
-            ErrorKind::InvalidArgument | ErrorKind::OutOfRange => Code::InvalidArgument,
+            // Where Argo CD gives no code, and so 500: a project that makes no sense is its writer's matter.
+            ErrorKind::InvalidArgument | ErrorKind::OutOfRange | ErrorKind::Unknown => Code::InvalidArgument,
             ErrorKind::AlreadyExists => Code::AlreadyExists,
             ErrorKind::NotFound => Code::NotFound,
-            ErrorKind::Unknown => Code::Unknown,
         };
         Error::new(code, error.message())
     }

@@ -2,10 +2,13 @@
 
 mod applications;
 mod control_plane;
+mod managed;
 mod objects;
+mod odd;
 mod rights;
 mod secrets;
 mod sessions;
+mod signers;
 mod sources;
 mod tls;
 mod world;

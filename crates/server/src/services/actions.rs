@@ -9,13 +9,13 @@ use belay_health::argo::{Effect, ErrorKind, Operation};
 use belay_object::{Map, Object, Value, merge_patch_between, object};
 use jiff::Timestamp;
 
+use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::places::{self, Place};
 use crate::rights::Target;
 use crate::services::resources::{Which, find};
 use crate::told::Reason;
-use crate::{Code, Error};
 
 /// What may be done to an object.
 pub(crate) async fn list(call: Call) -> Result<Answer, Error> {
@@ -193,6 +193,7 @@ fn refused(object: &Object, error: belay_cluster::Error) -> Error {
 fn failed(error: belay_health::argo::Error) -> Error {
     match error.kind() {
         ErrorKind::NoAction => Error::invalid(error.to_string()),
-        _ => Error::new(Code::Unknown, format!("error executing Lua resource action: {error}")),
+        // A script of the settings that fails is no failure here. Compat(argo 3.5): the words.
+        _ => Error::precondition(format!("error executing Lua resource action: {error}")),
     }
 }

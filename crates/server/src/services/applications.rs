@@ -33,6 +33,10 @@ pub(crate) async fn named(call: &Call, action: &str) -> Result<Target, Error> {
 
 /// One Application.
 pub(crate) async fn get(call: Call) -> Result<Answer, Error> {
+    if call.query_all("projects").len() > 1 {
+        let words = "multiple projects specified - the get endpoint accepts either zero or one project";
+        return Err(Error::invalid(words));
+    }
     let target = named(&call, "get").await?;
     if !call.has_query("refresh") {
         return Ok(target.object.value().clone().into());
