@@ -15,5 +15,6 @@ mod screens;
 mod settings;
 mod story;
 pub mod sweep;
+mod terminal;
 mod through;
 pub mod world;

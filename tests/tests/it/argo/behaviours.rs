@@ -3,7 +3,6 @@
 
 use belay_object::Object;
 
-use super::mends::map;
 use super::world::*;
 
 const DEPLOYMENTS: Kind = ("apps/v1", "Deployment");

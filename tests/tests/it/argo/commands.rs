@@ -1,106 +1,31 @@
 //! Argo CD's commands against a served API server: what they leave in the cluster, and with which status they end.
 
-use std::process::ExitCode;
-
 use belay_apiserver::Serving;
-use belay_cli::args::{ClusterCli, parse_from};
 
+use super::terminal::Terminal;
 use super::world::*;
 
-/// A world whose API server is reached by a kubeconfig, as commands reach one.
-struct Terminal {
-    world: World,
-    folder: tempfile::TempDir,
-    _serving: Serving,
+/// A terminal with a kubeconfig of the world's API server, which is served as long as its guard is held.
+async fn open() -> (Terminal, Serving) {
+    let mut at = Terminal::open().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let serving = at.world.server.serve(listener, None).unwrap();
+    let kubeconfig = at.folder.path().join("kubeconfig");
+    serving.write_kubeconfig(&kubeconfig).unwrap();
+    at.begin(&["--kubeconfig", kubeconfig.to_str().unwrap()]);
+    (at, serving)
 }
-
-impl Terminal {
-    async fn open(files: &[(&str, &str)]) -> Terminal {
-        let world = World::with_files(files).await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let serving = world.server.serve(listener, None).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        serving.write_kubeconfig(&folder.path().join("kubeconfig")).unwrap();
-        Terminal { world, folder, _serving: serving }
-    }
-    /// Runs `belay WORDS...`; gives whether it ended with a status.
-    async fn ends(&self, words: &str, status: u8) {
-        let kubeconfig = self.folder.path().join("kubeconfig").display().to_string();
-        let line = ["belay", "--kubeconfig", &kubeconfig].into_iter().chain(words.split_whitespace());
-        let cli: ClusterCli = parse_from(line).unwrap_or_else(|e| panic!("{words}: {e}"));
-        let code = belay_cli::run(cli.global, cli.command).await;
-        assert_eq!(code, ExitCode::from(status), "{words}");
-    }
-}
-
-const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '1'}\n";
-const SECOND: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '2'}\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_goes_through_its_life_by_commands() {
-    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
-    let (world, url) = (&at.world, at.world.git.url());
-    let create = format!(
-        "app create one --repo {url} --path app --dest-server https://kubernetes.default.svc --dest-namespace shop --set-finalizer"
-    );
-    at.ends(&create, 0).await;
-    // The same again is no change; another is refused, unless it is asked for.
-    at.ends(&create, 0).await;
-    at.ends(&format!("{create} --revision main"), 20).await;
-    at.ends(&format!("{create} --revision main --upsert"), 0).await;
-    world.is("one", "OutOfSync Missing").await;
-    at.ends("app diff one", 1).await;
-    at.ends("app sync one --timeout 60", 0).await;
-    world.is("one", "Synced Healthy Succeeded").await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
-    at.ends("app diff one", 0).await;
-    for words in [
-        "app list",
-        "app list -o name",
-        "app list -o json",
-        "app get one",
-        "app get one -o tree",
-        "app get one -o yaml",
-        "app get one --refresh --show-operation",
-        "app history one",
-        "app resources one",
-        "app resources one --orphaned",
-        "app manifests one",
-        "app manifests one --source live",
-        "app wait one --health --sync --timeout 60",
-    ] {
-        at.ends(words, 0).await;
-    }
-    at.ends("app get-resource one --kind ConfigMap --filter-fields metadata.name,data", 0).await;
-    at.ends("app get-resource one --kind Secret", 20).await;
-    at.ends("app remove-source one --source-position 1", 20).await;
-    // A difference is one.
-    world.patch(MAPS, "a", "{data: {key: theirs}}");
-    world.is("one", "OutOfSync").await;
-    at.ends("app diff one", 1).await;
-    at.ends("app diff one --exit-code=false", 0).await;
-    at.ends("app sync one --resource :ConfigMap:a --timeout 60", 0).await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
-    let second = world.push(&[("app/a.yaml", Some(SECOND))]).await;
-    world.at("one", &second).await;
-    at.ends("app sync one --timeout 60", 0).await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("2"));
-    at.ends("app rollback one --timeout 60", 0).await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
-    // Automated it is not rolled back.
-    at.ends("app set one --sync-policy automated --self-heal", 0).await;
-    world.is("one", "Synced Healthy Succeeded").await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("2"));
-    at.ends("app rollback one 0", 20).await;
-    at.ends("app terminate-op one", 20).await;
-    at.ends("app get nobody", 20).await;
-    at.ends("app delete one --yes --wait", 0).await;
-    assert!(world.get(APPLICATIONS, "one").is_none() && world.get(MAPS, "a").is_none());
+    let (at, _serving) = open().await;
+    at.one_is_made_and_rolled_back().await;
+    at.one_syncs_by_itself_and_goes().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_repositories_and_clusters_are_kept_by_commands() {
-    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let (at, _serving) = open().await;
     let (world, url) = (&at.world, at.world.git.url());
     let project = |name: &str| world.get(("argoproj.io/v1alpha1", "AppProject"), name);
     at.ends("proj create team -d https://kubernetes.default.svc,shop", 0).await;
@@ -142,7 +67,7 @@ async fn projects_repositories_and_clusters_are_kept_by_commands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_own_in_the_namespace_is_not_an_applications() {
-    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let (at, _serving) = open().await;
     let world = &at.world;
     world.application("one", "app", "");
     at.ends("app sync one --timeout 60", 0).await;
@@ -168,7 +93,7 @@ async fn what_others_own_in_the_namespace_is_not_an_applications() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_believed_of_hosts_and_signers_is_kept_by_commands() {
-    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let (at, _serving) = open().await;
     let data = |name: &str, key: &str| {
         let found = at.world.user.get("", "configmaps", "argocd", name);
         found.and_then(|map| map.object().str_at(&["data", key]).map(str::to_owned))

@@ -3,21 +3,12 @@
 
 use belay_object::Object;
 
-use super::mends::map;
 use super::world::*;
 
 const PROJECTS: Kind = ("argoproj.io/v1alpha1", "AppProject");
 
-fn map_in(namespace: &str, name: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\n")
-}
-
 fn in_namespace(world: &World, namespace: &str, name: &str) -> Option<Object> {
     world.user.get("", "configmaps", namespace, name).map(|stored| stored.object().clone())
-}
-
-fn namespace(world: &World, name: &str) {
-    world.apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}"));
 }
 
 /// A project that permits these destinations and everything else.
@@ -39,7 +30,7 @@ async fn an_application_reaches_no_namespace_that_its_project_does_not_permit() 
     let files = [("app/a.yaml", map("a", "1")), ("app/b.yaml", map_in("other", "b"))];
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let world = World::with_files(&files).await;
-    namespace(&world, "other");
+    world.namespace("other");
     let one = "{server: '*', namespace: shop}";
     project(&world, &format!("[{one}]"), "");
     world.application("one", "app", "");
@@ -95,7 +86,7 @@ async fn a_cluster_of_some_namespaces_is_looked_after_in_those_alone() {
         ("far/b.yaml", &map_in("other", "b")),
     ])
     .await;
-    namespace(&world, "other");
+    world.namespace("other");
     world.apply(&CLUSTER.replace("MORE", "namespaces: shop"));
     world.start().await;
     for name in ["app", "wide", "far"] {
@@ -117,22 +108,13 @@ async fn a_cluster_of_some_namespaces_is_looked_after_in_those_alone() {
     world.quiet().await;
 }
 
-fn definition(world: &World) {
-    world.apply(
-        "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: things.example.com}, \
-         spec: {group: example.com, scope: Namespaced, names: {kind: Thing, plural: things, singular: thing}, \
-         versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: \
-         {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}",
-    );
-}
-
 const THING: &str = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: it}\n";
 
 /// argo-cd #20828: one definition that cannot be read is no trouble of those who have nothing of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kind_that_cannot_be_read_holds_up_only_who_has_it() {
     let mut world = World::with_files(&[("app/t.yaml", THING), ("other/b.yaml", &map("b", "1"))]).await;
-    definition(&world);
+    world.define("Thing", "things");
     world.application("one", "app", "syncPolicy: {automated: {}}");
     world.application("two", "other", "syncPolicy: {automated: {}}");
     world.is("one", "Synced Healthy Succeeded").await;
@@ -163,7 +145,7 @@ async fn a_definition_that_comes_later_ends_no_operation() {
     world.until("the first wave is applied", || world.get(MAPS, "a")).await;
     // Its list never answers well: it stays on its way, then is a trouble.
     world.wire.refuse("/apis/example.com/v1/things?", 500);
-    definition(&world);
+    world.define("Thing", "things");
     world
         .until("it is listed", || world.wire.log(0).iter().any(|line| line.contains("/v1/things?")).then_some(()))
         .await;

@@ -1,7 +1,6 @@
 //! Syncs as a service account of the project's: everything that is written in the destination is written by that
 //! one; the Application itself, and what is looked at, is ours.
 
-use super::mends::map;
 use super::world::*;
 
 const SHOP: &str = "system:serviceaccount:shop:syncer";

@@ -3,10 +3,6 @@
 
 use super::world::*;
 
-pub fn map(name: &str, value: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: {value:?}}}\n")
-}
-
 /// An Application that was synced, and another one beside it that is what it should be all the time.
 async fn two() -> World {
     let world = World::with_files(&[("app/a.yaml", &map("a", "1")), ("other/b.yaml", &map("b", "1"))]).await;
@@ -198,10 +194,6 @@ fn namespace(name: &str, label: &str) -> String {
         "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels: {{is: {label:?}}}\n  \
          annotations: {{argocd.argoproj.io/sync-options: 'Force=true'}}\n"
     )
-}
-
-fn map_in(namespace: &str, name: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\n")
 }
 
 /// INV-ACT-3

@@ -1,6 +1,5 @@
 //! Operations that are refused before anything is done.
 
-use super::mends::map;
 use super::world::*;
 
 const ROLLOUT: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: shop}\n";

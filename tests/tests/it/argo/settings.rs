@@ -5,7 +5,6 @@ use std::time::Duration;
 use belay_object::Object;
 use belay_source::git_http::Fault;
 
-use super::mends::map;
 use super::world::*;
 
 /// Sets keys of `argocd-cm`, and waits until they are in force.
@@ -22,20 +21,11 @@ async fn set(world: &World, data: &str) {
 const CANARY: &str = "apiVersion: example.com/v1\nkind: Canary\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      \
                       containers:\n      - {name: c, image: busybox, resources: {requests: {cpu: 1000m, memory: 1024Mi}}}\n";
 
-fn definition(world: &World) {
-    world.apply(
-        "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: canaries.example.com}, \
-         spec: {group: example.com, scope: Namespaced, names: {kind: Canary, plural: canaries, singular: canary}, \
-         versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: \
-         {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}",
-    );
-}
-
 /// argo.md 2.7: another writer puts the same amounts in other words.
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_of_known_types_are_compared_as_their_types() {
     let world = World::with_files(&[("app/c.yaml", CANARY)]).await;
-    definition(&world);
+    world.define("Canary", "canaries");
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     world.sync("one", "{}");

@@ -1,34 +1,40 @@
 //! Argo CD's commands through a server: by password, by token, and what a server refuses. No command here is given a
 //! cluster: what it does it does over the HTTP API.
 
-use std::process::ExitCode;
+use std::ops::Deref;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use belay_argo::controller::Mirrors;
 use belay_argo::controller::preview::Preview;
 use belay_argo::settings::tokens::{Claims, issue};
-use belay_cli::args::{ClusterCli, parse_from};
 use belay_cluster::Cluster;
 use belay_net::{ClientOptions, Secret};
 use belay_object::{Value, from_json};
 use belay_server::{Options, Previewed, prepare, router, serve};
 use http::{HeaderName, HeaderValue, Method};
 
+use super::terminal::Terminal;
 use super::world::*;
 
-/// A world whose control plane has a server, and the file of logins of somebody who uses it.
-struct Terminal {
-    world: World,
-    folder: tempfile::TempDir,
+/// A terminal with a file of logins, in a world whose control plane has a server.
+struct Through {
+    terminal: Terminal,
     address: String,
     password: String,
     serving: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Terminal {
+impl Drop for Through {
     fn drop(&mut self) {
         self.serving.abort();
+    }
+}
+
+impl Deref for Through {
+    type Target = Terminal;
+    fn deref(&self) -> &Terminal {
+        &self.terminal
     }
 }
 
@@ -48,36 +54,32 @@ data:
     g, robot, role:admin
 ";
 
-impl Terminal {
-    async fn open(files: &[(&str, &str)]) -> Terminal {
-        let world = World::with_files(files).await;
-        world.apply(ACCOUNTS);
-        let folder = tempfile::tempdir().unwrap();
-        let cluster = Cluster::from_service("embedded", world.server.clone());
+impl Through {
+    async fn open() -> Through {
+        let mut terminal = Terminal::open().await;
+        terminal.world.apply(ACCOUNTS);
+        let cluster = Cluster::from_service("embedded", terminal.world.server.clone());
         let mut options = Options::new(cluster.clone(), "argocd");
         let password = prepare(&options).await.unwrap().password.expect("a first password").expose().clone();
         let outside = || belay_helm::Outside { now_unix_ns: 0, random: None, check: None, lookup: None };
-        let mirrors = Mirrors::open(&folder.path().join("mirrors"), belay_net::Egress::default()).unwrap();
+        let mirrors = Mirrors::open(&terminal.folder.path().join("mirrors"), belay_net::Egress::default()).unwrap();
         let preview = Preview::open(cluster, "argocd", mirrors, outside).await.unwrap();
         options.sources = Some(std::sync::Arc::new(Previewed::new(preview)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let serving = tokio::spawn(serve(listener, router(options)));
-        Terminal { world, folder, address, password, serving }
+        let config = terminal.folder.path().join("argocd/config");
+        terminal.end(&["--config", config.to_str().unwrap()]);
+        Through { terminal, address, password, serving }
     }
 
     fn config(&self) -> std::path::PathBuf {
         self.folder.path().join("argocd/config")
     }
 
-    /// Runs `belay WORDS...` with the file of logins; gives whether it ended with a status.
+    /// The same, with `SERVER` for where the server is.
     async fn ends(&self, words: &str, status: u8) {
-        let config = self.config().display().to_string();
-        let words = words.replace("SERVER", &format!("{} --plaintext", self.address));
-        let line = std::iter::once("belay").chain(words.split_whitespace()).chain(["--config", &config]);
-        let cli: ClusterCli = parse_from(line).unwrap_or_else(|e| panic!("{words}: {e}"));
-        let code = belay_cli::run(cli.global, cli.command).await;
-        assert_eq!(code, ExitCode::from(status), "{words}");
+        self.terminal.ends(&words.replace("SERVER", &format!("{} --plaintext", self.address)), status).await;
     }
 
     async fn log_in(&self) {
@@ -107,13 +109,10 @@ impl Terminal {
     }
 }
 
-const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '1'}\n";
-const SECOND: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '2'}\n";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_goes_through_its_life_through_a_server() {
-    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
-    let (world, url) = (&at.world, at.world.git.url());
+    let at = Through::open().await;
+    let world = &at.world;
     // Nobody is logged in; a wrong password leaves no login.
     at.ends("login SERVER --username admin --password wrong-password", 20).await;
     assert!(!at.config().exists());
@@ -123,49 +122,7 @@ async fn an_application_goes_through_its_life_through_a_server() {
         use std::os::unix::fs::MetadataExt;
         assert_eq!(std::fs::metadata(at.config()).unwrap().mode() & 0o777, 0o600);
     }
-    let create = format!(
-        "app create one --repo {url} --path app --dest-server https://kubernetes.default.svc --dest-namespace shop --set-finalizer"
-    );
-    at.ends(&create, 0).await;
-    at.ends(&create, 0).await;
-    at.ends(&format!("{create} --revision main"), 20).await;
-    at.ends(&format!("{create} --revision main --upsert"), 0).await;
-    world.is("one", "OutOfSync Missing").await;
-    at.ends("app diff one", 1).await;
-    at.ends("app sync one --timeout 60", 0).await;
-    world.is("one", "Synced Healthy Succeeded").await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
-    at.ends("app diff one", 0).await;
-    for words in [
-        "app list",
-        "app list -o name -p default",
-        "app get one",
-        "app get argocd/one -o tree=detailed",
-        "app get one -o yaml",
-        "app get one --refresh --show-operation",
-        "app history one",
-        "app resources one",
-        "app resources one --orphaned",
-        "app manifests one",
-        "app manifests one --source live",
-        "app actions list one",
-        "app wait one --health --sync --timeout 60",
-        "app get-resource one --kind ConfigMap --filter-fields metadata.name,data",
-    ] {
-        at.ends(words, 0).await;
-    }
-    at.ends("app get-resource one --kind Secret", 20).await;
-    world.patch(MAPS, "a", "{data: {key: theirs}}");
-    world.is("one", "OutOfSync").await;
-    at.ends("app diff one", 1).await;
-    at.ends("app sync one --resource :ConfigMap:a --timeout 60", 0).await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
-    let second = world.push(&[("app/a.yaml", Some(SECOND))]).await;
-    world.at("one", &second).await;
-    at.ends("app sync one --timeout 60", 0).await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("2"));
-    at.ends("app rollback one --timeout 60", 0).await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("1"));
+    at.one_is_made_and_rolled_back().await;
     // What is changed is changed alone.
     let field = |path: &[&str]| world.get(APPLICATIONS, "one").unwrap().at(path).map(Value::to_json);
     at.ends("app set one --revision-history-limit 3", 0).await;
@@ -176,16 +133,9 @@ async fn an_application_goes_through_its_life_through_a_server() {
     at.ends(r#"app patch one --type merge --patch {"operation":{"sync":{}}}"#, 20).await;
     at.ends("app set one --revision-history-limit 4 --validate=false", 0).await;
     assert_eq!(field(&["spec", "revisionHistoryLimit"]).as_deref(), Some("4"));
-    at.ends("app set one --sync-policy automated --self-heal", 0).await;
-    world.is("one", "Synced Healthy Succeeded").await;
-    assert_eq!(world.data("a", "key").as_deref(), Some("2"));
-    at.ends("app rollback one 0", 20).await;
-    at.ends("app terminate-op one", 20).await;
-    at.ends("app get nobody", 20).await;
     // What a server does not do is refused, and what it alone does is not done without one.
     at.ends("app manifests one --local .", 20).await;
-    at.ends("app delete one --yes --wait", 0).await;
-    assert!(world.get(APPLICATIONS, "one").is_none() && world.get(MAPS, "a").is_none());
+    at.one_syncs_by_itself_and_goes().await;
     at.ends(&format!("logout {}", at.address), 0).await;
     at.ends("app list", 20).await;
     at.log_in().await;
@@ -197,7 +147,7 @@ async fn an_application_goes_through_its_life_through_a_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_may_what_its_account_may() {
-    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let at = Through::open().await;
     let world = &at.world;
     world.application("one", "app", "");
     world.is("one", "OutOfSync Missing").await;
@@ -229,7 +179,7 @@ async fn a_token_may_what_its_account_may() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_belongs_to_the_installation_is_kept_through_a_server() {
-    let at = Terminal::open(&[("app/a.yaml", MAP)]).await;
+    let at = Through::open().await;
     let (world, url) = (&at.world, at.world.git.url());
     at.log_in().await;
     let team = || world.user.get("argoproj.io", "appprojects", "argocd", "team").unwrap().object().clone();

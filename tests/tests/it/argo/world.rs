@@ -49,6 +49,16 @@ metadata: {name: argocd-cmd-params-cm, namespace: argocd, labels: {app.kubernete
 data: {controller.sync.wave.delay.seconds: '0', controller.self.heal.backoff.timeout.seconds: '1'}
 ";
 
+/// The manifest of a ConfigMap that says one thing.
+pub fn map(name: &str, value: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{key: {value:?}}}\n")
+}
+
+/// The manifest of a ConfigMap of a namespace.
+pub fn map_in(namespace: &str, name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\n")
+}
+
 /// The manifest of an Application of a folder, with more fields of its spec.
 pub fn application(name: &str, url: &str, path: &str, more: &str) -> String {
     let comma = if more.is_empty() { "" } else { ", " };
@@ -86,7 +96,7 @@ impl World {
             storage: tempfile::tempdir().expect("a temporary folder"),
         };
         for namespace in ["argocd", "shop"] {
-            world.apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}"));
+            world.namespace(namespace);
         }
         let (definitions, objects): (Vec<Object>, Vec<Object>) =
             belay_argo::install::objects("argocd").into_iter().partition(|o| o.kind() == "CustomResourceDefinition");
@@ -155,6 +165,20 @@ impl World {
     /// its spec, in flow style.
     pub fn application(&self, name: &str, path: &str, more: &str) {
         self.apply(&application(name, &self.git.url(), path, more));
+    }
+    /// Makes a namespace as the user.
+    pub fn namespace(&self, name: &str) {
+        self.apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}"));
+    }
+    /// Defines a kind of `example.com/v1` in which anything may stand.
+    pub fn define(&self, kind: &str, plural: &str) {
+        let singular = kind.to_lowercase();
+        self.apply(&format!(
+            "{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{name: {plural}.example.com}}, \
+             spec: {{group: example.com, scope: Namespaced, names: {{kind: {kind}, plural: {plural}, singular: {singular}}}, \
+             versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: \
+             {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}]}}}}"
+        ));
     }
     /// Merges a patch into an object as the user.
     pub fn patch(&self, kind: Kind, name: &str, patch: &str) {
