@@ -82,4 +82,38 @@ pub struct Verified {
     pub commit_key: Option<String>,
     /// The tag (`v1.0@sha1:...` of the tag object) and the key of its signature.
     pub tag: Option<(String, String)>,
+    /// What an inspection found that is not signed by a trusted key, newest first; at most ten.
+    pub problems: Arc<[SignatureProblem]>,
+}
+
+/// A commit or tag that is not signed by a trusted key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureProblem {
+    /// Hex of a commit's id, or the name of a tag.
+    pub revision: String,
+    /// Who wrote it: `Name <email>`.
+    pub author: String,
+    /// What is wrong; `Good` where only the key is not trusted.
+    pub state: SignatureState,
+    /// The key's id, 16 hex digits in capitals; empty where there is none.
+    pub key: String,
+}
+
+/// What a signature is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureState {
+    /// Of what came, by a key that is known.
+    Good,
+    /// Of something else, or nothing that can be checked.
+    Bad,
+    /// It has run out.
+    ExpiredSignature,
+    /// Its key has run out.
+    ExpiredKey,
+    /// Its key was called back.
+    RevokedKey,
+    /// Its key is not known.
+    MissingKey,
+    /// There is none.
+    Unsigned,
 }

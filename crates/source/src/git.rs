@@ -8,6 +8,7 @@
 mod exchange;
 mod folder;
 mod http;
+mod inspect;
 mod job;
 mod keys;
 mod known_hosts;
@@ -27,7 +28,7 @@ mod verify;
 
 pub use keys::{PgpKey, pgp_keys};
 pub use repositories::{Repositories, RepositoriesOptions};
-pub use spec::{Credentials, GitSpec, Include, Reference, SshCredentials, Verification, VerifyMode};
+pub use spec::{Credentials, GitSpec, Include, Inspection, Reference, SshCredentials, Verification, VerifyMode};
 
 #[cfg(test)]
 mod tests;

@@ -24,10 +24,10 @@ mod sparse;
 
 pub use artifact::{Artifact, ArtifactStore};
 pub use error::{Error, ErrorKind};
-pub use fetched::{Commit, Fetched, Ref, Signature, Verified};
+pub use fetched::{Commit, Fetched, Ref, Signature, SignatureProblem, SignatureState, Verified};
 pub use filtered::{Filtered, KnownTrees};
 pub use git::{
-    Credentials, GitSpec, Include, PgpKey, Reference, Repositories, RepositoriesOptions, SshCredentials, Verification,
-    VerifyMode, pgp_keys,
+    Credentials, GitSpec, Include, Inspection, PgpKey, Reference, Repositories, RepositoriesOptions, SshCredentials,
+    Verification, VerifyMode, pgp_keys,
 };
 pub use sparse::SparseTree;

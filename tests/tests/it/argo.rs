@@ -13,6 +13,7 @@ mod mends;
 mod refusals;
 mod screens;
 mod settings;
+mod signed;
 mod story;
 pub mod sweep;
 mod terminal;

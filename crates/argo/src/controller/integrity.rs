@@ -2,57 +2,84 @@
 //! no source. What cannot be checked is not trusted (`INV` of verification: it never fails open).
 
 use belay_access::project::{IntegrityMode, Project};
-use belay_source::{Fetched, Verification, VerifyMode};
+use belay_source::{Fetched, Inspection, SignatureState};
 
 use crate::repositories::Trust;
+use crate::spec::Source;
 
-/// The keys by which commits of one repository must be signed.
+/// In the message of a signed commit: it vouches for all before it.
+// Compat(argo-cd 3.5)
+const SEAL: &str = "Argocd-gpg-seal:";
+
+/// What signatures must be there in one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Required {
-    /// Their ids: the last 16 digits, in capitals.
-    ids: Vec<String>,
-    rings: Vec<String>,
-}
+pub(crate) struct Required(Inspection);
 
 /// What a project requires of commits of a repository; `None` where nothing. An error is the sentence about why no
 /// commit of it is trusted.
 pub(crate) fn required(project: &Project, trust: &Trust, repo_url: &str) -> Result<Option<Required>, String> {
     let Some(policy) = project.integrity_policy(repo_url).map_err(|e| e.message().to_owned())? else { return Ok(None) };
-    match policy.mode {
+    let history = match policy.mode {
         IntegrityMode::None => return Ok(None),
-        IntegrityMode::Head => {}
-        IntegrityMode::Strict => {
-            return Err(format!(
-                "project {} wants all commits of {repo_url} signed (mode strict), which is not checked here: use mode \
-                 head, by which the commit that is synced must be",
-                project.name()
-            ));
-        }
-    }
-    let ids: Vec<String> = policy.keys.iter().map(|key| id(key)).collect();
-    let rings: Vec<String> = ids.iter().filter_map(|id| trust.gpg_keys.get(id)).cloned().collect();
-    if rings.is_empty() {
+        IntegrityMode::Head => false,
+        IntegrityMode::Strict => true,
+    };
+    let trusted: Vec<String> = policy.keys.iter().map(|key| id(key)).collect();
+    if !trusted.iter().any(|id| trust.gpg_keys.contains_key(id)) {
         return Err(format!(
             "project {} wants commits of {repo_url} signed, and none of the keys that it names is in argocd-gpg-keys-cm",
             project.name()
         ));
     }
-    Ok(Some(Required { ids, rings }))
+    // All keys that there are, so that it can be told whether a key is not known or not trusted.
+    let pgp_keys = trust.gpg_keys.values().cloned().collect();
+    Ok(Some(Required(Inspection { pgp_keys, trusted, history, seal: Some(SEAL.to_owned()) })))
 }
 
 impl Required {
-    /// As the fetch checks it.
-    pub fn verification(&self) -> Verification {
-        Verification { mode: VerifyMode::Head, pgp_keys: self.rings.clone(), ssh_keys: Vec::new() }
+    /// As the fetch looks.
+    pub fn inspection(&self) -> Inspection {
+        self.0.clone()
     }
-    /// Whether what was fetched is signed by one of the keys: a ring may hold more of them than the project names.
-    pub fn check(&self, fetched: &Fetched) -> Result<(), String> {
-        let key = fetched.verified.as_ref().and_then(|verified| verified.commit_key.as_deref());
-        match key.map(id) {
-            Some(key) if self.ids.contains(&key) => Ok(()),
-            Some(key) => Err(format!("{} is signed by key {key}, which the project does not trust", fetched.revision)),
-            None => Err(format!("{} is not signed", fetched.revision)),
-        }
+    /// Whether what was fetched is signed as it should be; `of` is which source it is, where there are several.
+    pub fn check(&self, fetched: &Fetched, of: Option<&str>) -> Result<(), String> {
+        let Some(verified) = &fetched.verified else { return Err(format!("{} was not verified", fetched.revision)) };
+        let of = of.map(|of| format!("{of}: ")).unwrap_or_default();
+        let told: Vec<String> = verified
+            .problems
+            .iter()
+            .map(|problem| {
+                let why = words(problem.state);
+                // Compat(argo-cd 3.5)
+                format!(
+                    "GIT/GPG: {of}Failed verifying revision {} by '{}': {why} (key_id={})",
+                    problem.revision, problem.author, problem.key
+                )
+            })
+            .collect();
+        if told.is_empty() { Ok(()) } else { Err(told.join("\n")) }
+    }
+}
+
+/// What a source is called among several. Compat(argo-cd 3.5)
+pub(crate) fn source_name(sources: &[Source], index: usize) -> Option<String> {
+    let source = sources.get(index).filter(|_| sources.len() > 1)?;
+    Some(match source.name.as_str() {
+        "" => format!("source {} of {}", index + 1, sources.len()),
+        name => format!("source {name}"),
+    })
+}
+
+/// Compat(argo-cd 3.5)
+fn words(state: SignatureState) -> &'static str {
+    match state {
+        SignatureState::Good => "signed with unallowed key",
+        SignatureState::Bad => "bad signature",
+        SignatureState::ExpiredSignature => "expired signature",
+        SignatureState::ExpiredKey => "signed with expired key",
+        SignatureState::RevokedKey => "signed with revoked key",
+        SignatureState::MissingKey => "signed with key not in keyring",
+        SignatureState::Unsigned => "unsigned",
     }
 }
 
@@ -64,42 +91,4 @@ fn id(key: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use belay_object::Object;
-
-    use super::*;
-
-    fn check(spec: &str, expected: Result<Option<&[&str]>, &str>) {
-        let text =
-            format!("{{apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {{name: team}}, spec: {spec}}}");
-        let object = Object::new(belay_yaml::parse_value(&text, &belay_yaml::Options::v2()).unwrap()).unwrap();
-        let keys = "{apiVersion: v1, kind: ConfigMap, metadata: {name: k}, data: {4aee18f83afdeb23: RING}}";
-        let keys = Object::new(belay_yaml::parse_value(keys, &belay_yaml::Options::v2()).unwrap()).unwrap();
-        let trust = Trust::read(None, None, Some(&keys));
-        let found = required(&Project::read(&object).unwrap(), &trust, "https://git.example.com/shop");
-        let found = found.map(|found| found.map(|required| required.ids));
-        match (found, expected) {
-            (Ok(found), Ok(expected)) => {
-                let expected = expected.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
-                assert_eq!(found, expected, "{spec}");
-            }
-            (Err(why), Err(expected)) => assert!(why.contains(expected), "{why}"),
-            (found, expected) => panic!("{spec}: {found:?}, {expected:?}"),
-        }
-    }
-
-    /// What cannot be checked is not trusted.
-    #[test]
-    fn what_a_project_requires_of_commits_is_checked_or_refused() {
-        check("{}", Ok(None));
-        check("{signatureKeys: [{keyID: 4AEE18F83AFDEB23}]}", Ok(Some(&["4AEE18F83AFDEB23"])));
-        check("{signatureKeys: [{keyID: D56C4FCA57A46444}]}", Err("none of the keys that it names is in"));
-        let git = |policy: &str| {
-            format!("{{sourceIntegrity: {{git: {{policies: [{{repos: [{{url: '*'}}], gpg: {policy}}}]}}}}}}")
-        };
-        check(&git("{mode: none}"), Ok(None));
-        check(&git("{mode: head, keys: [4AEE18F83AFDEB23]}"), Ok(Some(&["4AEE18F83AFDEB23"])));
-        check(&git("{mode: head, keys: []}"), Err("none of the keys that it names is in"));
-        check(&git("{mode: strict, keys: [4AEE18F83AFDEB23]}"), Err("mode strict"));
-    }
-}
+mod tests;

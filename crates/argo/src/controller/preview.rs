@@ -20,8 +20,10 @@ use super::charts::Asked;
 use super::comparing::{namespace_differs, takeover};
 use super::config::{Config, all_secrets};
 use super::dependencies::FromRepositories;
+use super::integrity::source_name;
 use super::mirrors::Mirrors;
-use super::sources::{git_spec, remote_values};
+use super::patience::Unfetched;
+use super::sources::{git_spec, remote_values, source_files, trusted};
 use super::world::MANAGER;
 use crate::clusters::Opening;
 use crate::compare::{self, Comparison, Rules};
@@ -157,10 +159,15 @@ impl Preview {
         sources: &[Source],
         revisions: &[String],
     ) -> Result<Desired, String> {
+        let project = self.project(app).await?;
         let mut named = Vec::new();
         for (i, source) in sources.iter().enumerate() {
             let revision = revisions.get(i).filter(|r| !r.is_empty()).unwrap_or(&source.target_revision);
-            named.push((source.clone(), self.fetch(app.spec.project(), source, revision).await?));
+            let files = match source.is_chart() || source.is_oci() {
+                true => self.fetch(project.name(), source, revision).await?,
+                false => self.fetch_trusted(&project, source, revision, source_name(sources, i).as_deref()).await?,
+            };
+            named.push((source.clone(), files));
         }
         self.make(app, at, named).await
     }
@@ -209,8 +216,26 @@ impl Preview {
         }
         let spec = git_spec(&self.config, &source.repo_url, project, revision)?;
         let fetched = self.mirrors.repositories.fetch(&spec, Duration::ZERO).await.map_err(|e| e.to_string())?;
-        let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
-        Ok(SourceFiles { tree: fetched.tree, revision, repo_url: source.repo_url.clone() })
+        Ok(source_files(fetched, source))
+    }
+
+    /// Files of Git as the controller would take them: signed as the project wants it.
+    async fn fetch_trusted(
+        &self,
+        project: &Project,
+        source: &Source,
+        revision: &str,
+        name: Option<&str>,
+    ) -> Result<SourceFiles, String> {
+        let told = |why| match why {
+            Unfetched::Refused(why) | Unfetched::Failed(why) => why,
+            Unfetched::Busy => "too many wait for the repository".to_owned(),
+        };
+        let repositories = &self.mirrors.repositories;
+        let fetched = trusted(repositories, &self.config, project, source, revision, Duration::ZERO).await;
+        let fetched = fetched.map_err(told)?;
+        fetched.check(name).map_err(told)?;
+        Ok(source_files(fetched.of, source))
     }
 
     /// The live objects of an Application: those of its status, and those that are desired.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay_access::project::Project;
-use belay_source::{Commit, ErrorKind, GitSpec, Reference};
+use belay_source::{Commit, GitSpec, Reference, Repositories};
 use belay_tree::File;
 
 use super::charts::{Asked, Charts};
 use super::config::Config;
-use super::integrity::{Required, required};
+use super::integrity::{Required, required, source_name};
 use super::patience::Unfetched;
 use super::polls::{Use, tell};
 use super::world::World;
@@ -45,17 +45,13 @@ pub(crate) async fn fetch(
     for (i, source) in sources.iter().enumerate() {
         let revision = revisions.get(i).filter(|r| !r.is_empty()).unwrap_or(&source.target_revision);
         let key = Use::new(source, revision, project.name());
-        let required = match source.is_chart() || source.is_oci() {
-            true => None,
-            false => required(project, &world.config().trust, &source.repo_url).map_err(Unfetched::Refused)?,
-        };
         if let Some(why) = world.patience.known(&key).filter(|_| !max_age.is_zero()) {
             return Err(Unfetched::Failed(why));
         }
         let fetched = {
             let waits = world.patience.wait(&source.repo_url, world.settings.concurrent);
             let _waits = waits.ok_or(Unfetched::Busy)?;
-            fetch_one(world, source, &key, required.as_ref(), max_age).await
+            fetch_one(world, source, &key, project, source_name(sources, i).as_deref(), max_age).await
         };
         match &fetched {
             Ok(_) => world.patience.note(&key, None),
@@ -71,31 +67,76 @@ async fn fetch_one(
     world: &World,
     source: &Source,
     key: &Use,
-    required: Option<&Required>,
+    project: &Project,
+    name: Option<&str>,
     max_age: Duration,
 ) -> Result<Fetched, Unfetched> {
-    let (revision, project, repo_url) = (&key.revision, &key.at.project, source.repo_url.clone());
+    let (revision, repo_url) = (&key.revision, source.repo_url.clone());
     if source.is_chart() || source.is_oci() {
-        let (config, repository) = repository_of(world, source, project);
+        let (config, repository) = repository_of(world, source, project.name());
         let asked = Asked::of(&config, &repository, max_age);
         let found = world.charts.fetch(source, revision, &asked).await?;
         tell(world, key, &found.revision, None);
         let files = SourceFiles { tree: found.tree, revision: found.revision, repo_url };
         return Ok(Fetched { source: source.clone(), files, commit: None });
     }
-    let spec = git_spec(&world.config(), &source.repo_url, project, revision)?;
-    let spec = GitSpec { verify: required.map(Required::verification), ..spec };
-    let fetched = world.repositories.fetch(&spec, max_age).await.map_err(|e| match e.kind() {
-        ErrorKind::Verification => Unfetched::Refused(e.to_string()),
-        _ => Unfetched::Failed(e.to_string()),
-    })?;
-    tell(world, key, &fetched.revision, Some(&fetched.tree));
-    if let Some(required) = required {
-        required.check(&fetched).map_err(Unfetched::Refused)?;
-    }
+    let fetched = trusted(&world.repositories, &world.config(), project, source, revision, max_age).await?;
+    tell(world, key, &fetched.of.revision, Some(&fetched.of.tree));
+    fetched.check(name)?;
+    let fetched = fetched.of;
+    let commit = fetched.commit.clone();
+    Ok(Fetched { source: source.clone(), files: source_files(fetched, source), commit })
+}
+
+/// What was fetched of Git, as files of a source.
+pub(crate) fn source_files(fetched: belay_source::Fetched, source: &Source) -> SourceFiles {
     let revision = fetched.commit.as_ref().map_or_else(|| fetched.revision.clone(), |commit| commit.id.clone());
-    let files = SourceFiles { tree: fetched.tree, revision, repo_url };
-    Ok(Fetched { source: source.clone(), files, commit: fetched.commit })
+    SourceFiles { tree: fetched.tree, revision, repo_url: source.repo_url.clone() }
+}
+
+/// What was fetched of Git, and what its project requires of it.
+pub(crate) struct Untrusted {
+    pub of: belay_source::Fetched,
+    required: Option<Required>,
+}
+
+impl Untrusted {
+    /// Whether it is signed as it should be; `name` is which source it is, where there are several.
+    pub fn check(&self, name: Option<&str>) -> Result<(), Unfetched> {
+        let required = self.required.iter();
+        required.map(|required| required.check(&self.of, name)).collect::<Result<(), _>>().map_err(Unfetched::Refused)
+    }
+}
+
+/// Fetches a revision of a source of Git, with the signatures looked at that its project requires.
+pub(crate) async fn trusted(
+    repositories: &Repositories,
+    config: &Config,
+    project: &Project,
+    source: &Source,
+    revision: &str,
+    max_age: Duration,
+) -> Result<Untrusted, Unfetched> {
+    let required = required(project, &config.trust, &source.repo_url).map_err(Unfetched::Refused)?;
+    let spec = git_spec(config, &source.repo_url, project.name(), revision)?;
+    let failed = |e: belay_source::Error| Unfetched::Failed(e.to_string());
+    let Some(required) = required else {
+        let of = repositories.fetch(&spec, max_age).await.map_err(failed)?;
+        return Ok(Untrusted { of, required: None });
+    };
+    let inspect = Some(required.inspection());
+    // A commit that is known may be what a signed tag means: then the tag vouches for it, as when it was found.
+    let named = &source.target_revision;
+    if is_commit(revision) && !is_commit(named) {
+        let spec = git_spec(config, &source.repo_url, project.name(), named)?;
+        let found = repositories.fetch(&GitSpec { inspect: inspect.clone(), ..spec }, Duration::MAX).await;
+        let is_it = |found: &belay_source::Fetched| found.commit.as_ref().is_some_and(|commit| commit.id == revision);
+        if let Some(of) = found.ok().filter(is_it) {
+            return Ok(Untrusted { of, required: Some(required) });
+        }
+    }
+    let of = repositories.fetch(&GitSpec { inspect, ..spec }, max_age).await.map_err(failed)?;
+    Ok(Untrusted { of, required: Some(required) })
 }
 
 /// How a revision of a repository is fetched.

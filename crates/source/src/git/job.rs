@@ -5,14 +5,15 @@
 
 use super::exchange::{Exchange, Moment, timeout};
 use super::folder::Folder;
+use super::inspect::{Inspector, Seen, identity};
 use super::mirror::{CacheFolder, Store};
 use super::object::{RawCommit, parse_commit, parse_tag};
 use super::objects::ObjectCache;
 use super::remote::{Advertised, Connection, Peer};
 use super::resolve::{Target, digest, is_wanted, prefix, resolve};
-use super::spec::{GitSpec, Reference, VerifyMode};
-use super::verify::verify;
-use crate::fetched::Verified;
+use super::spec::{GitSpec, Inspection, Reference, VerifyMode};
+use super::verify::{Ring, verify};
+use crate::fetched::{SignatureProblem, Verified};
 use crate::{Commit, Error, ErrorKind, Ref};
 use belay_net::{Client, Egress, Scheme};
 use gix::hash::ObjectId;
@@ -37,6 +38,12 @@ pub(crate) struct State {
     store: Option<Arc<Store>>,
     /// Commits that the store has whole, oldest first.
     whole: Vec<ObjectId>,
+    /// Commits alone, all of their history; filled where signatures of histories are looked at.
+    history: Option<Arc<Store>>,
+    /// Commits that it was filled with, oldest first.
+    tips: Vec<ObjectId>,
+    /// What was found of signatures.
+    seen: Seen,
     /// The last failure to reach the remote, and when that attempt began.
     failed: Option<(Moment, Error)>,
 }
@@ -124,7 +131,11 @@ impl Job {
         });
         let (target, store) = self.note(state, outcome)?;
         let raw = parse_commit(&store.objects().structure(&target.commit, Kind::Commit)?)?;
-        let verified = self.verify(&target, &store, &raw)?;
+        let mut verified = self.verify(&target, &store, &raw)?;
+        if let Some(inspection) = &self.spec.inspect {
+            let problems = self.inspect(state, &target, &store, &raw, inspection).map_err(|error| self.told(error))?;
+            verified.get_or_insert_default().problems = problems;
+        }
         Ok(Found { target, store, raw, verified })
     }
 
@@ -298,10 +309,10 @@ impl Job {
         wants.dedup();
         let haves: Vec<ObjectId> = state.whole.iter().rev().take(HAVES).copied().collect();
         let depth = NonZeroU32::new(1);
-        let mut outcome = connection.fetch(&wants, &haves, store, depth, self.pack_bytes);
+        let mut outcome = connection.fetch(&wants, &haves, store, depth, None, self.pack_bytes);
         if outcome.is_err() && wants != own {
             // Somebody else's ref may have gone in between.
-            outcome = self.open()?.fetch(&own, &haves, store, depth, self.pack_bytes);
+            outcome = self.open()?.fetch(&own, &haves, store, depth, None, self.pack_bytes);
             wants = own;
         }
         // An older server's refusal does not even come through as one. One of version 2 that gives no
@@ -335,7 +346,7 @@ impl Job {
         if tips.is_empty() {
             return Err(Error::new(ErrorKind::ReferenceNotFound, format!("couldn't find remote ref {prefix:?}")));
         }
-        connection.fetch(&tips, &[], store, None, self.pack_bytes)
+        connection.fetch(&tips, &[], store, None, None, self.pack_bytes)
     }
 
     fn no_commit(&self, id: &ObjectId) -> Error {
@@ -343,10 +354,72 @@ impl Job {
         Error::new(ErrorKind::ReferenceNotFound, text)
     }
 
+    /// Looks at the signatures that an inspection is about.
+    fn inspect(
+        &self,
+        state: &mut State,
+        target: &Target,
+        store: &Arc<Store>,
+        raw: &RawCommit,
+        inspection: &Inspection,
+    ) -> Result<Arc<[SignatureProblem]>, Error> {
+        let by = identity(inspection);
+        let tag = target.tag.map(|id| (id, target.reference.clone()));
+        if let Some(known) = state.seen.of(by, tag.as_ref(), target.commit) {
+            return Ok(known);
+        }
+        let now_s = now_s();
+        let ring = Ring::read(&inspection.pgp_keys, now_s)?;
+        let inspector = Inspector { inspection, ring: &ring, now_s, deadline: self.deadline };
+        let mut problems = Vec::new();
+        if let Some(id) = target.tag {
+            let tag = parse_tag(&store.objects().structure(&id, Kind::Tag)?)?;
+            let is_named_so = tag.target == target.commit && target.reference == format!("refs/tags/{}", tag.name);
+            problems.extend(inspector.tag(&target.label, is_named_so, &tag));
+        }
+        if inspection.history {
+            let store = self.history(state, target.commit, store)?;
+            problems.extend(inspector.history(store.objects(), target.commit, &state.seen.good(by))?);
+        } else if target.tag.is_none() {
+            problems.extend(inspector.commit(&target.commit, raw));
+        }
+        Ok(state.seen.note(by, tag, target.commit, problems))
+    }
+
+    /// A store that has all commits before one.
+    fn history(&self, state: &mut State, tip: ObjectId, store: &Arc<Store>) -> Result<Arc<Store>, Error> {
+        if self.spec.url.scheme() == Scheme::File {
+            return Ok(store.clone());
+        }
+        let known = state.history.take().filter(|known| {
+            known.objects().has(&tip)
+                || (known.fetches() < self.packs && known.objects().hash() == store.objects().hash())
+        });
+        let history = match known {
+            Some(known) => known,
+            None => {
+                state.tips.clear();
+                Arc::new(Store::create(&self.folder, store.objects().hash(), self.cache.clone())?)
+            }
+        };
+        state.history = Some(history.clone());
+        // What it was filled with came with all before it, so that one that is there is there whole.
+        if !history.objects().has(&tip) {
+            let haves: Vec<ObjectId> = state.tips.iter().rev().take(HAVES).copied().collect();
+            self.open()?.fetch(&[tip], &haves, &history, None, Some("tree:0"), self.pack_bytes)?;
+            history.fetched();
+            if !history.objects().has(&tip) {
+                return Err(self.no_commit(&tip));
+            }
+            state.tips.push(tip);
+        }
+        Ok(history)
+    }
+
     /// Checks the signatures that the specification asks for, over the bytes that came.
     fn verify(&self, target: &Target, store: &Store, raw: &RawCommit) -> Result<Option<Verified>, Error> {
         let Some(verification) = &self.spec.verify else { return Ok(None) };
-        let now_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let now_s = now_s();
         let mut verified = Verified::default();
         if matches!(verification.mode, VerifyMode::Tag | VerifyMode::TagAndHead) {
             let name = &target.label;
@@ -372,4 +445,8 @@ impl Job {
         }
         Ok(Some(verified))
     }
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

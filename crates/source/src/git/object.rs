@@ -22,6 +22,7 @@ pub(crate) struct RawCommit {
 pub(crate) struct RawTag {
     pub(crate) target: ObjectId,
     pub(crate) name: String,
+    pub(crate) tagger: Signature,
     pub(crate) signed: Option<Signed>,
 }
 
@@ -129,7 +130,12 @@ pub(crate) fn parse_tag(data: &[u8]) -> Result<RawTag, Error> {
         signature: String::from_utf8_lossy(&data[at..]).into_owned(),
         payload: data[..at].to_vec(),
     });
-    Ok(RawTag { target: headers.id("object")?, name: headers.one("tag")?.unwrap_or_default(), signed })
+    Ok(RawTag {
+        target: headers.id("object")?,
+        name: headers.one("tag")?.unwrap_or_default(),
+        tagger: parse_signature(&headers.one("tagger")?.unwrap_or_default()),
+        signed,
+    })
 }
 
 /// `Name <email> 1700000000 +0100`.

@@ -165,6 +165,11 @@ impl Objects {
         self.object(id, kind, STRUCTURE_BYTES)
     }
 
+    /// A commit that is not looked at again soon: others stay in memory.
+    pub(crate) fn commit_once(&self, id: &ObjectId) -> Result<Vec<u8>, Error> {
+        self.load(id, Kind::Commit, STRUCTURE_BYTES)
+    }
+
     /// A blob of at most `limit` bytes.
     pub(crate) fn blob(&self, id: &ObjectId, limit: u64) -> Result<Arc<[u8]>, Error> {
         self.object(id, Kind::Blob, limit)

@@ -128,14 +128,15 @@ impl Connection {
         Ok(refs.iter().filter_map(advertised).filter(of_interest).collect())
     }
 
-    /// Fetches `wants` into the store, each without its history. `haves` are commits that the
-    /// store holds whole.
+    /// Fetches `wants` into the store: to a `depth`, or with all of their history. `haves` are commits that the
+    /// store holds whole. Of the objects `filter` says which are left out, where the remote can do that.
     pub(crate) fn fetch(
         &mut self,
         wants: &[ObjectId],
         haves: &[ObjectId],
         store: &Store,
         depth: Option<NonZeroU32>,
+        filter: Option<&str>,
         pack_bytes: u64,
     ) -> Result<(), Error> {
         self.exchange.allow(pack_bytes);
@@ -153,7 +154,7 @@ impl Connection {
             Some(_) | None => Shallow::NoChange,
         };
         let interrupt = AtomicBool::new(false);
-        let mut wants = Wants { wants, haves };
+        let mut wants = Wants { wants, haves, filter };
         let handle = store.objects().handle();
         let hash = self.hash;
         let outcome = gix::protocol::fetch(
@@ -225,6 +226,7 @@ fn advertised(r: &Ref) -> Option<Advertised> {
 struct Wants<'a> {
     wants: &'a [ObjectId],
     haves: &'a [ObjectId],
+    filter: Option<&'a str>,
 }
 
 impl Negotiate for Wants<'_> {
@@ -235,6 +237,9 @@ impl Negotiate for Wants<'_> {
     fn add_wants(&mut self, arguments: &mut Arguments, _: &[bool]) -> bool {
         for id in self.wants {
             arguments.want(id);
+        }
+        if let Some(filter) = self.filter.filter(|_| arguments.can_use_filter()) {
+            arguments.filter(filter);
         }
         !self.wants.is_empty()
     }

@@ -19,6 +19,8 @@ pub struct GitSpec {
     pub proxy: Option<Proxy>,
     /// Signatures that must be good before anything of the revision is used.
     pub verify: Option<Verification>,
+    /// Signatures that are looked at and told, good or not, of what is fetched.
+    pub inspect: Option<Inspection>,
     /// Ignore patterns besides those of `.sourceignore` files.
     pub ignore: Option<String>,
     /// Other sources' trees to lay over this one.
@@ -42,6 +44,7 @@ impl GitSpec {
             credentials: Credentials::default(),
             proxy: None,
             verify: None,
+            inspect: None,
             ignore: None,
             include: Vec::new(),
             recurse_submodules: false,
@@ -152,6 +155,20 @@ pub struct Verification {
     pub pgp_keys: Vec<String>,
     /// SSH public keys in `authorized_keys` form, one or more in each.
     pub ssh_keys: Vec<String>,
+}
+
+/// Signatures that are looked at, for who decides by what is found of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Inspection {
+    /// ASCII-armored PGP public keys, one or more in each. A signature by another key proves nothing.
+    pub pgp_keys: Vec<String>,
+    /// The ids of keys whose signatures are good: 16 hex digits in capitals, of a key or of the one it belongs to.
+    pub trusted: Vec<String>,
+    /// Of an annotated tag its signature is looked at, of all else the commit's. With this both are, and those of
+    /// all commits before it.
+    pub history: bool,
+    /// A text in the message of a signed commit by which that vouches for all before it.
+    pub seal: Option<String>,
 }
 
 /// What must be signed.

@@ -412,22 +412,6 @@ async fn objects_that_do_not_go_hold_up_no_other_application() {
     }
 }
 
-/// A project that wants commits signed gets no others, whatever else is in order.
-#[tokio::test(flavor = "multi_thread")]
-async fn commits_that_a_project_does_not_trust_are_no_source() {
-    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
-    world.patch(PROJECTS, "default", "{spec: {signatureKeys: [{keyID: 4AEE18F83AFDEB23}]}}");
-    world.application("one", "app", "syncPolicy: {automated: {}}");
-    world.told("one", "ComparisonError", "none of the keys that it names is in argocd-gpg-keys-cm").await;
-    world.sync("one", "{}");
-    world.is("one", "Unknown Unknown Error: ComparisonError: Failed to load target state: ").await;
-    assert!(world.get(MAPS, "a").is_none());
-    world.patch(PROJECTS, "default", "{spec: {signatureKeys: null}}");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
-}
-
 /// argo.md 1.1, `operation.sync.manifests`
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_of_given_manifests_is_of_those() {
