@@ -7,7 +7,8 @@ use belay_helm::index;
 use belay_oci::{ContentDigest, Target};
 
 use super::registry::tag;
-use super::{Asked, Charts, in_time, read_index};
+use super::repository::read_index;
+use super::{Asked, Charts, in_time};
 use crate::spec::Source;
 
 impl Charts {
