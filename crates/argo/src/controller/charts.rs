@@ -243,7 +243,10 @@ impl Charts {
         if resolved.len() >= MOST_RESOLVED {
             resolved.clear();
         }
-        resolved.insert(key(revision), (Instant::now(), digest.clone(), told.clone()));
+        // What a range was told as is asked for by that name later: it must not mean what the tag was before it moved.
+        for revision in [revision, told.as_str()] {
+            resolved.insert(key(revision), (Instant::now(), digest.clone(), told.clone()));
+        }
         Ok(Which::OfRegistry(client, digest, told))
     }
 

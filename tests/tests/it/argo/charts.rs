@@ -97,6 +97,13 @@ async fn a_chart_comes_from_a_registry() {
     look(&world).await;
     world.at("one", "1.2.0").await;
     world.is("one", "Synced Healthy Succeeded").await;
+    // Compared again with what is known, it is known what the version means.
+    let compare_again = async |text: &str| {
+        let project = ("argoproj.io/v1alpha1", "AppProject");
+        world.patch(project, "default", &format!("{{spec: {{description: {text}}}}}"));
+        world.quiet().await;
+    };
+    compare_again("once").await;
     // A tag that is moved is another chart, though it is told alike (INV-REN-2).
     push_chart(&to, "1.2.0", chart("web", "1.2.0", &[("values.yaml", "key: two\n")])).await;
     world.patch(APPLICATIONS, "one", "{metadata: {annotations: {argocd.argoproj.io/refresh: normal}}}");
@@ -104,6 +111,8 @@ async fn a_chart_comes_from_a_registry() {
     world.sync("one", "{}");
     world.is("one", "Synced Healthy Succeeded").await;
     assert_eq!(world.data("one-config", "key").as_deref(), Some("two"));
+    compare_again("twice").await;
+    assert!(world.state("one").starts_with("Synced"), "{}", world.state("one"));
     // What changes in the cluster asks nobody for what is known.
     let asked = registry.log().len();
     world.patch(MAPS, "one-config", "{data: {key: theirs}}");
