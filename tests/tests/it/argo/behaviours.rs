@@ -170,7 +170,9 @@ async fn prunes_mirror_the_waves_and_what_refuses_stays() {
     world.push(&[("app/first.yaml", None), ("app/last.yaml", None), ("app/kept.yaml", None)]).await;
     world.is("one", "OutOfSync").await;
     world.sync("one", "{prune: true}");
-    world.is("one", "OutOfSync Healthy Running: waiting for deletion of /ConfigMap/last").await;
+    // What leaves is progressing: how healthy the Application is goes by when that is seen.
+    let waits = "Running: waiting for deletion of /ConfigMap/last";
+    world.until(waits, || world.state("one").ends_with(waits).then_some(())).await;
     assert!(world.get(MAPS, "first").is_some_and(|first| !first.is_deleting()));
     world.user.merge_patch(&held, "", &finalizer("null").unwrap()).unwrap();
     world.is("one", "OutOfSync Healthy Succeeded").await;

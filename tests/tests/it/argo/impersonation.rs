@@ -36,6 +36,25 @@ fn permit(world: &World, user: &str) {
     ));
 }
 
+/// Syncs until that ends so. An operation goes by the settings and the project that were seen when it began: watches
+/// of different kinds tell of changes in any order, so one that is asked for right behind a change may not know it.
+async fn syncs_to(world: &World, state: &str) {
+    let ending = state.splitn(3, ' ').nth(2).expect("a phase behind two words");
+    let over = || {
+        let app = world.get(APPLICATIONS, "one")?;
+        let phase = app.str_at(&["status", "operationState", "phase"])?;
+        (app.get("operation").is_none() && phase != "Running").then_some(())
+    };
+    for _ in 0..100 {
+        world.sync("one", "{}");
+        world.until("the operation is over", over).await;
+        if world.state("one").contains(ending) {
+            break;
+        }
+    }
+    world.is("one", state).await;
+}
+
 /// Requests that write outside the control plane's namespace, by whom: `PATCH /api/v1/... as user`.
 fn writes(world: &World, from: usize) -> Vec<String> {
     let is_write = |line: &String| ["PATCH ", "POST ", "PUT ", "DELETE "].iter().any(|verb| line.starts_with(verb));
@@ -91,21 +110,18 @@ async fn without_an_account_nothing_is_written_unless_the_settings_allow_it() {
     world.start().await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
     let none =
         "no matching service account found for destination server https://kubernetes.default.svc and namespace shop";
-    world.is("one", &format!("OutOfSync Missing Error: {none}")).await;
+    syncs_to(&world, &format!("OutOfSync Missing Error: {none}")).await;
     turn_on(&world, "[{server: '*', namespace: shop, defaultServiceAccount: 'wrong*'}]", "").await;
-    world.sync("one", "{}");
     let wrong =
         "failed to derive service account to impersonate: default service account contains invalid chars 'wrong*'";
-    world.is("one", &format!("OutOfSync Missing Error: {wrong}")).await;
+    syncs_to(&world, &format!("OutOfSync Missing Error: {wrong}")).await;
     assert!(world.get(MAPS, "a").is_none() && writes(&world, 0).is_empty());
     // With its namespace it is that one's.
     permit(&world, "system:serviceaccount:tenants:shop");
     turn_on(&world, "[{server: '*', namespace: shop, defaultServiceAccount: 'tenants:shop'}]", "").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    syncs_to(&world, "Synced Healthy Succeeded").await;
     let all = writes(&world, 0);
     assert!(
         !all.is_empty() && all.iter().all(|line| line.ends_with(" as system:serviceaccount:tenants:shop")),
@@ -114,9 +130,6 @@ async fn without_an_account_nothing_is_written_unless_the_settings_allow_it() {
     turn_on(&world, "[]", ", application.sync.impersonation.enforced: 'false'").await;
     world.patch(MAPS, "a", "{data: {key: theirs}}");
     world.is("one", "OutOfSync").await;
-    // What the settings say is read by then.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    syncs_to(&world, "Synced Healthy Succeeded").await;
     assert_eq!(world.data("a", "key").as_deref(), Some("1"));
 }
