@@ -3,7 +3,7 @@
 //! A [`Snapshot`] is a value, made anew when one of its objects has changed. [`Watches`] are the views
 //! that it is made from, and those of Applications.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
