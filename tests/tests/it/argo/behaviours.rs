@@ -29,11 +29,6 @@ fn paused(name: &str, wave: i64) -> String {
     )
 }
 
-async fn with(files: &[(&str, String)]) -> World {
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    World::with_files(&files).await
-}
-
 fn app(world: &World) -> Object {
     world.get(APPLICATIONS, "one").expect("it is there")
 }
@@ -84,8 +79,12 @@ async fn definitions_are_created_and_never_deleted() {
         spec:\n  group: example.com\n  scope: Namespaced\n  names: {kind: Thing, plural: things, singular: thing}\n  versions:\n  \
         - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}\n";
     let thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: it}\n";
-    let world =
-        with(&[("app/d.yaml", definition.into()), ("app/t.yaml", thing.into()), ("app/a.yaml", map("a", "1"))]).await;
+    let world = World::with_files(&[
+        ("app/d.yaml", definition.into()),
+        ("app/t.yaml", thing.into()),
+        ("app/a.yaml", map("a", "1")),
+    ])
+    .await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     assert_eq!(sync(&world, "{}").await, "Succeeded");
@@ -105,7 +104,7 @@ async fn definitions_are_created_and_never_deleted() {
 /// argo.md 10.4
 #[tokio::test(flavor = "multi_thread")]
 async fn one_wave_succeeds_without_health_and_two_wait_for_it() {
-    let world = with(&[("app/web.yaml", paused("web", 0))]).await;
+    let world = World::with_files(&[("app/web.yaml", paused("web", 0))]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     assert_eq!(sync(&world, "{}").await, "Succeeded");
@@ -124,9 +123,12 @@ async fn one_wave_succeeds_without_health_and_two_wait_for_it() {
 /// argo.md 10.5
 #[tokio::test(flavor = "multi_thread")]
 async fn hooks_and_history_are_for_whole_syncs() {
-    let world =
-        with(&[("app/a.yaml", map("a", "1")), ("app/b.yaml", map("b", "1")), ("app/h.yaml", job("h", "PreSync"))])
-            .await;
+    let world = World::with_files(&[
+        ("app/a.yaml", map("a", "1")),
+        ("app/b.yaml", map("b", "1")),
+        ("app/h.yaml", job("h", "PreSync")),
+    ])
+    .await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     let ran = || results(&world).iter().any(|line| line.starts_with("h "));
@@ -151,7 +153,7 @@ async fn hooks_and_history_are_for_whole_syncs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn prunes_mirror_the_waves_and_what_refuses_stays() {
     let wave = |name: &str, wave: i64| annotated(name, &format!("argocd.argoproj.io/sync-wave: '{wave}'"));
-    let world = with(&[
+    let world = World::with_files(&[
         ("app/first.yaml", wave("first", 0)),
         ("app/last.yaml", wave("last", 5)),
         ("app/kept.yaml", annotated("kept", "argocd.argoproj.io/sync-options: Prune=false")),
@@ -183,7 +185,7 @@ async fn prunes_mirror_the_waves_and_what_refuses_stays() {
 /// argo.md 10.7
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_hooks_have_names_of_their_operation() {
-    let world = with(&[("app/a.yaml", map("a", "1")), ("app/h.yaml", job("h-", "PostSync"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1")), ("app/h.yaml", job("h-", "PostSync"))]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     assert_eq!(sync(&world, "{}").await, "Succeeded");
@@ -205,7 +207,7 @@ async fn objects_of_hooks_have_names_of_their_operation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_is_running_with_a_time_of_its_end() {
     let wrong = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {'not a key': x}\n";
-    let world = with(&[("app/a.yaml", wrong.into())]).await;
+    let world = World::with_files(&[("app/a.yaml", wrong)]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     // Anybody may ask for an operation by writing it down.
@@ -228,7 +230,7 @@ async fn a_retry_is_running_with_a_time_of_its_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_that_is_tried_again_runs_its_hooks_again() {
     let thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata:\n  name: it\n  annotations: {argocd.argoproj.io/sync-options: SkipDryRunOnMissingResource=true}\n";
-    let world = with(&[("app/h.yaml", job("h", "PreSync")), ("app/t.yaml", thing.into())]).await;
+    let world = World::with_files(&[("app/h.yaml", job("h", "PreSync")), ("app/t.yaml", thing.into())]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     let operation = "{operation: {sync: {}, retry: {limit: 5, backoff: {duration: 1s, factor: 1}}}}";
@@ -250,7 +252,7 @@ async fn an_operation_that_is_tried_again_runs_its_hooks_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revision_that_failed_is_not_tried_again_by_itself() {
     let wrong = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {'not a key': x}\n";
-    let world = with(&[("app/a.yaml", wrong.into())]).await;
+    let world = World::with_files(&[("app/a.yaml", wrong)]).await;
     world.application("one", "app", "syncPolicy: {automated: {}, retry: {limit: 0}}");
     world.is("one", "OutOfSync Missing Failed").await;
     let started = text(&world, &["status", "operationState", "startedAt"]);
@@ -263,7 +265,7 @@ async fn a_revision_that_failed_is_not_tried_again_by_itself() {
 /// argo.md 10.11
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_source_wipes_out_nothing() {
-    let world = with(&[("app/a.yaml", map("a", "1")), ("app/keep.txt", "not a manifest".into())]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1")), ("app/keep.txt", "not a manifest".into())]).await;
     world.application("one", "app", "syncPolicy: {automated: {prune: true}}");
     world.is("one", "Synced Healthy Succeeded").await;
     world.push(&[("app/a.yaml", None)]).await;
@@ -309,7 +311,7 @@ async fn what_servers_write_in_another_way_is_no_difference() {
 /// argo.md 10.24
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_is_answered_by_taking_its_annotation_off() {
-    let world = with(&[("app/a.yaml", map("a", "1"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1"))]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     let second = world.commit(&[("app/a.yaml", &map("a", "2"))]);
@@ -339,7 +341,7 @@ async fn a_refresh_is_answered_by_taking_its_annotation_off() {
 /// argo.md 10.25
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_elsewhere_moves_the_revision_and_syncs_nothing() {
-    let world = with(&[("app/a.yaml", map("a", "1")), ("other/b.yaml", map("b", "1"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1")), ("other/b.yaml", map("b", "1"))]).await;
     world.application("one", "app", "syncPolicy: {automated: {prune: true, selfHeal: true}}");
     world.is("one", "Synced Healthy Succeeded").await;
     let started = text(&world, &["status", "operationState", "startedAt"]);
@@ -352,7 +354,7 @@ async fn a_commit_elsewhere_moves_the_revision_and_syncs_nothing() {
 /// argo.md 10.29
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_is_of_the_source_of_then_and_leaves_it_out_of_sync() {
-    let world = with(&[("app/a.yaml", map("a", "1")), ("app/h.yaml", job("h", "PreSync"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1")), ("app/h.yaml", job("h", "PreSync"))]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     assert_eq!(sync(&world, "{}").await, "Succeeded");
@@ -372,7 +374,7 @@ async fn a_rollback_is_of_the_source_of_then_and_leaves_it_out_of_sync() {
 /// argo.md 10.30
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_finalizer_objects_stay_and_an_unknown_cluster_holds_nothing_up() {
-    let world = with(&[("app/a.yaml", map("a", "1"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1"))]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync").await;
     assert_eq!(sync(&world, "{}").await, "Succeeded");
@@ -399,7 +401,7 @@ async fn an_application_of_itself_is_none_of_what_it_deletes() {
              destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}\n"
         )
     };
-    let world = with(&[("app/a.yaml", map("a", "1"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1"))]).await;
     let text = itself(&world.git.url());
     world.push(&[("app/one.yaml", Some(&text))]).await;
     world.apply(&text);
@@ -414,9 +416,9 @@ async fn an_application_of_itself_is_none_of_what_it_deletes() {
 /// argo.md 2.5, `RespectIgnoreDifferences`
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_count_is_overwritten_unless_it_is_respected() {
-    let world = with(&[(
+    let world = World::with_files(&[(
         "app/a.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '1', theirs: x}\n".into(),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: '1', theirs: x}\n",
     )])
     .await;
     world.application("one", "app", "ignoreDifferences: [{kind: ConfigMap, jsonPointers: [/data/theirs]}]");
@@ -433,7 +435,7 @@ async fn what_does_not_count_is_overwritten_unless_it_is_respected() {
 /// argo.md 2.7: a change of the namespace's metadata is a difference of the Application.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_bears_the_metadata_that_the_policy_says() {
-    let world = with(&[("app/a.yaml", map("a", "1"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1"))]).await;
     let policy = |value: &str| {
         format!(
             "{{spec: {{syncPolicy: {{syncOptions: ['CreateNamespace=true'], \
@@ -462,7 +464,7 @@ async fn a_namespace_bears_the_metadata_that_the_policy_says() {
 /// argo.md 10.33
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_belong_to_nobody_are_told_where_the_project_wants_it() {
-    let world = with(&[("app/a.yaml", map("a", "1"))]).await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1"))]).await;
     world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: lost, namespace: shop}}");
     world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: kube-root-ca.crt, namespace: shop}}");
     let told = || world.condition("one", "OrphanedResourceWarning");

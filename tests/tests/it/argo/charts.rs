@@ -166,7 +166,7 @@ async fn a_chart_of_git_is_completed_from_a_repository_and_takes_values_from_a_u
         files.url
     );
     let world =
-        World::with_files(&[("umbrella/Chart.yaml", &about), ("umbrella/values.yaml", "web: {key: own}\n")]).await;
+        World::with_files(&[("umbrella/Chart.yaml", &*about), ("umbrella/values.yaml", "web: {key: own}\n")]).await;
     let source = format!(
         "repoURL: '{}', path: umbrella, targetRevision: HEAD, helm: {{valueFiles: ['{}/more.yaml']}}",
         world.git.url(),

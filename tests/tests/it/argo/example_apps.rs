@@ -52,9 +52,7 @@ fn files(root: &Path) -> Vec<(String, String)> {
 
 /// The examples in a repository, and a controller.
 async fn world() -> Option<World> {
-    let files = files(&examples()?);
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    Some(World::with_files(&files).await)
+    Some(World::with_files(&files(&examples()?)).await)
 }
 
 /// Applies an Application of one path, with a namespace of its own that the sync makes.

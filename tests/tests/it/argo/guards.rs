@@ -28,7 +28,6 @@ fn message(world: &World, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_reaches_no_namespace_that_its_project_does_not_permit() {
     let files = [("app/a.yaml", map("a", "1")), ("app/b.yaml", map_in("other", "b"))];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let world = World::with_files(&files).await;
     world.namespace("other");
     let one = "{server: '*', namespace: shop}";
@@ -81,7 +80,7 @@ const CLUSTER: &str = "{apiVersion: v1, kind: Secret, metadata: {name: here, nam
 async fn a_cluster_of_some_namespaces_is_looked_after_in_those_alone() {
     let extra = "apiVersion: v1\nkind: Namespace\nmetadata: {name: extra}\n";
     let mut world = World::stopped(&[
-        ("app/a.yaml", &map("a", "1")),
+        ("app/a.yaml", &*map("a", "1")),
         ("wide/n.yaml", extra),
         ("far/b.yaml", &map_in("other", "b")),
     ])
@@ -157,7 +156,7 @@ async fn a_definition_that_comes_later_ends_no_operation() {
 /// An Application of two waves with an hour between them.
 async fn two_waves() -> World {
     let late = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: late\n  annotations: {argocd.argoproj.io/sync-wave: '1'}\n";
-    let mut world = World::stopped(&[("app/a.yaml", &map("a", "1")), ("app/late.yaml", late)]).await;
+    let mut world = World::stopped(&[("app/a.yaml", &*map("a", "1")), ("app/late.yaml", late)]).await;
     let patch = "{data: {controller.sync.wave.delay.seconds: '3600'}}";
     let patch = belay_yaml::parse_value(patch, &belay_yaml::Options::v2()).expect("YAML");
     let parameters = Object::of("v1", "ConfigMap", "argocd", "argocd-cmd-params-cm");
@@ -237,10 +236,7 @@ async fn a_hook_takes_no_object_of_another_application() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_of_one_that_is_left_alone_is_done_when_it_is_looked_after_again() {
     let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     for word in ["'true'", "'1'"] {
         let skip = |word: &str| format!("{{metadata: {{annotations: {{argocd.argoproj.io/skip-reconcile: {word}}}}}}}");
         world.patch(APPLICATIONS, "one", &skip(word));
@@ -331,10 +327,7 @@ async fn a_namespace_whose_metadata_is_kept_is_no_leftover() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_known_of_differences_outlives_a_source_that_cannot_be_rendered() {
     let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     world.quiet().await;
     let before = world.wire.count();
     world.push(&[("app/c.yaml", Some("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [\n"))]).await;
@@ -383,8 +376,7 @@ async fn objects_that_do_not_go_hold_up_no_other_application() {
     let names: Vec<String> = (0..6).map(|i| format!("held-{i}")).collect();
     let mut files = vec![("other/b.yaml".to_owned(), map("b", "1"))];
     files.extend(names.iter().map(|name| (format!("{name}/a.yaml"), fixed(name, "1"))));
-    let all: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    let world = World::with_files(&all).await;
+    let world = World::with_files(&files).await;
     world.application("two", "other", "syncPolicy: {automated: {}}");
     for name in &names {
         world.application(name, name, "syncPolicy: {automated: {}}");

@@ -68,7 +68,6 @@ fn writes(world: &World, from: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_a_sync_writes_is_written_as_the_projects_service_account() {
     let files = [("app/a.yaml", map("a", "1")), ("app/b.yaml", map("b", "1")), ("app/h.yaml", job("h", "PreSync"))];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let mut world = World::stopped(&files).await;
     turn_on(
         &world,

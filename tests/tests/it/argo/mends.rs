@@ -142,10 +142,7 @@ fn uid(world: &World, kind: Kind, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_changed_is_made_anew_where_it_asks_for_that() {
     let world = World::with_files(&[("app/a.yaml", &fixed("a", "1", "Force=true"))]).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     let first = uid(&world, MAPS, "a");
     world.push(&[("app/a.yaml", Some(&fixed("a", "2", "Force=true")))]).await;
     world.is("one", "OutOfSync").await;
@@ -200,10 +197,7 @@ fn namespace(name: &str, label: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_is_never_deleted_to_be_made_anew() {
     let world = World::with_files(&[("app/n.yaml", &namespace("extra", "fine"))]).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     let first = uid(&world, NAMESPACES, "extra");
     world.push(&[("app/n.yaml", Some(&namespace("extra", "not a label")))]).await;
     world.is("one", "OutOfSync").await;
@@ -229,12 +223,8 @@ async fn a_namespace_that_holds_things_of_others_is_not_pruned() {
         ("app/a.yaml", map_in("extra", "ours")),
         ("app/b.yaml", map("b", "1")),
     ];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let world = World::with_files(&files).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     world.apply(&map_in("extra", "theirs"));
     world.push(&[("app/n.yaml", None), ("app/a.yaml", None)]).await;
     world.is("one", "OutOfSync").await;
@@ -262,10 +252,7 @@ async fn an_application_goes_though_a_namespace_stays() {
         ("app/a.yaml", &map("a", "1")),
     ])
     .await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     world.apply(&map_in("extra", "theirs"));
     world.delete(APPLICATIONS, "one");
     world.is("one", "gone").await;

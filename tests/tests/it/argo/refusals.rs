@@ -6,7 +6,7 @@ const ROLLOUT: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_of_an_unknown_kind_is_told_with_what_to_do() {
-    let world = World::with_files(&[("app/a.yaml", &map("a", "1")), ("app/rollout.yaml", ROLLOUT)]).await;
+    let world = World::with_files(&[("app/a.yaml", &*map("a", "1")), ("app/rollout.yaml", ROLLOUT)]).await;
     world.application("one", "app", "");
     world.is("one", "OutOfSync Missing ").await;
     world.sync("one", "{}");

@@ -26,10 +26,7 @@ const CANARY: &str = "apiVersion: example.com/v1\nkind: Canary\nmetadata: {name:
 async fn fields_of_known_types_are_compared_as_their_types() {
     let world = World::with_files(&[("app/c.yaml", CANARY)]).await;
     world.define("Canary", "canaries");
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     let live = Object::of("example.com/v1", "Canary", "shop", "web");
     let theirs = "{spec: {template: {spec: {containers: [{name: c, image: busybox, \
                   resources: {requests: {cpu: '1', memory: 1Gi}}}]}}}}";
@@ -51,10 +48,7 @@ async fn fields_of_known_types_are_compared_as_their_types() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_that_do_not_count_wake_nobody() {
     let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     set(&world, "resource.customizations.ignoreResourceUpdates.ConfigMap: 'jsonPointers: [/data]'").await;
     world.patch(MAPS, "a", "{data: {key: theirs}}");
     world.quiet().await;
@@ -139,10 +133,7 @@ async fn a_repository_that_fails_for_a_moment_changes_nothing() {
         world.user.merge_patch(&parameters, "", &patch).unwrap();
         tokio::time::sleep(Duration::from_millis(400)).await;
     };
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     // The process begins anew, with nothing fetched yet, and the repository does not answer.
     world.wire.cut();
     world.controllers = None;

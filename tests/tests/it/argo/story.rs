@@ -78,12 +78,8 @@ async fn hooks_and_waves_run_in_order() {
         ("app/first.yaml", wave("first", -1)),
         ("app/last.yaml", wave("last", 2)),
     ];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let world = World::with_files(&files).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync Missing").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     let version = |kind: Kind, name: &str| {
         let object = world.get(kind, name).unwrap_or_else(|| panic!("{name} is there"));
         object.str_at(&["metadata", "uid"]).unwrap().to_owned()

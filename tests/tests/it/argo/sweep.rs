@@ -104,12 +104,8 @@ async fn begun() -> World {
         ("app/two.yaml", wave("two", 2, "1")),
         ("app/old.yaml", wave("old", 1, "1")),
     ];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let world = World::with_files(&files).await;
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     world
         .push(&[
             ("app/one.yaml", Some(&wave("one", 1, "2"))),
@@ -234,13 +230,9 @@ async fn one_deletion(trouble: Trouble, nth: usize) -> bool {
         ("app/one.yaml", wave("one", 1, "1")),
         ("app/two.yaml", wave("two", 2, "1")),
     ];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let mut world = World::with_files(&files).await;
     world.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: bystander, namespace: shop}}");
-    world.application("one", "app", "");
-    world.is("one", "OutOfSync").await;
-    world.sync("one", "{}");
-    world.is("one", "Synced Healthy Succeeded").await;
+    world.synced("one", "app").await;
     world.quiet().await;
     let deeds = Deeds::follow(&world);
     tokio::time::sleep(Duration::from_millis(20)).await;

@@ -73,14 +73,14 @@ pub fn application(name: &str, url: &str, path: &str, more: &str) -> String {
 impl World {
     /// A cluster with the definitions, the default project and the namespaces `argocd` and `shop`, a served
     /// repository with these files on `main`, and a running controller.
-    pub async fn with_files(files: &[(&str, &str)]) -> World {
+    pub async fn with_files(files: &[(impl AsRef<str>, impl AsRef<str>)]) -> World {
         let mut world = World::stopped(files).await;
         world.start().await;
         world
     }
 
     /// The same without a controller.
-    pub async fn stopped(files: &[(&str, &str)]) -> World {
+    pub async fn stopped(files: &[(impl AsRef<str>, impl AsRef<str>)]) -> World {
         let simulated = controllers::Options { pod_ready_after: Duration::ZERO, ..Default::default() };
         let options = belay_apiserver::Options { controllers: Some(simulated), ..Default::default() };
         let server = Server::new(options);
@@ -136,8 +136,8 @@ impl World {
     // Git.
 
     /// Commits files to `main`, without telling anybody; gives the commit's id.
-    pub fn commit(&self, files: &[(&str, &str)]) -> String {
-        let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
+    pub fn commit(&self, files: &[(impl AsRef<str>, impl AsRef<str>)]) -> String {
+        let files: Vec<_> = files.iter().map(|(path, text)| (path.as_ref(), Some(text.as_ref()))).collect();
         self.git.repo().commit("main", "change", &files).expect("git commits")
     }
     /// Commits, and has the repositories looked at.
@@ -179,6 +179,13 @@ impl World {
              versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: \
              {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}]}}}}"
         ));
+    }
+    /// Applies an Application and syncs it.
+    pub async fn synced(&self, name: &str, path: &str) {
+        self.application(name, path, "");
+        self.is(name, "OutOfSync").await;
+        self.sync(name, "{}");
+        self.is(name, "Synced Healthy Succeeded").await;
     }
     /// Merges a patch into an object as the user.
     pub fn patch(&self, kind: Kind, name: &str, patch: &str) {
