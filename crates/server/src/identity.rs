@@ -31,7 +31,7 @@ pub(crate) struct Caller {
     pub unrestricted: bool,
     /// When the token was issued.
     pub issued_at: Option<i64>,
-    /// How the token is taken back; `None` where it has no name.
+    /// How the token is taken back; `None` where there is none.
     pub revocable: Option<Revocable>,
     /// The token, with which open streams ask again.
     token: Secret<String>,
@@ -75,13 +75,17 @@ impl Api {
             project: |name: &str| at.projects.get(name).map(|entry| &entry.project),
             is_revoked: |_: &str| at.revoked.has(&claims),
         };
+        if claims.id.is_empty() && at.revoked.has(&claims) {
+            // One without a name is not asked about below.
+            return Err("token is revoked, please re-login".to_owned());
+        }
         let found = authenticate(&claims, &authority, now)?;
         Ok(Caller {
             subject: Subject::named(&found.subject),
             signed_in: true,
             unrestricted: false,
             issued_at: Some(found.issued_at),
-            revocable: (!found.id.is_empty()).then(|| Revocable::of(&claims)),
+            revocable: Some(Revocable::of(&claims)),
             token: Secret::new(token.to_owned()),
             renew_for_s: found.renew_for_s,
         })

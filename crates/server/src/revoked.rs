@@ -80,8 +80,10 @@ impl Revocable {
     /// Under what a token is taken back. Names of tokens are chosen by whoever makes them, and two accounts may
     /// choose one: nobody takes back another's (AUTHN-3). Not every name could be a key, either.
     pub fn of(claims: &Claims) -> Revocable {
+        // Tokens of old have no name: they are known by when they were issued.
+        let name = if claims.id.is_empty() { format!("\0{}", claims.issued_at) } else { claims.id.clone() };
         Revocable {
-            key: digest(&format!("{}\0{}", claims.subject, claims.id)),
+            key: digest(&format!("{}\0{name}", claims.subject)),
             owner: digest(&claims.subject),
             issued_at: claims.issued_at,
             end: claims.expires_at.unwrap_or(i64::MAX),

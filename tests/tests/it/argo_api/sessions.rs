@@ -1,7 +1,9 @@
 //! Signing in, tokens, and how they end.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use belay_argo::settings::tokens::{Claims, issue};
+use belay_net::Secret;
 use belay_object::Object;
 use http::Method;
 
@@ -15,7 +17,7 @@ async fn somebody_signs_in_and_out() {
     let password = world.prepared.password.as_ref().unwrap().expose().clone();
     // What was shown is what was kept.
     let secret = world.get("", "secrets", "argocd", "argocd-initial-admin-secret").unwrap();
-    let kept = base64::engine::general_purpose::STANDARD.decode(secret.str_at(&["data", "password"]).unwrap()).unwrap();
+    let kept = STANDARD.decode(secret.str_at(&["data", "password"]).unwrap()).unwrap();
     assert_eq!(kept, password.as_bytes());
     let stranger = world.stranger();
     let body = format!("{{\"username\":\"admin\",\"password\":\"{password}\"}}");
@@ -203,6 +205,27 @@ async fn inv_authn_3_nobody_takes_back_anothers_token_of_the_same_name() {
         assert_eq!(one.get("/api/v1/account/one").await.status, 401, "{id}");
         assert_eq!(two.get("/api/v1/account/two").await.status, 200, "{id}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_authn_3_a_token_of_old_without_a_name_is_taken_back_too() {
+    let world = World::with("", "").await;
+    world.project("team", ", roles: [{name: ci, jwtTokens: [{iat: 1700000000}, {iat: 1700000001}]}]");
+    world.seen(&world.admin(), "/api/v1/projects/team", |answer| answer.status == 200).await;
+    let key = world.get("", "secrets", "argocd", "argocd-secret").unwrap();
+    let key = STANDARD.decode(key.str_at(&["data", "server.secretkey"]).unwrap()).unwrap();
+    let token = |issued: &str| {
+        let claims = Claims::new("proj:team:ci", "", issued.parse().unwrap(), None);
+        world.stranger().with(issue(&claims, &Secret::new(key.clone())).expose())
+    };
+    let (first, second) = (token("2023-11-14T22:13:20Z"), token("2023-11-14T22:13:21Z"));
+    for client in [&first, &second] {
+        assert_eq!(client.get("/api/v1/applications").await.status, 200);
+    }
+    assert_eq!(first.delete("/api/v1/session").await.status, 200);
+    let told = first.get("/api/v1/applications").await.told();
+    assert_eq!(told, "401 16 invalid session: token is revoked, please re-login");
+    assert_eq!(second.get("/api/v1/applications").await.status, 200, "another one of the same role");
 }
 
 #[tokio::test(flavor = "multi_thread")]
