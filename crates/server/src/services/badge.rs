@@ -6,42 +6,49 @@
 use axum::body::Body;
 use belay_object::Object;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::Error;
-use crate::answer::Answer;
+use crate::answer::{Answer, plain};
 use crate::call::Call;
 use crate::rights::project_name;
 
-/// Names of projects in one request. Compat(argo 3.5): all of them must be well-formed.
+/// Names of projects in one request.
 const MAX_PROJECTS: usize = 100;
 
-const GREEN: &str = "#18be52";
-const ORANGE: &str = "#f4c030";
-const RED: &str = "#e96d76";
-const BLUE: &str = "#0dadea";
-const PURPLE: &str = "#b2b2b2";
-const GREY: &str = "#766f94";
+// Compat(argo 3.5): the colours.
+const GREEN: &str = "#0b612a";
+const ORANGE: &str = "#bd7300";
+const RED: &str = "#a72e26";
+const BLUE: &str = "#103d66";
+const PURPLE: &str = "#731f4d";
+const GREY: &str = "#29343d";
 
 /// What the picture says.
 struct Badge {
-    left: (String, &'static str),
-    right: (String, &'static str),
+    health: String,
+    sync: String,
+    /// Whether what is asked about is not there.
+    is_missing: bool,
     revision: Option<String>,
     name: Option<String>,
     width: Option<i64>,
 }
 
-/// Draws the badge.
+/// Draws the badge. Compat(argo 3.5): names that are none are a bad request.
 pub(crate) async fn draw(call: Call) -> Result<Answer, Error> {
     let mut badge = Badge {
-        left: ("Not Found".to_owned(), GREY),
-        right: ("Unknown".to_owned(), GREY),
+        health: "Unknown".to_owned(),
+        sync: "Unknown".to_owned(),
+        is_missing: false,
         revision: None,
         name: None,
-        width: call.number("width").ok().flatten().filter(|width| (10..=2000).contains(width)),
+        width: None,
     };
     if call.at.config.settings.ui.badge_enabled {
+        if !are_names(&call) {
+            return Ok(Answer::Other(plain(StatusCode::BAD_REQUEST, "text/plain", "")));
+        }
         look(&call, &mut badge).await?;
     }
     let mut response = Response::new(Body::from(svg(&badge)));
@@ -56,69 +63,82 @@ pub(crate) async fn draw(call: Call) -> Result<Answer, Error> {
     Ok(Answer::Other(response))
 }
 
+/// Whether everything that the query names can be the name of something.
+fn are_names(call: &Call) -> bool {
+    let projects = call.query_all("project");
+    (!call.has_query("namespace") || is_label(call.query("namespace")))
+        && (!call.has_query("name") || is_name(call.query("name")))
+        && projects.len() <= MAX_PROJECTS
+        && projects.iter().all(|project| project.is_empty() || is_label(&project.to_lowercase()))
+}
+
+/// A name of Kubernetes: labels with dots between them.
+fn is_name(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_part =
+        |part: &str| !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-');
+    text.len() <= 253 && text.split('.').all(is_part)
+}
+
+/// A name without dots.
+fn is_label(text: &str) -> bool {
+    text.len() <= 63 && !text.contains('.') && is_name(text)
+}
+
+/// Looks at an Application, and at those of projects. Compat(argo 3.5): of one namespace alone.
 async fn look(call: &Call, badge: &mut Badge) -> Result<(), Error> {
     let view = call.api.watches.applications().await?;
-    let own = call.api.options.namespace.as_str();
-    let (name, namespace) = (call.query("name"), call.query("namespace"));
-    if is_name(name) && (namespace.is_empty() || is_name(namespace)) {
-        let namespace = if namespace.is_empty() { own } else { namespace };
-        if !call.is_enabled(namespace) {
-            return Ok(());
-        }
-        if let Some(app) = view.object(namespace, name) {
-            let text = |path: &[&str]| app.str_at(path).filter(|t| !t.is_empty()).unwrap_or("Unknown").to_owned();
-            let (health, sync) = (text(&["status", "health", "status"]), text(&["status", "sync", "status"]));
-            badge.left = (health.clone(), health_colour(&health));
-            badge.right = (sync.clone(), sync_colour(&sync));
-            if call.flag("revision")?.unwrap_or(false) {
-                badge.revision = revision(&app, call.flag("keepFullRevision")?.unwrap_or(false));
+    let is_on = |field: &str| call.query(field).eq_ignore_ascii_case("true");
+    badge.width = call.number("width").ok().flatten().filter(|width| (10..=2000).contains(width));
+    let namespace = match call.query("namespace") {
+        "" => call.api.options.namespace.as_str(),
+        namespace => namespace,
+    };
+    badge.is_missing = !call.is_enabled(namespace);
+    if call.has_query("name") && !badge.is_missing {
+        match view.object(namespace, call.query("name")) {
+            Some(app) => {
+                let text = |path: &[&str]| app.str_at(path).filter(|t| !t.is_empty()).unwrap_or("Unknown").to_owned();
+                (badge.health, badge.sync) =
+                    (text(&["status", "health", "status"]), text(&["status", "sync", "status"]));
+                badge.revision = is_on("revision").then(|| revision(&app, is_on("keepFullRevision"))).flatten();
+                badge.name = is_on("showAppName").then(|| call.query("name").to_owned());
             }
-            if call.flag("showAppName")?.unwrap_or(false) {
-                badge.name = Some(name.to_owned());
-            }
+            None => badge.is_missing = true,
         }
     }
-    let projects: Vec<&str> = call.query_all("project").into_iter().take(MAX_PROJECTS).collect();
-    if name.is_empty() && !projects.is_empty() && projects.iter().all(|project| is_name(project)) {
-        let mut found = view.objects();
-        found.retain(|app| call.is_enabled(app.namespace()) && projects.contains(&project_name(app)));
-        if !found.is_empty() {
-            (badge.left, badge.right) = (("Healthy".into(), GREEN), ("Synced".into(), GREEN));
-        }
-        for app in &found {
-            if app.str_at(&["status", "health", "status"]) != Some("Healthy") {
-                badge.left = ("Degraded".into(), RED);
-            }
-            if app.str_at(&["status", "sync", "status"]) != Some("Synced") {
-                badge.right = ("OutOfSync".into(), ORANGE);
-            }
-        }
+    let projects = call.query_all("project");
+    if projects.is_empty() || badge.is_missing {
+        return Ok(());
+    }
+    let mut found = view.objects();
+    found.retain(|app| app.namespace() == namespace && projects.contains(&project_name(app)));
+    let all = |path: &[&str], word: &str| found.iter().all(|app| app.str_at(path) == Some(word));
+    if !found.is_empty() {
+        let is_healthy = badge.health != "Degraded" && all(&["status", "health", "status"], "Healthy");
+        let is_synced = badge.sync != "OutOfSync" && all(&["status", "sync", "status"], "Synced");
+        badge.health = if is_healthy { "Healthy" } else { "Degraded" }.to_owned();
+        badge.sync = if is_synced { "Synced" } else { "OutOfSync" }.to_owned();
     }
     Ok(())
 }
 
-/// The revision of the last sync; short unless all of it is wanted.
+/// The revision of the last sync, of several sources the first one's; short unless all of it is wanted.
 fn revision(app: &Object, whole: bool) -> Option<String> {
-    let path = ["status", "operationState", "syncResult", "revision"];
-    let revision = app.str_at(&path).filter(|revision| !revision.is_empty())?;
+    let result = app.at(&["status", "operationState", "syncResult"])?;
+    let several = result.get("revisions").and_then(|revisions| revisions.items().first()?.as_str());
+    let revision = several.or_else(|| result.str_at(&["revision"])).filter(|revision| !revision.is_empty())?;
     let length = if whole { 100 } else { 7 };
     Some(revision.chars().take(length).collect())
-}
-
-/// Names as Kubernetes has them; others are nothing.
-fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    !text.is_empty() && text.len() <= 253 && text.chars().all(plain)
 }
 
 fn health_colour(health: &str) -> &'static str {
     match health {
         "Healthy" => GREEN,
         "Progressing" => BLUE,
-        "Suspended" => GREY,
         "Degraded" => RED,
-        "Missing" => ORANGE,
-        _ => PURPLE,
+        "Missing" | "Unknown" => PURPLE,
+        _ => GREY,
     }
 }
 
@@ -126,7 +146,8 @@ fn sync_colour(sync: &str) -> &'static str {
     match sync {
         "Synced" => GREEN,
         "OutOfSync" => ORANGE,
-        _ => PURPLE,
+        "Unknown" => PURPLE,
+        _ => GREY,
     }
 }
 
@@ -136,12 +157,14 @@ fn width_of(text: &str) -> i64 {
 }
 
 fn svg(badge: &Badge) -> String {
-    let mut parts: Vec<(&str, &str)> = Vec::new();
     let revision = badge.revision.as_ref().map(|revision| format!("({revision})"));
-    parts.push((&badge.left.0, badge.left.1));
-    parts.push((&badge.right.0, badge.right.1));
+    let (left, right) = (health_colour(&badge.health), sync_colour(&badge.sync));
+    let mut parts: Vec<(&str, &str)> = match badge.is_missing {
+        true => vec![("Not Found", PURPLE)],
+        false => vec![(&badge.health, left), (&badge.sync, right)],
+    };
     if let Some(revision) = &revision {
-        parts.push((revision, badge.right.1));
+        parts.push((revision, right));
     }
     let (mut x, mut body) = (0, String::new());
     for (text, colour) in parts {

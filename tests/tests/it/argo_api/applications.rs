@@ -264,13 +264,49 @@ async fn a_refresh_waits_for_the_comparison() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_that_proves_itself_has_applications_compared() {
+async fn badges_tell_how_things_are_of_one_namespace() {
     let world = World::with("statusbadge.enabled: 'true'", "").await;
-    world.application("one", "default", "status: {sync: {status: Synced}, health: {status: Healthy}}");
+    let status = "sync: {status: Synced, revision: x}, health: {status: Healthy}, \
+                  operationState: {operation: {}, phase: Succeeded, \
+                  startedAt: '2026-01-01T00:00:00Z', syncResult: {revision: '0123456789abcdef'}}";
+    world.application("one", "default", &format!("status: {{{status}}}"));
     let stranger = world.stranger();
     world.seen(&stranger, "/api/badge?name=one", |answer| answer.text.contains(">Synced<")).await;
-    assert!(stranger.get("/api/badge?name=none").await.text.contains(">Not Found<"));
-    assert!(stranger.get("/api/badge?name=%3Cscript%3E&showAppName=true").await.text.contains(">Not Found<"));
+    for (query, told) in [
+        ("name=one", &["Healthy", "Synced"][..]),
+        ("name=one&revision=TRUE", &["Healthy", "Synced", "(0123456)"]),
+        (
+            "name=one&revision=true&keepFullRevision=true&showAppName=true",
+            &["Healthy", "Synced", "(0123456789abcdef)", "one"],
+        ),
+        ("name=none", &["Not Found"]),
+        ("project=default", &["Healthy", "Synced"]),
+        ("project=none", &["Unknown", "Unknown"]),
+        // Of one namespace alone, and nothing of where Applications may not stand.
+        ("project=default&namespace=shop", &["Not Found"]),
+        ("", &["Unknown", "Unknown"]),
+    ] {
+        let answer = stranger.get(&format!("/api/badge?{query}")).await;
+        let texts = answer.text.split("</text>").filter_map(|part| Some(part.rsplit_once('>')?.1));
+        let texts: Vec<&str> = texts.filter(|text| !text.trim().is_empty()).collect();
+        assert_eq!(texts, told, "{query}");
+    }
+    for wrong in ["name=%3Cscript%3E&showAppName=true", "name=a..b", "namespace=", "project=a%2Fb", "name=-a"] {
+        let answer = stranger.get(&format!("/api/badge?{wrong}")).await;
+        assert_eq!((answer.status, answer.text.as_str()), (400, ""), "{wrong}");
+    }
+    // Where the settings give no leave nothing is told, whatever is asked.
+    world.patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-cm"), "{data: {statusbadge.enabled: 'false'}}");
+    let is_silent = |answer: &super::world::Answer| answer.text.matches(">Unknown<").count() == 2;
+    world.seen(&stranger, "/api/badge?name=one", is_silent).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_proves_itself_has_applications_compared() {
+    let world = World::with("", "").await;
+    world.application("one", "default", "");
+    let stranger = world.stranger();
+    world.seen(&world.admin(), "/api/v1/applications/one", |answer| answer.status == 200).await;
     let body =
         r#"{"ref":"refs/heads/main","repository":{"html_url":"https://git.example/o/r","default_branch":"main"}}"#;
     let refresh = || world.app("one").annotation("argocd.argoproj.io/refresh").map(str::to_owned);
