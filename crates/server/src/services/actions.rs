@@ -160,12 +160,23 @@ async fn create(call: &Call, subject: &Subject, object: &Object, dry_run: bool) 
 }
 
 async fn patch(call: &Call, subject: &Subject, wanted: &Object) -> Result<(), Error> {
-    let Some(mut patch) = merge_patch_between(subject.live.value(), wanted.value()) else { return Ok(()) };
+    let is_itself = wanted.key() == subject.live.key();
+    // Of another object that is written which the script says, and no more: it has not seen the rest.
+    let patch = match is_itself {
+        true => merge_patch_between(subject.live.value(), wanted.value()),
+        false => Some(wanted.value().clone()),
+    };
+    let Some(mut patch) = patch else { return Ok(()) };
     if let Some(metadata) = patch.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("resourceVersion");
         metadata.remove("managedFields");
     }
-    let (cluster, resource) = (&subject.place.acting, &subject.resource);
+    let cluster = &subject.place.acting;
+    // What is permitted is written, and nothing of the subject's kind under another's name (AUTHZ-5).
+    let resource = &match is_itself {
+        true => subject.resource.clone(),
+        false => cluster.resource_of(wanted).await?,
+    };
     let (namespace, name) = (wanted.namespace(), wanted.name());
     let writing = call.api.writing();
     if resource.has_subresource("status")

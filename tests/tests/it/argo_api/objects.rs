@@ -392,3 +392,24 @@ async fn inv_sec_2_what_a_script_writes_into_a_secret_is_not_quoted() {
     let told = admin.post(path, "\"break\"").await.told();
     assert!(told.contains(" a Secret: ") && !told.contains("canary") && !told.contains("unmarshal"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_authz_5_an_action_writes_the_object_that_its_script_names() {
+    let (world, admin) = world("", "").await;
+    let foreign =
+        "{apiVersion: v1, kind: Service, metadata: {name: foreign, namespace: shop}, spec: {ports: [{port: 1}]}}";
+    world.apply(foreign);
+    let script = "discovery.lua: |\n  return {['mark'] = {}}\ndefinitions:\n- name: mark\n  action.lua: |\n    \
+        return {{operation = 'patch', resource = {apiVersion = 'v1', kind = 'ConfigMap', \
+        metadata = {name = 'foreign', namespace = 'shop', labels = {marked = 'yes'}}}}}\n";
+    let mut patch = Value::object();
+    patch.set(&["data", "resource.customizations.actions.Service"], script);
+    world.user.merge_patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-cm"), "", &patch).unwrap();
+    let path = "/api/v1/applications/one/resource/actions?version=v1&kind=Service&namespace=shop&resourceName=web";
+    world.seen(&admin, path, |answer| answer.text.contains("mark")).await;
+    let told = admin.post(path, "\"mark\"").await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    let map = world.get("", "configmaps", "shop", "foreign").unwrap();
+    assert_eq!((map.label("marked"), map.str_at(&["data", "a"])), (Some("yes"), Some("b")), "and the rest stays");
+    assert_eq!(world.get("", "services", "shop", "foreign").unwrap().label("marked"), None);
+}
