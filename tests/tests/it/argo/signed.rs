@@ -6,7 +6,6 @@ use belay_argo::spec::Application;
 use belay_cluster::Cluster;
 use belay_object::Object;
 
-use super::mends::map;
 use super::world::*;
 
 const PROJECTS: Kind = ("argoproj.io/v1alpha1", "AppProject");
