@@ -10,6 +10,7 @@ use belay_object::{Object, object};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::rights::Target;
+use crate::services::trees;
 use crate::{Code, Error};
 
 /// The annotation that asks for a comparison; the controller takes it away when that is done.
@@ -39,14 +40,14 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Error> {
     }
     let target = named(&call, "get").await?;
     if !call.has_query("refresh") {
-        return Ok(target.object.value().clone().into());
+        return Ok(trees::with_health(&call, &target).await.into());
     }
     // Compat(argo 3.5): anything but `hard` is `normal`.
     let how = if call.query("refresh") == "hard" { "hard" } else { "normal" };
     let refreshed = refresh(&call, &target.object, how).await?;
     // While it was compared somebody may have moved it to another project.
     let target = call.target(refreshed, "get", project_in(&call))?;
-    Ok(target.object.value().clone().into())
+    Ok(trees::with_health(&call, &target).await.into())
 }
 
 /// Asks for a comparison and waits for it.

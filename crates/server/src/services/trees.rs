@@ -1,11 +1,13 @@
 //! The tree of an Application's objects.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use belay_access::Project;
 use belay_argo::resource_tree::{Managed, Node, Orphans, Tree, is_orphan};
 use belay_object::{Object, ObjectKey, Value};
+use tokio::time::timeout;
 
 use crate::Error;
 use crate::answer::Answer;
@@ -15,11 +17,36 @@ use crate::places::{self, Place};
 use crate::rights::Target;
 use crate::services::applications::named;
 
+/// How long an Application waits for the health of its resources: it is told in time, whatever its cluster does.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The tree.
 pub(crate) async fn get(call: Call) -> Result<Answer, Error> {
     let target = named(&call, "get").await?;
     let (_, tree) = of(&call, &target).await?;
     Ok(narrowed(tree, &call).to_value().into())
+}
+
+/// An Application with the health of its resources, where its status says that the tree has it; as it is stored
+/// where that is not known. Compat(argo 3.5)
+pub(crate) async fn with_health(call: &Call, target: &Target) -> Value {
+    let (status, mut told) = (&target.app.status, target.object.value().clone());
+    if status.resource_health_source != "appTree" || status.resources.is_empty() {
+        return told;
+    }
+    let Ok(Ok((_, tree))) = timeout(HEALTH_PATIENCE, of(call, target)).await else { return told };
+    let health = tree.nodes.iter().filter_map(|node| Some((&node.key, node.to_value().remove(&["health"])?)));
+    let mut health: HashMap<&ObjectKey, Value> = health.collect();
+    let items = told.get_mut("status").and_then(|status| status.get_mut("resources")).and_then(Value::as_array_mut);
+    for item in items.into_iter().flatten() {
+        let text = |field: &str| item.str_at(&[field]).unwrap_or_default();
+        let key = ObjectKey::new(text("group"), text("kind"), text("namespace"), text("name"));
+        match health.remove(&key) {
+            Some(health) => item.set(&["health"], health),
+            None => drop(item.remove(&["health"])),
+        }
+    }
+    told
 }
 
 /// The tree of an Application, and the cluster that it stands in.

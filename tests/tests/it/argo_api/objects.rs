@@ -413,3 +413,22 @@ async fn inv_authz_5_an_action_writes_the_object_that_its_script_names() {
     assert_eq!((map.label("marked"), map.str_at(&["data", "a"])), (Some("yes"), Some("b")), "and the rest stays");
     assert_eq!(world.get("", "services", "shop", "foreign").unwrap().label("marked"), None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_resources_of_an_application_are_told_with_their_health() {
+    let (world, admin) = world("", "").await;
+    let app = Object::of("argoproj.io/v1alpha1", "Application", "argocd", "one");
+    world.patch(&app, "{status: {resourceHealthSource: appTree}}");
+    let health = |answer: &super::world::Answer| -> Vec<String> {
+        let value = answer.value();
+        let items = value.at(&["status", "resources"]).map_or(&[][..], Value::items);
+        let at = |item: &Value, path: &[&str]| item.str_at(path).unwrap_or("-").to_owned();
+        items.iter().map(|item| format!("{} {}", at(item, &["kind"]), at(item, &["health", "status"]))).collect()
+    };
+    let expected = ["Deployment Healthy", "Service Healthy", "Secret -", "ConfigMap Missing"];
+    world.seen(&admin, "/api/v1/applications/one", |answer| health(answer) == expected).await;
+    // What is kept is what is told where the status says that it is kept.
+    world.patch(&app, "{status: {resourceHealthSource: null}}");
+    let stored = ["Deployment -", "Service -", "Secret -", "ConfigMap -"];
+    world.seen(&admin, "/api/v1/applications/one", |answer| health(answer) == stored).await;
+}
