@@ -59,6 +59,14 @@ impl Filter {
         })
     }
 
+    /// The same where one that is named without its namespace stands in the control plane's.
+    pub fn at_home(mut self, home: &str) -> Filter {
+        if !self.name.is_empty() && self.namespace.is_empty() {
+            home.clone_into(&mut self.namespace);
+        }
+        self
+    }
+
     /// Whether an Application is wanted.
     pub fn wants(&self, app: &Object) -> bool {
         let at = |path: &[&str]| app.str_at(path).unwrap_or_default();

@@ -23,9 +23,9 @@ use crate::{Code, Error};
 const SETTLE: Duration = Duration::from_millis(150);
 
 /// The Applications. Compat(argo 3.5): all are told first, unless a version says from where on: then those
-/// that are newer.
+/// that are newer; one that is named alone is of the control plane's namespace.
 pub(crate) async fn applications(call: Call) -> Result<Answer, Error> {
-    let filter = Filter::read(&call)?;
+    let filter = Filter::read(&call)?.at_home(&call.api.options.namespace);
     let from = call.query("resourceVersion").parse::<u64>().ok().filter(|_| !call.has_query("name"));
     let guard = Guard::of(&call);
     // Before the first look, so that nothing is missed between the two.
