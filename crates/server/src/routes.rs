@@ -75,7 +75,7 @@ fn table() -> Vec<Route> {
         GET    Either   "/api/v1/settings" settings::get;
         GET    SignedIn "/api/v1/settings/plugins" settings::plugins;
         POST   Public   "/api/v1/session" sessions::create;
-        DELETE SignedIn "/api/v1/session" sessions::delete;
+        DELETE Either   "/api/v1/session" sessions::delete;
         GET    Either   "/api/v1/session/userinfo" sessions::user_info;
         GET    Either   "/auth/logout" sessions::logout;
         GET    SignedIn "/api/v1/account" accounts::list;

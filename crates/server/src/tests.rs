@@ -97,6 +97,7 @@ fn inv_authz_3_what_strangers_may_ask_is_this_list() {
         "GET /api/version Either",
         "GET /api/v1/settings Either",
         "POST /api/v1/session Public",
+        "DELETE /api/v1/session Either",
         "GET /api/v1/session/userinfo Either",
         "GET /auth/logout Either",
         "POST /api/webhook Public",

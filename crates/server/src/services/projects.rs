@@ -269,13 +269,10 @@ async fn keeps(call: &Call, after: &Project) -> Result<(), Error> {
         let mut urls = crate::services::listed::sources(&app);
         sources += usize::from(urls.any(|url| before.permits_source(url) && !after.permits_source(url)));
     }
-    if sources > 0 {
-        let words = format!("as a result of project update {sources} applications source became invalid");
-        return Err(Error::invalid(words));
-    }
-    if destinations > 0 {
-        let words = format!("as a result of project update {destinations} applications destination became invalid");
-        return Err(Error::invalid(words));
+    let told = [(sources, "source"), (destinations, "destination")].into_iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told.map(|(count, what)| format!("{count} applications {what} became invalid")).collect();
+    if !told.is_empty() {
+        return Err(Error::invalid(format!("as a result of project update {}", told.join(" and "))));
     }
     Ok(())
 }

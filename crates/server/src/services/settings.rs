@@ -50,6 +50,7 @@ fn everybody(settings: &Settings) -> Message {
         .text("chatUrl", &ui.chat_url)
         .text("chatText", if ui.chat_url.is_empty() { "" } else { &ui.chat_text })
         .value("binaryUrls", Value::Object(downloads.collect()));
+    let kustomize = Message::new().text("BuildOptions", &settings.tools.kustomize_build_options);
     let any_login = settings.accounts.iter().any(|(_, account)| account.enabled && account.can(Capability::Login));
     Message::new()
         .text("url", &settings.url)
@@ -62,9 +63,11 @@ fn everybody(settings: &Settings) -> Message {
         .text("uiCssURL", &ui.css_url)
         .text("uiLoginButtonText", &ui.login_button_text)
         .flag("resourceViewEnabled", ui.resource_view)
-        // Compat(argo 3.5): both are there, even where nothing is in them.
+        // Compat(argo 3.5): these are there, even where nothing is in them.
         .always("googleAnalytics", analytics.done())
         .always("help", help.done())
+        .always("kustomizeOptions", kustomize.done())
+        .texts("kustomizeVersions", settings.kustomize_build_options.keys().map(String::as_str))
         .flag("execEnabled", settings.exec_enabled)
         .flag("appsInAnyNamespaceEnabled", !settings.parameters.namespace_texts.is_empty())
         .flag("impersonationEnabled", settings.impersonation.enabled)
@@ -76,15 +79,12 @@ fn everybody(settings: &Settings) -> Message {
 
 fn members(settings: &Settings, told: Message) -> Message {
     let ui = &settings.ui;
-    let options = Message::new().text("BuildOptions", &settings.tools.kustomize_build_options);
     let overrides = settings.resources.overrides.iter().map(|(kind, entry)| (kind.as_str(), customization(entry)));
     told.text("uiBannerContent", &ui.banner_content)
         .text("uiBannerURL", &ui.banner_url)
         .flag("uiBannerPermanent", ui.banner_permanent)
         .text("uiBannerPosition", &ui.banner_position)
         .text("passwordPattern", &settings.auth.password_pattern)
-        .value("kustomizeOptions", options.done())
-        .texts("kustomizeVersions", settings.kustomize_build_options.keys().map(String::as_str))
         .value("resourceOverrides", Value::Object(overrides.collect::<Map>()))
 }
 

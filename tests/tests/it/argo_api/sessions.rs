@@ -39,6 +39,9 @@ async fn somebody_signs_in_and_out() {
     assert_eq!(out.status, 200);
     assert!(out.headers.get("set-cookie").unwrap().to_str().unwrap().contains("Max-Age=0"));
     assert_eq!(me.get("/api/v1/account").await.told(), "401 16 invalid session: token is revoked, please re-login");
+    // A browser whose session is over gets rid of its cookie all the same.
+    let again = me.delete("/api/v1/session").await;
+    assert!(again.status == 200 && again.headers.get("set-cookie").unwrap().to_str().unwrap().contains("Max-Age=0"));
     let another = world.router().with(&token);
     world.seen(&another, "/api/v1/account", |answer| answer.status == 401).await;
 }
