@@ -5,6 +5,7 @@
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
 //!   `permission`: what its project allows; `integrity`: which commits it trusts; `desired`: what is wanted; `comparing`: that against what is there.
 //! - [`Config`]: the configuration of a moment.
+//! - `summary`: what an Application is in short.
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
 //! - `charts`: charts and artifacts of repositories and registries; `dependencies`: those that charts in Git lack.
@@ -32,6 +33,7 @@ pub mod preview;
 mod refresh;
 pub mod run;
 mod sources;
+mod summary;
 mod world;
 
 pub use config::{Config, all_secrets};

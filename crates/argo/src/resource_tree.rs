@@ -19,6 +19,7 @@ use belay_object::{GroupVersionKind, Key, Object, ObjectKey, Value};
 use crate::live::{images, info};
 
 pub use network::Network;
+pub(crate) use network::links;
 pub use wanted::{is_orphan, kinds};
 
 /// A live object as a tree shows it: some hundred bytes.

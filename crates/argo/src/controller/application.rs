@@ -16,9 +16,9 @@ use super::draft::Draft;
 use super::operate::{self, Operated};
 use super::permission::{Permits, permissions, project};
 use super::refresh::{self, Level, SKIP_RECONCILE};
+use super::summary::summary;
 use super::world::{Memory, Name, World, now_text, since};
 use crate::auto_sync::{self, Decision};
-use crate::compare::Comparison;
 use crate::ignore::IgnoreRules;
 use crate::settings::parse_bool;
 use crate::spec::{AppCondition, Application, HealthCode, HealthStatus, Source, SyncCode, SyncStatus, conditions};
@@ -341,14 +341,7 @@ impl Turn<'_> {
         // Compat(argo-cd 3.5)
         status.resource_health_source = "appTree".into();
         status.controller_namespace.clone_from(&self.world.settings.namespace);
-        status.summary.images = images(comparison);
+        status.summary = summary(&self.draft.app.annotations, comparison);
         again
     }
-}
-
-/// The images of everything that is live.
-fn images(comparison: &Comparison) -> Vec<String> {
-    let live = comparison.resources.iter().filter_map(|j| j.pair.live.as_deref());
-    let all: std::collections::BTreeSet<String> = live.flat_map(belay_plan::sync::task::images).collect();
-    all.into_iter().collect()
 }

@@ -107,6 +107,8 @@ pub(crate) fn project(world: &World, app: &Application) -> Result<Arc<Project>, 
         return Err(unknown(format!("Application referencing project {name} which does not exist")));
     };
     let project = Project::read(&object).map_err(|e| unknown(e.to_string()))?;
+    let find = |name: &str| world.projects.object(&world.settings.namespace, name);
+    let project = with_globals(&project, &world.config(), find).map_err(unknown)?;
     if !project.permits_namespace(&app.namespace, &world.settings.namespace) {
         let message = format!(
             "application '{}' in namespace '{}' is not permitted to use project '{name}'",
@@ -115,6 +117,21 @@ pub(crate) fn project(world: &World, app: &Application) -> Result<Arc<Project>, 
         return Err(unknown(message));
     }
     Ok(Arc::new(project))
+}
+
+/// A project with what global projects add to it, by the settings; `find` gives those that there are. One that is
+/// there and cannot be read may forbid something: it is an error (INV-AUTHZ-5).
+pub(super) fn with_globals(
+    own: &Project,
+    config: &Config,
+    find: impl Fn(&str) -> Option<Arc<Object>>,
+) -> Result<Project, String> {
+    let adding = config.settings.global_projects.iter().filter(|global| global.adds_to(own.name(), own.labels()));
+    let mut found = Vec::new();
+    for object in adding.filter_map(|global| find(&global.project)) {
+        found.push(Project::read(&object).map_err(|e| format!("global project {}: {e}", object.name()))?);
+    }
+    Ok(own.merge_globals(&found))
 }
 
 /// What is wrong with where an Application comes from and goes to.

@@ -23,6 +23,7 @@ use super::dependencies::FromRepositories;
 use super::integrity::source_name;
 use super::mirrors::Mirrors;
 use super::patience::Unfetched;
+use super::permission::with_globals;
 use super::sources::{git_spec, remote_values, source_files, trusted};
 use super::world::MANAGER;
 use crate::clusters::Opening;
@@ -306,6 +307,13 @@ impl Preview {
         let found = self.home.find(&projects(), &self.namespace, name).await;
         let object = found.map_err(|e| e.to_string())?;
         let object = object.ok_or_else(|| format!("Application referencing project {name} which does not exist"))?;
-        Project::read(&object).map_err(|e| e.to_string())
+        let own = Project::read(&object).map_err(|e| e.to_string())?;
+        let mut globals = HashMap::new();
+        for global in self.config.settings.global_projects.iter().filter(|g| g.adds_to(own.name(), own.labels())) {
+            let found = self.home.find(&projects(), &self.namespace, &global.project).await;
+            globals
+                .extend(found.map_err(|e| e.to_string())?.map(|object| (object.name().to_owned(), Arc::new(object))));
+        }
+        with_globals(&own, &self.config, |name| globals.get(name).cloned())
     }
 }

@@ -275,13 +275,15 @@ fn wake(world: &World, change: &Change<Arc<Object>>) {
     let differs = |path: &[&str]| at(&before, path) != at(&after, path);
     if change.key.kind.kind == "AppProject" {
         // Tokens are given out, and written into it, all the time.
-        if !differs(&["metadata", "uid"]) && !differs(&["spec"]) {
+        if !differs(&["metadata", "uid"]) && !differs(&["spec"]) && !differs(&["metadata", "labels"]) {
             return;
         }
+        let name = &*change.key.name;
+        let is_global = world.config().settings.global_projects.iter().any(|global| global.project == name);
         // Rules changed: whoever belongs to it is looked at.
         for app in world.applications.objects() {
             let of = app.str_at(&["spec", "project"]).filter(|p| !p.is_empty()).unwrap_or("default");
-            if of == &*change.key.name {
+            if is_global || of == name {
                 world.ask(&Name::of(&app), Level::Recent);
             }
         }

@@ -2,6 +2,8 @@
 
 use belay_object::{Map, Object, ObjectKey, Value};
 
+use crate::settings::parse_bool;
+
 /// What an object does on the network.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Network {
@@ -19,6 +21,8 @@ pub struct Network {
 
 /// Annotations whose values are links. Compat(argo 3.5)
 const LINK: &str = "link.argocd.argoproj.io/";
+/// `"true"` on an object: the addresses that its kind has are not told.
+const IGNORE_DEFAULT_LINKS: &str = "argocd.argoproj.io/ignore-default-links";
 /// Links and targets of one object.
 const MAX: usize = 200;
 
@@ -39,13 +43,22 @@ impl Network {
             }
             _ => Network::default(),
         };
+        // Compat(argo 3.5): its own addresses alone; links that somebody wrote stay.
+        if object.annotation(IGNORE_DEFAULT_LINKS).and_then(parse_bool) == Some(true) {
+            network.urls.clear();
+        }
         let annotations = object.annotations().into_iter().flat_map(Map::iter);
-        let links = annotations.filter(|(name, _)| name.starts_with(LINK)).filter_map(|(_, url)| url.as_str());
-        network.urls.extend(links.filter(|link| is_safe(link)).map(str::to_owned));
+        network.urls.extend(links(annotations.filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))));
         network.urls.truncate(MAX);
         network.targets.truncate(MAX);
         (network != Network::default()).then_some(network)
     }
+}
+
+/// The links among annotations.
+pub(crate) fn links<'a>(annotations: impl Iterator<Item = (&'a str, &'a str)>) -> impl Iterator<Item = String> {
+    let links = annotations.filter(|(name, link)| name.starts_with(LINK) && is_safe(link));
+    links.map(|(_, link)| link.to_owned())
 }
 
 /// Whether a link, `title|url` or an address alone, leads to a page and runs nothing (UI-1). Whoever writes

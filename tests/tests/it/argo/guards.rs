@@ -404,6 +404,40 @@ async fn objects_that_do_not_go_hold_up_no_other_application() {
     }
 }
 
+/// argo.md 1.2, `globalProjects`
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_global_project_forbids_is_forbidden_in_those_that_it_adds_to() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    let rules = |spec: &str| {
+        world.apply(&format!(
+            "{{apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {{name: rules, namespace: argocd}}, spec: {spec}}}"
+        ));
+    };
+    rules("{namespaceResourceBlacklist: [{group: '', kind: ConfigMap}]}");
+    let settings = "{data: {globalProjects: '[{projectName: rules, labelSelector: {matchLabels: {tier: strict}}}]'}}";
+    let settings = belay_yaml::parse_value(settings, &belay_yaml::Options::v2()).unwrap();
+    world.user.merge_patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-cm"), "", &settings).unwrap();
+    world.application("one", "app", "");
+    world.is("one", "OutOfSync").await;
+    let of_object = |status: &str| {
+        let app = world.get(APPLICATIONS, "one")?;
+        let first = app.at(&["status", "resources"])?.items().first()?.clone();
+        (first.str_at(&["status"]) == Some(status)).then_some(())
+    };
+    // Its labels choose a project, whenever they come.
+    world.patch(PROJECTS, "default", "{metadata: {labels: {tier: strict}}}");
+    world.until("the kind is not permitted", || of_object("Unknown")).await;
+    world.sync("one", "{}");
+    let refused = "Failed: one or more synchronization tasks are not valid: resource :ConfigMap is not permitted in \
+                   project default";
+    world.until("it is refused", || world.state("one").ends_with(refused).then_some(())).await;
+    assert!(world.get(MAPS, "a").is_none());
+    rules("{}");
+    world.until("the kind is permitted", || of_object("OutOfSync")).await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+}
+
 /// argo.md 1.1, `operation.sync.manifests`
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_of_given_manifests_is_of_those() {
