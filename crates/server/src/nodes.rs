@@ -3,7 +3,7 @@
 //! The watches of a cluster begin with the first tree that is asked for and end some minutes after the
 //! last. Of an object only a [`Node`] is kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use belay_argo::resource_tree::{Forest, Node, kinds};
 use belay_argo::tracking::Tracking;
 use belay_cluster::{Catalog, Cluster, Resource, Summarize, View, ViewScope, Views};
 use belay_health::argo::Customizations;
-use belay_object::Object;
+use belay_object::{GroupKind, Object};
 use futures::future::join_all;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -72,6 +72,8 @@ pub(crate) struct Watched {
 struct Kinds {
     catalog: Option<Arc<Catalog>>,
     views: Vec<Kind>,
+    /// What cannot be read: nobody knows what there is of it.
+    unread: Arc<HashSet<GroupKind>>,
     /// All nodes by what they belong to, and how many changes there had been before.
     forest: Option<(u64, Arc<Forest>)>,
 }
@@ -169,9 +171,14 @@ impl Watched {
         };
         // A kind that cannot be listed is waited for once, not by every request.
         let all = views.iter().map(|kind| kind.view.synced(PATIENCE.saturating_sub(kind.since.elapsed())));
-        for failure in join_all(all).await.into_iter().filter_map(Result::err) {
-            tracing::debug!(server = place.server, %failure, "a kind is left out of trees");
+        let mut unread = HashSet::new();
+        for (kind, known) in views.iter().zip(join_all(all).await) {
+            if let Err(failure) = known {
+                tracing::debug!(server = place.server, %failure, "a kind is left out of trees");
+                unread.insert(kind.view.resource().group_kind());
+            }
         }
+        self.kinds.lock().unread = Arc::new(unread);
         Ok(())
     }
 
@@ -184,6 +191,11 @@ impl Watched {
         }
         let scopes = place.namespaces.iter().map(|namespace| ViewScope::in_namespace(namespace));
         scopes.map(|scope| self.views.view(resource, &scope)).collect()
+    }
+
+    /// The kinds that could not be read when somebody looked last.
+    pub fn unread(&self) -> Arc<HashSet<GroupKind>> {
+        self.kinds.lock().unread.clone()
     }
 
     /// All nodes, by what they belong to. They are put together once, however many ask, until something

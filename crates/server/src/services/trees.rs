@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use belay_access::Project;
 use belay_argo::resource_tree::{Managed, Node, Orphans, Tree, is_orphan};
+use belay_health::argo::{Health, Status};
 use belay_object::{Object, ObjectKey, Value};
 use tokio::time::timeout;
 
@@ -72,7 +73,13 @@ pub(crate) fn put_together(object: &Object, project: &Project, place: &Place, wa
     };
     let tells = |node: &Node| is_orphan(node, project, namespace, &own) && permits(node);
     let orphans = Orphans { namespace, tells: &tells };
-    watched.forest().tree(&managed, Some(&orphans), &permits)
+    let mut tree = watched.forest().tree(&managed, Some(&orphans), &permits);
+    // What cannot be read may be there: it is not told as missing.
+    let unread = watched.unread();
+    for node in tree.nodes.iter_mut().filter(|node| node.uid.is_empty() && unread.contains(&node.key.kind)) {
+        Arc::make_mut(node).health = Some(Box::new(Health::new(Status::Unknown, "the kind cannot be read")));
+    }
+    tree
 }
 
 /// What the status says that an Application manages. Hooks that are there are part of it.

@@ -432,3 +432,16 @@ async fn the_resources_of_an_application_are_told_with_their_health() {
     let stored = ["Deployment -", "Service -", "Secret -", "ConfigMap -"];
     world.seen(&admin, "/api/v1/applications/one", |answer| health(answer) == stored).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_not_told_as_missing() {
+    let (world, admin) = world("", "").await;
+    world.wire.refuse("GET /api/v1/services?", 403);
+    let tree = admin.get("/api/v1/applications/one/resource-tree").await.value();
+    let health = |kind: &str| {
+        let nodes = tree.get("nodes").unwrap().items();
+        let node = nodes.iter().find(|node| node.str_at(&["kind"]) == Some(kind)).unwrap();
+        node.str_at(&["health", "status"]).unwrap_or("-").to_owned()
+    };
+    assert_eq!(["Deployment", "Service", "ConfigMap"].map(health), ["Healthy", "Unknown", "Missing"]);
+}

@@ -6,6 +6,7 @@ use belay_apiserver::{Server, StoreHandle, controllers};
 use belay_cluster::Cluster;
 use belay_object::{Object, Value, from_json, from_json_str};
 use belay_server::{Options, Prepared, prepare, router};
+use belay_testkit::wire::Wire;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -18,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A control plane.
 pub struct World {
-    /// It ends with this.
-    _server: Server,
+    /// Between the API and the cluster.
+    pub wire: Wire,
     /// The user at the keyboard.
     pub user: StoreHandle,
     pub prepared: Prepared,
@@ -81,7 +82,8 @@ impl World {
         let options = belay_apiserver::Options { controllers: Some(simulated), ..Default::default() };
         let server = Server::new(options);
         let user = server.handle("kubectl");
-        let cluster = Cluster::from_service("embedded", server.clone());
+        let wire = Wire::default();
+        let cluster = Cluster::from_service("embedded", wire.to(server.clone()));
         let options = Options::new(cluster, "argocd");
         for namespace in ["argocd", "shop", "other"] {
             let yaml = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}");
@@ -106,7 +108,7 @@ impl World {
         rbac.set(&["data", "policy.csv"], policy);
         user.merge_patch(&Object::of("v1", "ConfigMap", "argocd", "argocd-rbac-cm"), "", &rbac).expect("a policy");
         let prepared = prepare(&options).await.expect("what the first sign-in needs");
-        let mut world = World { _server: server, user, prepared, options, process: None, admin: String::new() };
+        let mut world = World { wire, user, prepared, options, process: None, admin: String::new() };
         world.process = Some(world.router());
         let password = world.prepared.password.as_ref().expect("a first password").expose().clone();
         world.admin = world.stranger().sign_in("admin", &password).await.token.expect("a token");
