@@ -30,8 +30,14 @@ const TOKEN: &str = "kubernetes.io/service-account-token";
 /// On such a secret: whose token it is.
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
-/// Rotates the token of a cluster.
+/// Rotates the token of a cluster. What is begun goes on to its end, whether who asked waits for it or hangs up:
+/// half of it would leave a token that nobody knows of. Its requests have deadlines of their own.
 pub(crate) async fn rotate(call: Call) -> Result<Answer, Error> {
+    let carried_out = tokio::spawn(carry_out(call)).await;
+    carried_out.map_err(|_| Error::internal("the rotation failed in a way that is a bug: see the log"))?
+}
+
+async fn carry_out(call: Call) -> Result<Answer, Error> {
     let entry = named(&call, "update")?;
     if entry.connection.bearer.expose().is_empty() || entry.secret_name.is_empty() {
         // Compat(argo 3.5): the words.
