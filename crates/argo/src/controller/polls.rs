@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::charts::{self, Asked};
 use super::refresh::Level;
-use super::sources::{TIMEOUT, git_spec, is_commit, repository_of};
+use super::sources::{TIMEOUT, git_spec, is_commit, prefixed, repository_of};
 use super::world::{Name, World};
 use crate::settings::Timers;
 use crate::spec::Source;
@@ -85,6 +85,8 @@ pub(crate) struct Use {
     /// Empty for what is no chart.
     chart: String,
     pub revision: String,
+    /// Of the tags among which a version is looked for.
+    tag_prefix: String,
 }
 
 impl Use {
@@ -93,6 +95,7 @@ impl Use {
             at: At { repo_url: source.repo_url.clone(), project: project.to_owned() },
             chart: source.chart.clone(),
             revision: revision.to_owned(),
+            tag_prefix: source.tag_prefix.clone(),
         }
     }
     /// As much of a source as is needed to look at it.
@@ -183,7 +186,7 @@ impl Polls {
 impl Users {
     /// What is used of a repository.
     fn at(&self, at: &At) -> impl Iterator<Item = &Use> {
-        let first = Use { at: at.clone(), chart: String::new(), revision: String::new() };
+        let first = Use { at: at.clone(), chart: String::new(), revision: String::new(), tag_prefix: String::new() };
         self.of.range(first..).map(|(key, _)| key).take_while(move |key| key.at == *at)
     }
     fn remove(&mut self, name: &Name) {
@@ -236,7 +239,9 @@ async fn look_for(world: &World, key: &Use, max_age: Duration) {
     let At { repo_url, project } = &key.at;
     let found = match key.chart.is_empty() && !key.source().is_oci() {
         true => match git_spec(&world.config(), repo_url, project, &key.revision) {
-            Ok(spec) => world.repositories.resolve(&spec, max_age).await.map_err(|e| e.to_string()),
+            Ok(spec) => {
+                world.repositories.resolve(&prefixed(spec, &key.tag_prefix), max_age).await.map_err(|e| e.to_string())
+            }
             Err(why) => Err(why),
         },
         false => {
@@ -268,7 +273,7 @@ async fn tree_of(world: &World, key: &Use) -> Option<Arc<dyn Tree>> {
         return None;
     }
     let spec = git_spec(&world.config(), &key.at.repo_url, &key.at.project, &key.revision).ok()?;
-    world.repositories.fetch(&spec, TIMEOUT).await.ok().map(|fetched| fetched.tree)
+    world.repositories.fetch(&prefixed(spec, &key.tag_prefix), TIMEOUT).await.ok().map(|fetched| fetched.tree)
 }
 
 #[cfg(test)]

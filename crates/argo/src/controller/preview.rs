@@ -24,7 +24,7 @@ use super::integrity::source_name;
 use super::mirrors::Mirrors;
 use super::patience::Unfetched;
 use super::permission::with_globals;
-use super::sources::{git_spec, remote_values, source_files, trusted};
+use super::sources::{git_spec, prefixed, remote_values, source_files, trusted};
 use super::world::MANAGER;
 use crate::clusters::Opening;
 use crate::compare::{self, Comparison, Rules};
@@ -215,7 +215,7 @@ impl Preview {
             let repo_url = source.repo_url.clone();
             return Ok(SourceFiles { tree: found.tree, revision: found.revision, repo_url });
         }
-        let spec = git_spec(&self.config, &source.repo_url, project, revision)?;
+        let spec = prefixed(git_spec(&self.config, &source.repo_url, project, revision)?, &source.tag_prefix);
         let fetched = self.mirrors.repositories.fetch(&spec, Duration::ZERO).await.map_err(|e| e.to_string())?;
         Ok(source_files(fetched, source))
     }

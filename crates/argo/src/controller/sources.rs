@@ -118,7 +118,7 @@ pub(crate) async fn trusted(
     max_age: Duration,
 ) -> Result<Untrusted, Unfetched> {
     let required = required(project, &config.trust, &source.repo_url).map_err(Unfetched::Refused)?;
-    let spec = git_spec(config, &source.repo_url, project.name(), revision)?;
+    let spec = prefixed(git_spec(config, &source.repo_url, project.name(), revision)?, &source.tag_prefix);
     let failed = |e: belay_source::Error| Unfetched::Failed(e.to_string());
     let Some(required) = required else {
         let of = repositories.fetch(&spec, max_age).await.map_err(failed)?;
@@ -128,7 +128,7 @@ pub(crate) async fn trusted(
     // A commit that is known may be what a signed tag means: then the tag vouches for it, as when it was found.
     let named = &source.target_revision;
     if is_commit(revision) && !is_commit(named) {
-        let spec = git_spec(config, &source.repo_url, project.name(), named)?;
+        let spec = prefixed(git_spec(config, &source.repo_url, project.name(), named)?, &source.tag_prefix);
         let found = repositories.fetch(&GitSpec { inspect: inspect.clone(), ..spec }, Duration::MAX).await;
         let is_it = |found: &belay_source::Fetched| found.commit.as_ref().is_some_and(|commit| commit.id == revision);
         if let Some(of) = found.ok().filter(is_it) {
@@ -143,6 +143,16 @@ pub(crate) async fn trusted(
 pub(crate) fn git_spec(config: &Config, repo_url: &str, project: &str, revision: &str) -> Result<GitSpec, String> {
     let repository = config.repositories.get(repo_url, project);
     spec_of(config, &repository, repo_url, revision)
+}
+
+/// The same among tags that begin so (`tagPrefix`).
+pub(super) fn prefixed(spec: GitSpec, prefix: &str) -> GitSpec {
+    match spec.reference {
+        Reference::Revision(revision) if !prefix.is_empty() => {
+            GitSpec { reference: Reference::Prefixed { prefix: prefix.to_owned(), revision }, ..spec }
+        }
+        _ => spec,
+    }
 }
 
 /// The same of a repository that may not be written down.

@@ -173,7 +173,11 @@ impl Job {
             (ErrorKind::EmptyRepository | ErrorKind::Spec | ErrorKind::Storage, _) => error,
             (
                 ErrorKind::ReferenceNotFound,
-                Reference::Commit { .. } | Reference::Name(_) | Reference::SemVer(_) | Reference::Revision(_),
+                Reference::Commit { .. }
+                | Reference::Name(_)
+                | Reference::SemVer(_)
+                | Reference::Revision(_)
+                | Reference::Prefixed { .. },
             ) => error,
             _ => error.context(format_args!("unable to clone '{}'", self.spec.url)),
         }

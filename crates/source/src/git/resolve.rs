@@ -50,6 +50,8 @@ pub(crate) fn prefix(reference: &Reference) -> Option<String> {
             text if is_range(text) => "refs/tags/".to_owned(),
             text => format!("refs/heads/{text}\nrefs/tags/{text}"),
         }),
+        Reference::Prefixed { prefix: start, .. } if is_versioned(reference) => Some(format!("refs/tags/{start}")),
+        Reference::Prefixed { revision, .. } => prefix(&Reference::Revision(revision.clone())),
         Reference::Commit { .. } => None,
     }
 }
@@ -60,6 +62,12 @@ fn is_range(text: &str) -> bool {
         && !text.contains('/')
         && Version::strict(text).is_err()
         && Constraints::parse(text).is_ok()
+}
+
+/// Whether a reference with a prefix is about versions.
+fn is_versioned(reference: &Reference) -> bool {
+    let Reference::Prefixed { revision, .. } = reference else { return false };
+    Version::tag(revision).is_ok() || Constraints::parse(revision).is_ok()
 }
 
 /// Whether a ref is one of those that a prefix (several, a line each) asks for.
@@ -85,6 +93,8 @@ pub(crate) fn check(reference: &Reference) -> Result<(), Error> {
                 None => return Ok(()),
             }
         }
+        Reference::Prefixed { prefix, .. } if is_versioned(reference) => format!("refs/tags/{prefix}1"),
+        Reference::Prefixed { revision, .. } => return check(&Reference::Revision(revision.clone())),
         Reference::Revision(text) if text.is_empty() || text == "HEAD" || is_range(text) => return Ok(()),
         Reference::Revision(text) if text.starts_with("refs/") => text.clone(),
         Reference::Revision(text) => format!("refs/heads/{text}"),
@@ -138,6 +148,23 @@ pub(crate) fn resolve(reference: &Reference, refs: &[Advertised]) -> Result<Targ
                 .ok_or_else(|| not_found(format!("no match found for semver: {range}")))?;
             let name = format!("refs/tags/{}", best.original());
             found(&name).map(|r| target(r, best.original())).ok_or_else(|| no_ref(&name))
+        }
+        Reference::Prefixed { revision, .. } if !is_versioned(reference) => {
+            resolve(&Reference::Revision(revision.clone()), refs)
+        }
+        Reference::Prefixed { prefix, revision } => {
+            let unresolved = |name: &str| not_found(format!("unable to resolve '{name}' to a commit SHA"));
+            let start = format!("refs/tags/{prefix}");
+            let name = match (Version::tag(revision), Constraints::parse(revision)) {
+                (Err(_), Ok(range)) => {
+                    let tags = refs.iter().filter_map(|r| Version::tag(r.name.strip_prefix(&start)?).ok());
+                    let best = range.highest(tags, |version| version.original().to_owned());
+                    best.ok_or_else(|| unresolved(revision))?.original().to_owned()
+                }
+                _ => revision.clone(),
+            };
+            let label = format!("{prefix}{name}");
+            found(&format!("{start}{name}")).map(|r| target(r, &label)).ok_or_else(|| unresolved(&label))
         }
         Reference::Commit { id, branch } => {
             let commit = ObjectId::from_hex(id.as_bytes())

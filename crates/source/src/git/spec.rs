@@ -69,6 +69,14 @@ pub enum Reference {
     /// Whatever is meant: `HEAD` or nothing for the remote's own branch, a branch, a tag, a ref by its
     /// full name, a range of tags' versions, in this order.
     Revision(String),
+    /// A version, or the highest within a range, among the tags that begin so, which is no part of the version. What
+    /// is neither means what it means without.
+    Prefixed {
+        /// What the tags begin with.
+        prefix: String,
+        /// The version, range or other name.
+        revision: String,
+    },
     /// A commit, and the branch that it is on if that is known.
     Commit {
         /// Hex of the object id.

@@ -182,6 +182,26 @@ async fn prunes_mirror_the_waves_and_what_refuses_stays() {
     assert!(results(&world).iter().any(|line| line == "kept PruneSkipped ignored (no prune)"), "{:?}", results(&world));
 }
 
+/// argo.md 1.1, `tagPrefix`: of several things in one repository each has versions of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_are_looked_for_among_tags_that_begin_so() {
+    let world = World::with_files(&[("app/a.yaml", map("a", "1"))]).await;
+    let tag = |name: &str, value: &str| {
+        let commit = world.commit(&[("app/a.yaml", &map("a", value))]);
+        world.git.repo().tag(name, &commit).unwrap();
+        commit
+    };
+    let first = tag("web/1.0.0", "first");
+    tag("2.0.0", "another thing's");
+    world.apply(&application("one", &world.git.url(), "app", "syncPolicy: {automated: {}}"));
+    world.patch(APPLICATIONS, "one", "{spec: {source: {tagPrefix: web/, targetRevision: '*'}}}");
+    world.at("one", &first).await;
+    let second = tag("web/1.1.0", "second");
+    world.controllers.as_ref().unwrap().look_at_sources().await;
+    world.at("one", &second).await;
+    world.until("it is applied", || (world.data("a", "key")? == "second").then_some(())).await;
+}
+
 /// argo.md 10.7
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_hooks_have_names_of_their_operation() {

@@ -42,6 +42,20 @@ async fn every_form_of_reference_gives_its_revision() {
     check(any("refs/pull/7/head"), format!("refs/pull/7/head@sha1:{first}"), "1", "refs/pull/7/head").await;
     check(any("1.0.x"), format!("v1.0.0@sha1:{first}"), "1", "refs/tags/v1.0.0").await;
     check(any(">=1.0.0"), format!("v1.1.0@sha1:{second}"), "2", "refs/tags/v1.1.0").await;
+    // Of several things in one repository each has versions of its own.
+    rig.repo.tag("web/1.0.0", &first).unwrap();
+    rig.repo.tag("web/1.2.0", &second).unwrap();
+    rig.repo.tag("web/9-is-none", &second).unwrap();
+    let of_web = |text: &str| Reference::Prefixed { prefix: "web/".to_owned(), revision: text.to_owned() };
+    check(of_web("1.0.x"), format!("web/1.0.0@sha1:{first}"), "1", "refs/tags/web/1.0.0").await;
+    check(of_web("1.0.0"), format!("web/1.0.0@sha1:{first}"), "1", "refs/tags/web/1.0.0").await;
+    check(of_web("*"), format!("web/1.2.0@sha1:{second}"), "2", "refs/tags/web/1.2.0").await;
+    check(of_web("main"), format!("main@sha1:{second}"), "2", "refs/heads/main").await;
+    check(of_web(""), format!("HEAD@sha1:{second}"), "2", "HEAD").await;
+    for (text, told) in [("2.x", "2.x"), ("1.1.0", "web/1.1.0")] {
+        let missing = rig.fetch(of_web(text)).await.unwrap_err();
+        assert_eq!(missing.to_string(), format!("unable to resolve '{told}' to a commit SHA"));
+    }
     let missing = rig.fetch(any("next")).await.unwrap_err();
     assert_eq!(missing.to_string(), "unable to resolve 'next' to a commit SHA");
 }
