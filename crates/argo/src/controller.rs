@@ -5,7 +5,7 @@
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
 //!   `permission`: what its project allows; `integrity`: which commits it trusts; `desired`: what is wanted; `comparing`: that against what is there.
 //! - [`Config`]: the configuration of a moment.
-//! - `summary`: what an Application is in short.
+//! - `leaving`: projects that are deleted. `summary`: what an Application is in short.
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
 //! - `charts`: charts and artifacts of repositories and registries; `dependencies`: those that charts in Git lack.
@@ -24,6 +24,7 @@ mod desired;
 mod destinations;
 mod draft;
 mod integrity;
+mod leaving;
 mod mirrors;
 mod operate;
 mod patience;

@@ -19,6 +19,7 @@ use super::application::reconcile;
 use super::config::{Config, Files};
 use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
+use super::leaving::{self, is_leaving};
 use super::mirrors::Mirrors;
 use super::patience::Patience;
 use super::polls::{self, Polls};
@@ -142,10 +143,15 @@ impl Controllers {
         let weak = Arc::downgrade(&world);
         let reread = Arc::new(Notify::new());
         let rereads = reread.clone();
+        let leaving = Arc::new(Notify::new());
+        let leaves = leaving.clone();
         views.on_change(move |change| {
             if Files::is_of(&change.key) {
                 rereads.notify_one();
             } else if let Some(world) = weak.upgrade() {
+                if may_let_go(change) {
+                    leaves.notify_one();
+                }
                 wake(&world, change);
             }
         });
@@ -169,6 +175,7 @@ impl Controllers {
         ));
         tasks.spawn(polls::poll(world.clone()));
         tasks.spawn(polls::wake(world.clone(), news));
+        tasks.spawn(leaving::release(world.clone(), leaving));
         tasks.spawn(follow_config(world.clone(), files, reread));
         Ok(Controllers { working: workers, tasks, world, memo })
     }
@@ -264,6 +271,17 @@ fn wake_those_of(world: &World, server: &str) {
         if world.destinations.server(&config, &destination).is_ok_and(|goes_to| goes_to == server) {
             world.ask(&Name::of(&app), Level::Recent);
         }
+    }
+}
+
+/// Whether a change may let a project go that is deleted: it is that one, or an Application left one.
+fn may_let_go(change: &Change<Arc<Object>>) -> bool {
+    let project = |e: &belay_cluster::Entry<Arc<Object>>| e.summary.str_at(&["spec", "project"]).map(str::to_owned);
+    match (change.key.kind.kind.as_str(), &change.before, &change.after) {
+        ("AppProject", _, Some(after)) => is_leaving(&after.summary),
+        ("Application", Some(before), Some(after)) => project(before) != project(after),
+        ("Application", Some(_), None) => true,
+        _ => false,
     }
 }
 

@@ -404,6 +404,22 @@ async fn objects_that_do_not_go_hold_up_no_other_application() {
     }
 }
 
+/// argo.md 1.2: a project with the finalizer goes behind the last Application that belongs to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_is_deleted_waits_for_its_applications() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    project(&world, "[{server: '*', namespace: '*'}]", "");
+    world.patch(PROJECTS, "team", "{metadata: {finalizers: [resources-finalizer.argocd.argoproj.io]}}");
+    world.application("one", "app", "");
+    world.patch(APPLICATIONS, "one", "{spec: {project: team}}");
+    world.is("one", "OutOfSync").await;
+    world.delete(PROJECTS, "team");
+    world.quiet().await;
+    assert!(world.get(PROJECTS, "team").is_some_and(|team| team.is_deleting()));
+    world.patch(APPLICATIONS, "one", "{spec: {project: default}}");
+    world.until("the project is gone", || world.get(PROJECTS, "team").is_none().then_some(())).await;
+}
+
 /// argo.md 1.2, `globalProjects`
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_global_project_forbids_is_forbidden_in_those_that_it_adds_to() {
