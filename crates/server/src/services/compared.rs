@@ -59,6 +59,11 @@ fn asked_for(call: &Call, app: &Application) -> Result<Vec<String>, Error> {
     Ok(revisions)
 }
 
+/// Whether a revision is the whole name of a commit.
+fn is_commit(revision: &str) -> bool {
+    matches!(revision.len(), 40 | 64) && revision.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// The revisions that the controller compared last, where it compared the spec that is stored.
 fn compared_last(app: &Application) -> Option<Vec<String>> {
     let (sync, sources) = (&app.status.sync, app.spec.sources());
@@ -114,7 +119,8 @@ pub(crate) async fn manifests(call: Call) -> Result<Answer, Error> {
     let target = named(&call, "get").await?;
     places::of(&call, &target.app, &target.project).await?;
     let revisions = asked_for(&call, &target.app)?;
-    let found = rendered(&call, &target, revisions, false).await?;
+    let is_pinned = !revisions.is_empty() && revisions.iter().all(|revision| is_commit(revision));
+    let found = rendered(&call, &target, revisions, is_pinned).await?;
     let sensitive = &call.at.config.settings.resources.sensitive_annotations;
     let text = |object: &Object| match is_secret(object) {
         true => hidden(object.clone(), sensitive).value().to_json(),

@@ -59,8 +59,12 @@ async fn what_was_compared_last_is_told_without_asking_its_sources_again() {
     let narrow = admin.get(&format!("{path}?kind=Secret")).await;
     assert_eq!(narrow.text, "{}", "of other kinds there is none");
     // What is known of a commit is known, whether its repository answers or not.
+    let of_commit = format!("/api/v1/applications/one/manifests?revision={commit}");
+    let shown = admin.get(&of_commit).await;
+    assert!(shown.text.contains("one") && !shown.text.contains("two"), "{}", shown.text);
     drop(git);
     assert_eq!(wanted(&admin.get(path).await), ["a=one"]);
+    assert_eq!(admin.get(&of_commit).await.text, shown.text);
     let asked = admin.get("/api/v1/applications/one/manifests").await;
     assert_eq!(asked.status, 400, "a branch is asked for each time: {}", asked.text);
 }
