@@ -2,8 +2,8 @@
 //!
 //! [`GitSpec`] says what is wanted, [`Repositories`] fetches it. Inside: `remote` speaks the
 //! protocol (over `http` and `ssh`), `folder` reads a repository on this machine, `mirror` keeps
-//! the objects, `tree` reads them, `resolve` finds the commit that a reference means, `verify`
-//! checks signatures by the keys that `keys` reads, `submodules` and `shape` give the tree the form that is wanted.
+//! the objects, `tree` reads them, `resolve` finds the commit that a reference means, `verify` and `inspect`
+//! look at signatures by the keys that `keys` reads, `submodules` and `shape` give the tree the form that is wanted.
 
 mod exchange;
 mod folder;

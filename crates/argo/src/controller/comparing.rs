@@ -156,7 +156,9 @@ impl Turn<'_> {
             }
         }
         let missing: Vec<ObjectKey> = targets.iter().map(Object::key).filter(|key| !live.contains_key(key)).collect();
-        // What is there without our tracking is not kept: the server is asked for it.
+        // What is there without our tracking is not kept: the server is asked for it. Definitions are most of it, and
+        // hundreds of kilobytes each: to keep them would cost a cluster of operators more memory than all else that
+        // is kept, to spare one read a comparison.
         let asked =
             missing.into_iter().filter(|key| !place.observed.knows(&key.kind) || place.observed.get(key).is_some());
         let asked: Vec<ObjectKey> = asked.collect();

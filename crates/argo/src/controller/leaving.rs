@@ -57,7 +57,7 @@ async fn let_go(world: &World, project: &Object) -> belay_cluster::Result<()> {
     let patch = object! { "metadata" => object! { "finalizers" => left, "resourceVersion" => version } };
     let options = WriteOptions { field_manager: COMPONENT.to_owned(), ..WriteOptions::default() };
     let (namespace, name) = (project.namespace(), project.name());
-    match world.cluster.patch(&projects(), namespace, name, &Patch::Merge(patch.into()), &options).await {
+    match world.cluster.patch(&projects(), namespace, name, &Patch::Merge(patch), &options).await {
         // Somebody was quicker: the watch tells of it.
         Err(e) if e.is_not_found() || e.kind() == belay_cluster::ErrorKind::Conflict => Ok(()),
         done => done.map(drop),

@@ -31,7 +31,6 @@ fn of<'a>(annotations: &BTreeMap<String, String>, live: impl Iterator<Item = &'a
         external_urls: urls.into_iter().take(MAX_URLS).collect(),
         images: images.into_iter().collect(),
         is_app_of_apps: live.clone().any(is_application),
-        ..Summary::default()
     }
 }
 
