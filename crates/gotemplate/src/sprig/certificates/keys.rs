@@ -1,12 +1,15 @@
 //! Private keys: made, read from PEM in the forms that Go reads, written in those that it writes.
 
-use aws_lc_rs::encoding::{AsBigEndian, AsDer, Pkcs8V1Der};
+use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
     EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::EncodeRsaPrivateKey;
 
 use super::der::{self, Element};
 use super::pem;
@@ -79,13 +82,8 @@ impl Key {
     pub(super) fn generate(kind: Kind) -> Result<Key> {
         let failed = |_| "the generator fails".to_owned();
         match kind {
-            Kind::Rsa2048 | Kind::Rsa4096 => {
-                let size = if matches!(kind, Kind::Rsa4096) { KeySize::Rsa4096 } else { KeySize::Rsa2048 };
-                let pair = RsaKeyPair::generate(size).map_err(failed)?;
-                let document = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(failed)?;
-                let (_, pkcs1) = pkcs8(document.as_ref()).ok_or("the generator fails")?;
-                Ok(Key::Rsa { pair, pkcs1: pkcs1.to_vec() })
-            }
+            Kind::Rsa2048 => rsa(2048),
+            Kind::Rsa4096 => rsa(4096),
             Kind::P256 => {
                 let curve = &CURVES[0];
                 let document = EcdsaKeyPair::generate_pkcs8(curve.algorithm, &SystemRandom::new()).map_err(failed)?;
@@ -216,6 +214,16 @@ impl Key {
             Key::Ed25519 { pair, .. } => Ok(pair.sign(message).as_ref().to_vec()),
         }
     }
+}
+
+/// A pair of RSA keys. `rsa` finds primes with a sieve before it tests them, in a fifth of the time of aws-lc, which
+/// checks what comes out and does everything else with it.
+fn rsa(bits: usize) -> Result<Key> {
+    let failed = |error: &dyn std::fmt::Display| format!("the generator fails: {error}");
+    let mut random = UnwrapErr(SysRng);
+    let key = RsaPrivateKey::new(&mut random, bits).map_err(|error| failed(&error))?;
+    let document = key.to_pkcs1_der().map_err(|error| failed(&error))?;
+    Key::from_pkcs1(document.as_bytes())
 }
 
 fn curve_of(oid: &[u8]) -> Option<&'static Curve> {
