@@ -29,7 +29,7 @@ pub use function::{Function, Functions, Param, Signature};
 pub use parse::{Parsed, parse, parse_shared};
 pub use set::{Set, Template};
 pub use stack::with_stack;
-pub use value::{Elem, Kind, List, Map, MapMethod, Object, Str, Type, Value};
+pub use value::{Elem, Kind, List, Map, MapMethod, Object, Str, Type, Value, lossy};
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ mod map;
 mod object;
 mod types;
 
-pub use bytes::Str;
+pub use bytes::{Str, lossy};
 pub use list::List;
 pub use map::Map;
 pub use object::Object;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use belay_gotemplate::lossy;
+
 use crate::error::{Error, Result};
 use crate::glob::PathPattern;
 use crate::manifest::{Hook, HookEvent, split};
@@ -30,6 +32,14 @@ pub struct Document<'a> {
     pub text: &'a str,
 }
 
+impl Document<'_> {
+    fn push_to(&self, out: &mut String) {
+        for part in ["---\n# Source: ", self.path, "\n", self.text, "\n"] {
+            out.push_str(part);
+        }
+    }
+}
+
 impl std::fmt::Display for Document<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "---\n# Source: {}\n{}", self.path, self.text)
@@ -48,21 +58,23 @@ pub fn printed_hooks<'a>(rendered: &'a Rendered, printed: &Printed<'_>) -> impl 
 pub fn manifest(rendered: &Rendered, include_crds: bool) -> String {
     let mut out = String::new();
     for crd in rendered.crds.iter().filter(|_| include_crds) {
-        let text = String::from_utf8_lossy(&crd.file.data);
-        out.push_str(&Document { path: &crd.path, text: &text }.to_string());
+        Document { path: &crd.path, text: &lossy(&crd.file.data) }.push_to(&mut out);
     }
     for manifest in &rendered.manifests {
-        out.push_str(&Document { path: &manifest.path, text: &manifest.content }.to_string());
+        Document { path: &manifest.path, text: &manifest.content }.push_to(&mut out);
     }
     out
 }
 
 /// All that is printed.
 pub fn template(rendered: &Rendered, printed: &Printed<'_>) -> Result<String> {
-    let mut out = manifest(rendered, printed.include_crds).trim().to_owned();
+    let mut out = manifest(rendered, printed.include_crds);
+    out.truncate(out.trim_end().len());
+    let space = out.len() - out.trim_start().len();
+    out.drain(..space);
     out.push('\n');
     for hook in printed_hooks(rendered, printed) {
-        out.push_str(&Document { path: &hook.path, text: &hook.manifest }.to_string());
+        Document { path: &hook.path, text: &hook.manifest }.push_to(&mut out);
     }
     if printed.show_only.is_empty() {
         return Ok(out);

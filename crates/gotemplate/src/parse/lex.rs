@@ -106,17 +106,27 @@ fn is_alphanumeric(c: char) -> bool {
 }
 
 /// The rune at the beginning of bytes, and its width; what is not UTF-8 is U+FFFD of width 1.
+#[inline]
 pub(crate) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
-    let first = *bytes.first()?;
-    if first < 0x80 {
-        return Some((first as char, 1));
+    match *bytes.first()? {
+        first if first.is_ascii() => Some((first as char, 1)),
+        _ => decode_wide(bytes),
     }
+}
+
+#[cold]
+fn decode_wide(bytes: &[u8]) -> Option<(char, usize)> {
     let chunk = &bytes[..bytes.len().min(4)];
     let valid = match std::str::from_utf8(chunk) {
         Ok(s) => s,
         Err(e) => std::str::from_utf8(&chunk[..e.valid_up_to()]).unwrap_or_default(),
     };
     Some(valid.chars().next().map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, c.len_utf8())))
+}
+
+/// Where `{{` is.
+fn left_delim_in(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(LEFT[0], text).find(|at| text[*at..].starts_with(LEFT))
 }
 
 fn has_left_marker(s: &[u8]) -> bool {
@@ -173,6 +183,16 @@ impl<'t> Lexer<'t> {
     fn accept_run(&mut self, valid: &[u8]) {
         while self.accept(valid) {}
     }
+    /// Takes letters, digits and underscores.
+    fn accept_alphanumeric(&mut self) {
+        loop {
+            self.pos += self.rest().iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+            match self.peek() {
+                Some(c) if !c.is_ascii() && is_alphanumeric(c) => self.advance(),
+                _ => return,
+            };
+        }
+    }
     fn emit(&mut self, kind: Kind) -> Token {
         let token = Token { kind, start: self.start as u32, end: self.pos as u32, line: self.start_line };
         self.start = self.pos;
@@ -186,7 +206,12 @@ impl<'t> Lexer<'t> {
         self.start_line = self.line;
     }
     fn count_lines(&mut self) {
-        self.line += memchr::memchr_iter(b'\n', &self.text[self.start..self.pos]).count() as u32;
+        let passed = &self.text[self.start..self.pos];
+        // Spaces between words, most of the time.
+        self.line += match passed.len() {
+            0..16 => passed.iter().filter(|b| **b == b'\n').count() as u32,
+            _ => memchr::memchr_iter(b'\n', passed).count() as u32,
+        };
     }
     fn error(&mut self, message: impl Into<String>) -> Token {
         let token = self.emit(Kind::Error);
@@ -197,7 +222,7 @@ impl<'t> Lexer<'t> {
     /// Outside of actions.
     fn text(&mut self) -> Token {
         loop {
-            let Some(at) = memchr::memmem::find(self.rest(), LEFT) else {
+            let Some(at) = left_delim_in(self.rest()) else {
                 self.pos = self.text.len();
                 if self.pos > self.start {
                     self.count_lines();
@@ -317,8 +342,8 @@ impl<'t> Lexer<'t> {
                 _ => self.error("expected :="),
             },
             '|' => self.emit(Kind::Pipe),
-            '"' => self.quoted('"', Kind::String, "unterminated quoted string"),
-            '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
+            '"' => self.quoted(b'"', Kind::String, "unterminated quoted string"),
+            '\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
             '`' => self.raw_quoted(),
             '$' => self.field_or_variable(Kind::Variable),
             '.' => self.field_or_variable(Kind::Field),
@@ -351,9 +376,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn identifier(&mut self) -> Token {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
-        }
+        self.accept_alphanumeric();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -373,9 +396,7 @@ impl<'t> Lexer<'t> {
         if self.at_terminator() {
             return self.emit(if kind == Kind::Field { Kind::Dot } else { kind });
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
-        }
+        self.accept_alphanumeric();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -398,25 +419,34 @@ impl<'t> Lexer<'t> {
     }
 
     /// After the opening quote.
-    fn quoted(&mut self, quote: char, kind: Kind, unterminated: &str) -> Token {
+    fn quoted(&mut self, quote: u8, kind: Kind, unterminated: &str) -> Token {
         loop {
+            let Some(at) = memchr::memchr3(quote, b'\\', b'\n', self.rest()) else {
+                self.pos = self.text.len();
+                return self.error(unterminated);
+            };
+            self.pos += at;
             match self.advance() {
                 Some('\\') if !matches!(self.peek(), None | Some('\n')) => {
                     self.advance();
                 }
-                None | Some('\n' | '\\') => return self.error(unterminated),
-                Some(c) if c == quote => return self.emit(kind),
-                Some(_) => {}
+                Some('\\' | '\n') => return self.error(unterminated),
+                _ => return self.emit(kind),
             }
         }
     }
 
     fn raw_quoted(&mut self) -> Token {
-        loop {
-            match self.advance() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.emit(Kind::RawString),
-                Some(_) => {}
+        let rest = self.rest();
+        let end = memchr::memchr(b'`', rest);
+        let taken = &rest[..end.unwrap_or(rest.len())];
+        self.line += memchr::memchr_iter(b'\n', taken).count() as u32;
+        self.pos += taken.len();
+        match end {
+            None => self.error("unterminated raw quoted string"),
+            Some(_) => {
+                self.pos += 1;
+                self.emit(Kind::RawString)
             }
         }
     }

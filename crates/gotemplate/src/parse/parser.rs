@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fmt::{quote, quote_str};
 use crate::function::Functions;
 use crate::stack::Stack;
-use crate::value::Str;
+use crate::value::{Str, lossy};
 
 /// How deep expressions may be parenthesised (Go's limit); the native stack is a limit besides.
 const MAX_PARENS: u32 = 10_000;
@@ -133,7 +133,7 @@ impl<'t> Parser<'t> {
         &self.text[token.start as usize..token.end as usize]
     }
     fn word(&self, token: Token) -> Cow<'t, str> {
-        String::from_utf8_lossy(self.bytes(token))
+        lossy(self.bytes(token))
     }
 
     fn error<T>(&self, message: impl AsRef<str>) -> Result<T, Error> {

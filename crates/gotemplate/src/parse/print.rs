@@ -2,6 +2,7 @@
 
 use super::tree::{Names, Node, NodeId, Nodes, Tree};
 use crate::fmt::quote_str;
+use crate::value::lossy;
 
 /// Errors show no more of a node than this; whole templates can hang on one.
 const MAX_BYTES: usize = 64 << 10;
@@ -19,8 +20,8 @@ impl Tree {
             return;
         }
         match self.node(id) {
-            Node::Text { start, end } => {
-                out.push_str(&String::from_utf8_lossy(&self.text[*start as usize..*end as usize]));
+            Node::Text { start, end } | Node::String { start, end, .. } => {
+                out.push_str(&lossy(&self.text[*start as usize..*end as usize]));
             }
             Node::Action { pipe } => {
                 out.push_str("{{");
@@ -74,7 +75,6 @@ impl Tree {
             }
             Node::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
             Node::Number(n) => out.push_str(&n.text),
-            Node::String { quoted, .. } => out.push_str(quoted),
         }
     }
 

@@ -5,16 +5,20 @@
 pub(crate) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
     let (quote, body) = match literal {
         [b'`', body @ .., b'`'] => {
-            return (!body.contains(&b'`')).then(|| body.iter().copied().filter(|b| *b != b'\r').collect());
+            let mut text = body.to_vec();
+            text.retain(|b| *b != b'\r');
+            return memchr::memchr(b'`', body).is_none().then_some(text);
         }
         [b'"', body @ .., b'"'] => (b'"', body),
         _ => return None,
     };
     let mut out = Vec::with_capacity(body.len());
     let mut rest = body;
-    while !rest.is_empty() {
-        rest = unquote_one(rest, quote, &mut out)?;
+    while let Some(at) = memchr::memchr3(quote, b'\\', b'\n', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = unquote_one(&rest[at..], quote, &mut out)?;
     }
+    out.extend_from_slice(rest);
     Some(out)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::builtin::Builtin;
 use crate::function::Function;
-use crate::value::Str;
+use crate::value::{Str, lossy};
 
 /// A node of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +74,8 @@ pub(crate) enum Node {
     Bool(bool),
     /// A number
     Number(Box<Number>),
-    /// A string; `quoted` as it is written
-    String { value: Str, quoted: Box<str> },
+    /// A string, and the range of the text that it is written in
+    String { value: Str, start: u32, end: u32 },
 }
 
 /// Which control structure.
@@ -160,6 +160,15 @@ impl Tree {
         self.names.extend(names.iter().map(|n| Str::from(*n)));
         Names { start, end: self.names.len() as u32 }
     }
+    /// The names of a row, and further ones. Those that were added last need not be added again.
+    pub(super) fn add_to_names(&mut self, front: Names, names: &[&str]) -> Names {
+        if front.end as usize != self.names.len() {
+            let start = self.names.len() as u32;
+            self.names.extend_from_within(front.start as usize..front.end as usize);
+            return Names { start, ..self.add_names(names) };
+        }
+        Names { start: front.start, ..self.add_names(names) }
+    }
     pub(super) fn add_symbol(&mut self, name: &str) -> Symbol {
         let names = self.add_names(&[name]);
         Symbol(names.start)
@@ -193,9 +202,10 @@ impl Tree {
     /// Whether there is nothing but space.
     pub(super) fn is_blank(&self, nodes: Nodes) -> bool {
         self.nodes(nodes).iter().all(|id| match self.node(*id) {
-            Node::Text { start, end } => {
-                String::from_utf8_lossy(&self.text[*start as usize..*end as usize]).trim().is_empty()
-            }
+            Node::Text { start, end } => match self.text[*start as usize..*end as usize].trim_ascii_start() {
+                [first, ..] if first.is_ascii_graphic() => false,
+                text => lossy(text).trim().is_empty(),
+            },
             _ => false,
         })
     }

@@ -9,6 +9,15 @@ use std::sync::Arc;
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Str(Arc<[u8]>);
 
+/// Bytes as a text, what is not UTF-8 replaced by U+FFFD. Faster than [`String::from_utf8_lossy`] where all is UTF-8,
+/// which it nearly always is.
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 impl Str {
     /// The text, where it is UTF-8.
     pub fn to_str(&self) -> Option<&str> {
@@ -16,7 +25,7 @@ impl Str {
     }
     /// The text, what is not UTF-8 replaced by U+FFFD.
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        lossy(&self.0)
     }
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {

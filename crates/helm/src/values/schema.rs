@@ -13,7 +13,7 @@ mod format;
 mod tests;
 mod validate;
 
-use belay_gotemplate::{Map, Value as TemplateValue};
+use belay_gotemplate::{Map, Value as TemplateValue, lossy};
 use belay_object::Value;
 
 use crate::dependencies::Node;
@@ -64,7 +64,7 @@ fn check_chart(node: &Node<'_>, values: &Value, text: &mut String) {
 
 /// Checks values against one schema; the error is Helm's text.
 pub(crate) fn validate(schema: &[u8], values: &Value) -> Result<(), String> {
-    let text = String::from_utf8_lossy(schema);
+    let text = lossy(schema);
     let schema = crate::go::parse_json(&text)?;
     let document = document::Document::new(&schema)?;
     match validate::run(&document, values, validate::MAX_STEPS) {

@@ -1,8 +1,10 @@
 //! Pipelines, commands and terms.
 
+use smallvec::SmallVec;
+
 use super::super::lex::{Keyword, Kind, Token};
 use super::super::number::number;
-use super::super::tree::{Callee, Names, Node, NodeId, Symbol};
+use super::super::tree::{Callee, Node, NodeId, Symbol};
 use super::{MAX_PARENS, Parser};
 use crate::builtin::Builtin;
 use crate::error::Error;
@@ -146,39 +148,25 @@ impl Parser<'_> {
         if first.kind != Kind::Field {
             return Ok(Some(id));
         }
-        let mut fields = Vec::new();
+        let mut fields = SmallVec::<[_; 6]>::new();
         while self.peek().kind == Kind::Field {
             let token = self.next();
-            fields.push(self.word(token)[1..].to_owned());
+            fields.push(self.word(token));
         }
+        let fields: SmallVec<[&str; 6]> = fields.iter().map(|name| &name[1..]).collect();
         let position = first.start;
-        let node = match self.tree.node(id) {
-            Node::Field { fields: front } => {
-                let fields = self.join(&self.owned(*front), &fields);
-                Node::Field { fields }
-            }
+        let node = match *self.tree.node(id) {
+            Node::Field { fields: front } => Node::Field { fields: self.tree.add_to_names(front, &fields) },
             Node::Variable { variable, fields: front } => {
-                let variable = *variable;
-                let fields = self.join(&self.owned(*front), &fields);
-                Node::Variable { variable, fields }
+                Node::Variable { variable, fields: self.tree.add_to_names(front, &fields) }
             }
             Node::Bool(_) | Node::String { .. } | Node::Number(_) | Node::Nil | Node::Dot => {
                 let term = quote_str(&self.tree.print(id));
                 return self.error(format!("unexpected . after term {term}"));
             }
-            _ => {
-                let fields = self.join(&[], &fields);
-                Node::Chain { operand: id, fields }
-            }
+            _ => Node::Chain { operand: id, fields: self.tree.add_names(&fields) },
         };
         Ok(Some(self.tree.add(position, node)))
-    }
-    fn owned(&self, names: Names) -> Vec<String> {
-        self.tree.names(names).iter().map(|n| n.to_string_lossy().into_owned()).collect()
-    }
-    fn join(&mut self, front: &[String], back: &[String]) -> Names {
-        let names: Vec<&str> = front.iter().chain(back).map(String::as_str).collect();
-        self.tree.add_names(&names)
     }
 
     fn term(&mut self) -> Result<Option<NodeId>, Error> {
@@ -214,7 +202,7 @@ impl Parser<'_> {
             }
             Kind::String | Kind::RawString => {
                 let value = self.unquote(token)?;
-                Node::String { value, quoted: self.word(token).as_ref().into() }
+                Node::String { value, start: token.start, end: token.end }
             }
             _ => {
                 self.back(token);

@@ -2,33 +2,57 @@
 //! lead to, its patterns compiled.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use belay_object::Value;
 use regex::Regex;
+use smallvec::SmallVec;
 
 /// The address of a schema that references nothing but itself.
 const ROOT: &str = "file:///values.schema.json";
 /// Longest pattern once compiled.
 const MAX_REGEX_BYTES: usize = 1 << 20;
 
-/// Keywords that hold schemas by name, in a list, or one.
-const MAPS: [&str; 6] = ["properties", "patternProperties", "definitions", "$defs", "dependentSchemas", "dependencies"];
-const LISTS: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
-const SINGLE: [&str; 13] = [
-    "not",
-    "items",
-    "additionalItems",
-    "additionalProperties",
-    "contains",
-    "propertyNames",
-    "if",
-    "then",
-    "else",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-    "contentSchema",
-    "extends",
-];
+/// Where a schema holds schemas.
+#[derive(Clone, Copy, PartialEq)]
+enum Holds {
+    ByName,
+    InList,
+    One,
+}
+
+/// How a keyword holds schemas, and its place among those that do.
+fn holds(keyword: &str) -> Option<(u8, Holds)> {
+    Some(match keyword {
+        "properties" => (0, Holds::ByName),
+        "patternProperties" => (1, Holds::ByName),
+        "definitions" => (2, Holds::ByName),
+        "$defs" => (3, Holds::ByName),
+        "dependentSchemas" => (4, Holds::ByName),
+        "dependencies" => (5, Holds::ByName),
+        "allOf" => (6, Holds::InList),
+        "anyOf" => (7, Holds::InList),
+        "oneOf" => (8, Holds::InList),
+        "prefixItems" => (9, Holds::InList),
+        "not" => (11, Holds::One),
+        "items" => (12, Holds::One),
+        "additionalItems" => (13, Holds::One),
+        "additionalProperties" => (14, Holds::One),
+        "contains" => (15, Holds::One),
+        "propertyNames" => (16, Holds::One),
+        "if" => (17, Holds::One),
+        "then" => (18, Holds::One),
+        "else" => (19, Holds::One),
+        "unevaluatedItems" => (20, Holds::One),
+        "unevaluatedProperties" => (21, Holds::One),
+        "contentSchema" => (22, Holds::One),
+        "extends" => (23, Holds::One),
+        _ => return None,
+    })
+}
+
+/// The place of `items` where it is a list.
+const ITEM_LIST: u8 = 10;
 
 /// Accepts everything.
 static ANYTHING: Value = Value::Bool(true);
@@ -43,8 +67,8 @@ pub(super) struct Document<'a> {
     resources: HashMap<String, &'a Value>,
     /// Anchors by address of their resource.
     anchors: HashMap<(String, String), &'a Value>,
-    /// The address of the resource that a schema is in, by the schema's place in memory.
-    bases: HashMap<usize, String>,
+    /// The address of the resource that a schema is in, by the schema's place in memory, where it is not the root's.
+    bases: HashMap<usize, Arc<str>>,
     patterns: HashMap<String, Regex>,
 }
 
@@ -66,35 +90,41 @@ impl<'a> Document<'a> {
             patterns: HashMap::new(),
         };
         // Depth is that of the JSON, which its reader limits.
-        document.index(root, ROOT);
+        document.index(root, &Arc::from(ROOT));
         document.check_reachable()?;
         Ok(document)
     }
 
-    fn index(&mut self, schema: &'a Value, base: &str) {
-        let mut base = base.to_owned();
+    fn index(&mut self, schema: &'a Value, base: &Arc<str>) {
+        let Some(fields) = schema.as_object() else { return };
+        let mut base = Arc::clone(base);
         let has_siblings = self.draft >= 2019 || schema.get("$ref").is_none();
         let id = schema.get(if self.draft == 4 { "id" } else { "$id" }).and_then(Value::as_str);
         if let Some(id) = id.filter(|_| has_siblings) {
             let (address, fragment) = id.split_once('#').unwrap_or((id, ""));
             if !address.is_empty() {
-                base = join(&base, address);
-                self.resources.insert(base.clone(), schema);
+                base = join(&base, address).into();
+                self.resources.insert(base.to_string(), schema);
             }
             if !fragment.is_empty() {
-                self.anchors.insert((base.clone(), fragment.to_owned()), schema);
+                self.anchors.insert((base.to_string(), fragment.to_owned()), schema);
             }
         }
-        for keyword in ["$anchor", "$dynamicAnchor"] {
-            if let Some(anchor) = schema.get(keyword).and_then(Value::as_str) {
-                self.anchors.insert((base.clone(), anchor.to_owned()), schema);
+        for (keyword, value) in fields.iter() {
+            match (keyword.as_str(), value.as_str()) {
+                ("$anchor" | "$dynamicAnchor", Some(anchor)) => {
+                    self.anchors.insert((base.to_string(), anchor.to_owned()), schema);
+                }
+                ("unevaluatedProperties" | "unevaluatedItems", _) => self.tracks = true,
+                _ => {}
             }
         }
-        self.tracks |= schema.get("unevaluatedProperties").or(schema.get("unevaluatedItems")).is_some();
         for child in children(schema, true) {
             self.index(child, &base);
         }
-        self.bases.insert(place(schema), base);
+        if *base != *ROOT {
+            self.bases.insert(place(schema), base);
+        }
     }
 
     /// Checks references and patterns of all that validation can come to.
@@ -105,8 +135,10 @@ impl<'a> Document<'a> {
             if !seen.insert(place(schema)) {
                 continue;
             }
+            let Some(fields) = schema.as_object() else { continue };
+            let refers = fields.keys().any(|keyword| keyword.starts_with('$'));
             let mut is_all = false;
-            for keyword in ["$ref", "$recursiveRef", "$dynamicRef"] {
+            for keyword in ["$ref", "$recursiveRef", "$dynamicRef"].iter().filter(|_| refers) {
                 if let Some(reference) = schema.get(keyword).and_then(Value::as_str) {
                     open.push(self.resolve(schema, reference)?);
                     is_all |= self.draft < 2019;
@@ -154,7 +186,7 @@ impl<'a> Document<'a> {
 
     /// What a reference in a schema leads to.
     pub(super) fn resolve(&self, schema: &Value, reference: &str) -> Result<&'a Value, String> {
-        let base = self.bases.get(&place(schema)).map_or(ROOT, String::as_str);
+        let base = self.bases.get(&place(schema)).map_or(ROOT, |base| base);
         let (address, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let address = if address.is_empty() { base.to_owned() } else { join(base, address) };
         let Some(resource) = self.resources.get(&address) else {
@@ -204,15 +236,27 @@ fn draft(root: &Value) -> Result<u16, String> {
     }
 }
 
-/// The schemas right within a schema; definitions only where they are wanted.
+/// The schemas right within a schema, by the places of their keywords; definitions only where they are wanted.
 fn children(schema: &Value, with_definitions: bool) -> impl Iterator<Item = &Value> {
-    let is_wanted = move |keyword: &&str| with_definitions || !["definitions", "$defs"].contains(keyword);
-    let maps =
-        MAPS.iter().copied().filter(is_wanted).filter_map(|k| schema.get(k)?.as_object()).flat_map(|m| m.values());
-    let lists = LISTS.iter().filter_map(|k| schema.get(k)).flat_map(|list| list.items());
-    let item_list = schema.get("items").into_iter().flat_map(|items| items.items());
-    let single = SINGLE.iter().filter_map(|k| schema.get(k));
-    let all = maps.chain(lists).chain(item_list).chain(single);
+    let mut found = SmallVec::<[(u8, Holds, &Value); 8]>::new();
+    for (keyword, value) in schema.as_object().iter().flat_map(|fields| fields.iter()) {
+        match holds(keyword) {
+            Some((_, Holds::ByName)) if !with_definitions && matches!(keyword.as_str(), "definitions" | "$defs") => {}
+            Some((_, Holds::One)) if matches!(value, Value::Array(_)) => {
+                if keyword == "items" {
+                    found.push((ITEM_LIST, Holds::InList, value));
+                }
+            }
+            Some((place, holds)) => found.push((place, holds, value)),
+            None => {}
+        }
+    }
+    found.sort_unstable_by_key(|(place, ..)| *place);
+    let all = found.into_iter().flat_map(|(_, holds, value)| {
+        let by_name = value.as_object().filter(|_| holds == Holds::ByName).into_iter().flat_map(|map| map.values());
+        let list = if holds == Holds::InList { value.items() } else { &[] };
+        by_name.chain(list).chain((holds == Holds::One).then_some(value))
+    });
     all.filter(|value| matches!(value, Value::Object(_) | Value::Bool(_)))
 }
 
