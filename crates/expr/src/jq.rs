@@ -174,10 +174,11 @@ fn filter_of_paths(text: &str) -> Result<Filter<Kind>, Error> {
 fn filter(text: &str) -> Result<Filter<Kind>, Error> {
     let syntax = |message: String| Error::new(ErrorKind::Syntax, message);
     let arena = Arena::default();
-    let modules = Loader::new(functions::definitions())
+    let callable = functions::callable(text);
+    let modules = Loader::new(callable.definitions)
         .load(&arena, File { code: text, path: () })
         .map_err(|errors| syntax(load_message(text, errors)))?;
-    Compiler::default().with_funs(functions::natives()).compile(modules).map_err(|errors| {
+    Compiler::default().with_funs(callable.natives).compile(modules).map_err(|errors| {
         let undefined = errors.into_iter().flat_map(|(_, of_file)| of_file).next();
         syntax(undefined.map_or_else(
             || "the jq expression cannot be compiled".to_owned(),

@@ -24,6 +24,8 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 const POOL_IDLE: Duration = Duration::from_secs(90);
 /// HTTP/1.1: as many idle connections as a usual limit of requests under way.
 const POOL_SIZE: usize = 32;
+/// What a connection reads at once. A buffer grows to this by a list, and a watch keeps its own for its life.
+const READ_BUFFER_BYTES: usize = 32 << 10;
 
 /// Makes the client. Every connection is made to an address that `egress` allows: what was checked
 /// is what is connected to.
@@ -80,6 +82,7 @@ where
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE)
         .pool_timer(hyper_util::rt::TokioTimer::new())
+        .http1_max_buf_size(READ_BUFFER_BYTES)
         .build(https);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())

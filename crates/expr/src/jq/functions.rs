@@ -2,6 +2,8 @@
 //! (environment, clock, input, standard error, exit), and ours where the library's differ from
 //! gojq's or belong to the value.
 
+use std::collections::HashSet;
+
 use jaq_core::load::parse::Def;
 use jaq_core::native::{Fun, bome, run, unary, v};
 use jaq_core::{Cv, ValR, ValXs};
@@ -15,7 +17,7 @@ type Error = jaq_core::Error<Val>;
 type Native = for<'a> fn(Cv<'a, Kind>) -> ValXs<'a, Val>;
 
 /// The library's natives that are not taken.
-const LEFT_OUT: &[&str] =
+pub(super) const LEFT_OUT: &[&str] =
     &["env", "now", "halt", "debug_empty", "stderr_empty", "strflocaltime", "localtime", "ltrimstr", "rtrimstr"];
 
 /// Later definitions of a name stand before earlier ones.
@@ -47,16 +49,52 @@ def @csv: map(if type == "number" then tojson elif type == "boolean" then tojson
 def @tsv: map(if . == null then "" else tostring end) | join("\t");
 "#;
 
-/// What every program may call by definition.
-pub(super) fn definitions() -> Vec<Def<&'static str>> {
-    let ours = jaq_core::load::parse(DEFINITIONS, |p| p.defs()).unwrap_or_default();
-    jaq_core::defs().chain(jaq_std::defs()).chain(ours).collect()
+/// What a program may call.
+pub(super) struct Callable {
+    /// By definition.
+    pub(super) definitions: Vec<Def<&'static str>>,
+    /// Natively.
+    pub(super) natives: Vec<Fun<Kind>>,
 }
 
-/// What every program may call natively.
-pub(super) fn natives() -> impl Iterator<Item = Fun<Kind>> {
+/// All definitions that there are.
+pub(super) fn all_definitions() -> impl Iterator<Item = Def<&'static str>> {
+    let ours = jaq_core::load::parse(DEFINITIONS, |p| p.defs()).unwrap_or_default();
+    jaq_core::defs().chain(jaq_std::defs()).chain(ours)
+}
+
+/// What a program of a text can come to call. All that there is would be compiled with it and stay with it, some
+/// MiB for each program.
+pub(super) fn callable(text: &str) -> Callable {
+    let mut left: Vec<_> = all_definitions().enumerate().collect();
+    let mut wanted: HashSet<String> = words(text).map(str::to_owned).collect();
+    let mut taken = Vec::new();
+    loop {
+        let (found, others): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|(_, definition)| wanted.contains(definition.name));
+        if found.is_empty() {
+            break;
+        }
+        left = others;
+        // What it calls is among the words of the debug text, which derives from the syntax tree.
+        for (_, definition) in &found {
+            wanted.extend(words(&format!("{:?}", definition.body)).map(str::to_owned));
+        }
+        taken.extend(found);
+    }
+    // A definition sees those before it.
+    taken.sort_unstable_by_key(|(place, _)| *place);
     let library = jaq_core::funs().chain(jaq_std::funs()).filter(|(name, _, _)| !LEFT_OUT.contains(name));
-    library.chain(OURS.iter().map(|(name, arity, native)| run::<Kind>((name, v(*arity), *native))))
+    let natives = library.chain(OURS.iter().map(|(name, arity, native)| run::<Kind>((name, v(*arity), *native))));
+    Callable {
+        definitions: taken.into_iter().map(|(_, definition)| definition).collect(),
+        natives: natives.filter(|(name, _, _)| wanted.contains(*name)).collect(),
+    }
+}
+
+/// The words of a text, among them every name that it calls.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '@').filter(|word| !word.is_empty())
 }
 
 const OURS: &[(&str, usize, Native)] = &[

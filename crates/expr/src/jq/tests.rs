@@ -190,3 +190,19 @@ fn a_program_ends_when_its_time_is_up() {
     assert_eq!(steps(JqLimits::within(Duration::from_millis(20))), too_many);
     assert_eq!(steps(JqLimits::within(Duration::from_secs(30))), Ok(1));
 }
+
+#[test]
+fn a_program_has_what_it_can_come_to_call_and_nothing_else() {
+    assert!(functions::callable(".spec.list[]?.name").definitions.is_empty());
+    let names = |text| functions::callable(text).definitions.iter().map(|d| d.name).collect::<Vec<_>>();
+    assert_eq!(names(".a | map(select(.b))"), ["empty", "select", "map"]);
+    for definition in functions::all_definitions() {
+        let arguments = vec!["."; definition.args.len()].join("; ");
+        let call =
+            if arguments.is_empty() { definition.name.to_owned() } else { format!("{}({arguments})", definition.name) };
+        if let Err(e) = JqProgram::compile(&call) {
+            let left_out = functions::LEFT_OUT.iter().any(|name| e.to_string().contains(name));
+            assert!(left_out, "{call}: {e}");
+        }
+    }
+}
