@@ -3,7 +3,8 @@
 //! - `world`: what all Applications share; `destinations`: the clusters, observed; `sources`: what is
 //!   fetched; `polls`: when it is looked at again, and who is woken; `patience`: how long they wait for it.
 //! - `refresh`: whether and how freshly one is compared; `application`: one turn of one Application;
-//!   `permission`: what its project allows; `integrity`: which commits it trusts; `desired`: what is wanted; `comparing`: that against what is there.
+//!   `permission`: what its project allows; `integrity`: which commits it trusts; `desired`: what is wanted;
+//!   `comparing`: that against what is there.
 //! - [`Config`]: the configuration of a moment.
 //! - `leaving`: projects that are deleted. `summary`: what an Application is in short.
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
