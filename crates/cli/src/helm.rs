@@ -196,7 +196,8 @@ pub(crate) fn load_chart(path: &str, limits: &Limits) -> Result<Chart, String> {
     let inner = TreePath::clean(text.trim_start_matches('/')).map_err(|e| e.to_string())?;
     let tree_limits = belay_tree::Limits { file_bytes: limits.chart_bytes, ..belay_tree::Limits::default() };
     let tree = DirTree::open(Path::new("/"), tree_limits).map_err(|e| e.to_string())?;
-    load(&tree, &inner, limits).map_err(told)
+    // Told by the path that was given, not by the one within the tree.
+    load(&tree, &inner, limits).map_err(|e| told(e).replacen(&format!("{inner:?}"), &format!("{path:?}"), 1))
 }
 
 fn user_values(args: &TemplateArgs) -> Result<belay_object::Map, String> {
