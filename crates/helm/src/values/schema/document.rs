@@ -242,10 +242,8 @@ fn children(schema: &Value, with_definitions: bool) -> impl Iterator<Item = &Val
     for (keyword, value) in schema.as_object().iter().flat_map(|fields| fields.iter()) {
         match holds(keyword) {
             Some((_, Holds::ByName)) if !with_definitions && matches!(keyword.as_str(), "definitions" | "$defs") => {}
-            Some((_, Holds::One)) if matches!(value, Value::Array(_)) => {
-                if keyword == "items" {
-                    found.push((ITEM_LIST, Holds::InList, value));
-                }
+            Some(_) if keyword == "items" && matches!(value, Value::Array(_)) => {
+                found.push((ITEM_LIST, Holds::InList, value));
             }
             Some((place, holds)) => found.push((place, holds, value)),
             None => {}
