@@ -184,6 +184,14 @@ impl Turn<'_> {
         since(&self.draft.app.status.reconciled_at)
     }
 
+    /// Whether an operation has ended since the last look.
+    fn has_ended_since(&self) -> bool {
+        let status = &self.draft.app.status;
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        let ended = status.operation_state.as_ref().and_then(|state| time(&state.finished_at));
+        ended.is_some_and(|ended| time(&status.reconciled_at).is_some_and(|looked| looked < ended))
+    }
+
     fn has_operation(&self) -> bool {
         let app = &self.draft.app;
         let runs = app.status.operation_state.as_ref().is_some_and(|s| !s.phase.is_over());
@@ -220,6 +228,10 @@ impl Turn<'_> {
             // Compat(argo-cd 3.5): controller.repo.error.grace.period.seconds
             Err(Absent::Unread(why)) => {
                 tracing::warn!(application = ?self.name, %why, "the last comparison stands for now");
+                // Who waits for the end of an operation waits for a look behind it, and this was one.
+                if self.has_ended_since() {
+                    self.draft.app.status.reconciled_at = now_text();
+                }
                 self.world.note(&self.name, level);
                 return Ok(Some(LATER.min(self.config.repo_error_grace())));
             }

@@ -153,6 +153,24 @@ async fn a_repository_that_fails_for_a_moment_changes_nothing() {
     assert!(world.get(MAPS, "a").is_some());
 }
 
+/// Clients wait for a comparison behind the end of an operation; while a failing repository is forgiven, there was none.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_cannot_read_its_repository_keeps_nobody_waiting() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    world.apply(&application("lost", "http://127.0.0.1:9/nobody.git", "app", ""));
+    world.told("lost", "ComparisonError", "127.0.0.1:9").await;
+    // Times are told in seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    world.sync("lost", "{}");
+    let times = || {
+        let app = world.get(APPLICATIONS, "lost")?;
+        let looked = app.str_at(&["status", "reconciledAt"])?.to_owned();
+        Some((looked, app.str_at(&["status", "operationState", "finishedAt"])?.to_owned()))
+    };
+    world.until("a look behind the operation", || times().filter(|(looked, ended)| looked >= ended)).await;
+    assert!(world.state("lost").contains("Error: ComparisonError"), "{}", world.state("lost"));
+}
+
 /// argo.md 3.2, `reposerver.git.request.timeout`: listing refs is over long before a fetch would be.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_that_tells_no_refs_in_time_is_told() {
