@@ -9,7 +9,36 @@ pub(crate) use gobwas::Glob;
 
 /// A pattern of `filepath.Match`: `*` and `?` within a segment, `[a-z]`, `\` quotes.
 #[derive(Clone, Debug)]
-pub(crate) struct PathPattern(Vec<Token>);
+pub(crate) struct PathPattern {
+    tokens: Vec<Token>,
+    shape: Shape,
+}
+
+/// What most patterns are, so that they are told by comparing texts.
+#[derive(Clone, Debug)]
+enum Shape {
+    /// `Chart.yaml`
+    Text(String),
+    /// `*.orig`
+    Ending(String),
+    /// `.git*`
+    Beginning(String),
+    Any,
+}
+
+impl Shape {
+    fn of(tokens: &[Token]) -> Shape {
+        let text = |tokens: &[Token]| -> Option<String> {
+            tokens.iter().map(|token| if let Token::Char(c) = token { Some(*c) } else { None }).collect()
+        };
+        let whole = match tokens {
+            [Token::Many, rest @ ..] => text(rest).map(Shape::Ending),
+            [rest @ .., Token::Many] => text(rest).map(Shape::Beginning),
+            all => text(all).map(Shape::Text),
+        };
+        whole.unwrap_or(Shape::Any)
+    }
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -48,17 +77,28 @@ impl PathPattern {
                 c => tokens.push(Token::Char(c)),
             }
         }
-        Some(PathPattern(tokens))
+        Some(PathPattern { shape: Shape::of(&tokens), tokens })
     }
 
     /// Whether the whole of `name` matches.
     pub(crate) fn matches(&self, name: &str) -> bool {
+        // `*` takes anything but `/`.
+        let is_star = |taken: Option<&str>| taken.is_some_and(|taken| !taken.contains('/'));
+        match &self.shape {
+            Shape::Text(text) => name == text,
+            Shape::Ending(text) => is_star(name.strip_suffix(text.as_str())),
+            Shape::Beginning(text) => is_star(name.strip_prefix(text.as_str())),
+            Shape::Any => self.matches_tokens(name),
+        }
+    }
+
+    fn matches_tokens(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         // Greedy with a single place to go back to: `Many` needs no more, so this is O(n * m).
         let (mut at, mut token) = (0, 0);
         let mut back: Option<(usize, usize)> = None;
         loop {
-            match self.0.get(token) {
+            match self.tokens.get(token) {
                 Some(Token::Many) => {
                     back = Some((at, token));
                     token += 1;

@@ -14,6 +14,11 @@ pub(crate) fn parse_yaml(text: &[u8]) -> Result<Value, String> {
     belay_yaml::parse_value(text, &Options::v2()).map_err(|e| yaml_error(&e))
 }
 
+/// The same where no more than some fields of a map are looked at: the others are read and may be missing.
+pub(crate) fn parse_outline(text: &str, wanted: &[&str]) -> Result<Value, String> {
+    belay_yaml::parse_outline(text, wanted, &Options::v2()).map_err(|e| yaml_error(&e))
+}
+
 /// A YAML error as `sigs.k8s.io/yaml` wraps it.
 pub(crate) fn yaml_error(error: &belay_yaml::YamlError) -> String {
     format!("error converting YAML to JSON: {}", error.go_text)

@@ -143,7 +143,7 @@ struct Head {
 
 impl Head {
     fn parse(text: &str) -> Result<Head, String> {
-        let value = go::parse_yaml(text.as_bytes())?;
+        let value = go::parse_outline(text, &["apiVersion", "kind", "metadata"])?;
         let Some(fields) = Fields::of(&value, "SimpleHead", "util.SimpleHead")? else { return Ok(Head::default()) };
         let null = Value::Null;
         let metadata = fields.get("metadata").unwrap_or(&null);

@@ -3,10 +3,16 @@
 //! The grammar is Masterminds' own regular expressions, because what they let through by accident
 //! (`>=1.2,<3`, `1.2.3 - 2`, `=1.x-0`) is in use.
 
+mod plain;
+#[cfg(test)]
+mod tests;
+
 use crate::Quoted;
 use crate::reason::{Fails, Reason};
 use crate::version::{Version, compare_prerelease};
+use plain::Parts;
 use regex::Regex;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::LazyLock;
@@ -193,39 +199,52 @@ impl fmt::Display for Constraints {
 }
 
 /// `1.2 - 2.3` is `>= 1.2, <= 2.3`.
-fn without_hyphen_ranges(text: &str) -> String {
+fn without_hyphen_ranges(text: &str) -> Cow<'_, str> {
+    if !plain::may_hold_a_range(text) {
+        return Cow::Borrowed(text);
+    }
     let mut out = text.to_owned();
     for found in SHAPES.hyphen.captures_iter(text) {
         out = out.replacen(&found[0], &format!(">= {}, <= {} ", &found[1], &found[11]), 1);
     }
-    out
+    Cow::Owned(out)
 }
 
 impl Group {
     fn parse(text: &str) -> Result<Group, ConstraintsError> {
-        if !SHAPES.valid.is_match(text) {
-            return Err(ConstraintsError::Improper(text.to_owned()));
-        }
-        let all = SHAPES.find.find_iter(text).map(|m| Comparison::parse(m.as_str())).collect::<Result<Vec<_>, _>>()?;
+        let comparisons = plain::comparisons(text).map_or_else(|| by_shapes(text), Ok)?;
+        let all = comparisons.into_iter().map(Comparison::new).collect::<Result<Vec<_>, _>>()?;
         let admits_pre = all.iter().any(|comparison| !comparison.to.pre.is_empty());
         Ok(Group { all, admits_pre })
     }
 }
 
-impl Comparison {
-    fn parse(text: &str) -> Result<Comparison, ConstraintsError> {
-        let found = SHAPES.one.captures(text).ok_or_else(|| ConstraintsError::Improper(text.to_owned()))?;
+/// The comparisons of a group by the expressions.
+fn by_shapes(text: &str) -> Result<Vec<Parts<'_>>, ConstraintsError> {
+    if !SHAPES.valid.is_match(text) {
+        return Err(ConstraintsError::Improper(text.to_owned()));
+    }
+    let one = |text| {
+        let found = SHAPES.one.captures(text).ok_or_else(|| ConstraintsError::Improper(String::from(text)))?;
         let part = |i: usize| found.get(i).map_or("", |m| m.as_str());
+        Ok(Parts { sign: part(1), version: part(2), numbers: [part(3), part(4), part(5)], pre: part(6) })
+    };
+    SHAPES.find.find_iter(text).map(|m| one(m.as_str())).collect()
+}
+
+impl Comparison {
+    fn new(parts: Parts<'_>) -> Result<Comparison, ConstraintsError> {
         let is_open = |part: &str| matches!(part.strip_prefix('.').unwrap_or(part), "" | "x" | "X" | "*");
-        let (written, pre) = (part(2), part(6));
+        let Parts { version: written, numbers: [major, minor, patch], pre, .. } = parts;
         let (open, complete) = match () {
-            () if is_open(part(3)) => (Open::All, format!("0.0.0{pre}")),
-            () if is_open(part(4)) => (Open::Minor, format!("{}.0.0{pre}", part(3))),
-            () if is_open(part(5)) => (Open::Patch, format!("{}{}.0{pre}", part(3), part(4))),
+            () if is_open(major) => (Open::All, format!("0.0.0{pre}")),
+            () if is_open(minor) => (Open::Minor, format!("{major}.0.0{pre}")),
+            () if is_open(patch) => (Open::Patch, format!("{major}{minor}.0{pre}")),
             () => (Open::Nothing, written.to_owned()),
         };
         let to = Version::coerced(&complete).map_err(|_| ConstraintsError::Version)?;
-        let (sign, operator) = *OPERATORS.iter().find(|(sign, _)| *sign == part(1)).ok_or(ConstraintsError::Version)?;
+        let (sign, operator) =
+            *OPERATORS.iter().find(|(sign, _)| *sign == parts.sign).ok_or(ConstraintsError::Version)?;
         Ok(Comparison { sign, operator, to, open, original: written.to_owned() })
     }
 

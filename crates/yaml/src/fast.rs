@@ -18,6 +18,20 @@ use crate::{Duplicates, Options};
 
 /// Gives a document's value and how many lines stand before its first content.
 pub(crate) fn value(text: &str, options: &Options) -> Option<(Value, usize)> {
+    read(text, None, options)
+}
+
+/// Gives a document's value without those fields of its outermost map that are not asked for; names match in any
+/// case. All of the text is read and checked the same.
+pub(crate) fn outline(text: &str, wanted: &[&str], options: &Options) -> Option<Value> {
+    // Of what is passed over nobody would find out that a key stands twice.
+    if options.duplicates == Duplicates::Refuse {
+        return None;
+    }
+    Some(read(text, Some(wanted), options)?.0)
+}
+
+fn read<'a>(text: &'a str, wanted: Option<&'a [&'a str]>, options: &'a Options) -> Option<(Value, usize)> {
     let tabs = plain_enough(text)?;
     let mut reader = Reader {
         text,
@@ -32,6 +46,8 @@ pub(crate) fn value(text: &str, options: &Options) -> Option<(Value, usize)> {
         fields: Vec::with_capacity(32),
         items: Vec::with_capacity(16),
         names: Names::default(),
+        wanted,
+        silent: false,
     };
     reader.next()?;
     reader.skip_separator()?;
@@ -46,17 +62,27 @@ pub(crate) fn value(text: &str, options: &Options) -> Option<(Value, usize)> {
 /// Nothing where the text holds a character that means more than itself; otherwise whether it
 /// holds tabs.
 fn plain_enough(text: &str) -> Option<bool> {
+    /// So many bytes are looked at together.
+    const STRIDE: usize = 64;
     let bytes = text.as_bytes();
     let mut tabs = false;
-    for (i, &b) in bytes.iter().enumerate() {
-        match b {
-            b' '..=b'~' | b'\n' => {}
-            b'\t' => tabs = true,
-            // Control characters, byte order marks and the line breaks of YAML 1.1.
-            0..=0x1F | 0x7F | 0xEF => return None,
-            0xC2 if bytes.get(i + 1).is_none_or(|b| *b < 0xA0) => return None,
-            0xE2 if bytes.get(i + 1) == Some(&0x80) && matches!(bytes.get(i + 2), Some(0xA8 | 0xA9)) => return None,
-            _ => {}
+    for (n, chunk) in bytes.chunks(STRIDE).enumerate() {
+        // Without branches, for the compiler to make it one instruction per many bytes.
+        let usual = chunk.iter().fold(true, |usual, b| usual & ((b.wrapping_sub(b' ') <= b'~' - b' ') | (*b == b'\n')));
+        if usual {
+            continue;
+        }
+        for (i, &b) in chunk.iter().enumerate() {
+            let behind = |more: usize| bytes.get(n * STRIDE + i + more);
+            match b {
+                b' '..=b'~' | b'\n' => {}
+                b'\t' => tabs = true,
+                // Control characters, byte order marks and the line breaks of YAML 1.1.
+                0..=0x1F | 0x7F | 0xEF => return None,
+                0xC2 if behind(1).is_none_or(|b| *b < 0xA0) => return None,
+                0xE2 if behind(1) == Some(&0x80) && matches!(behind(2), Some(0xA8 | 0xA9)) => return None,
+                _ => {}
+            }
         }
     }
     Some(tabs)
@@ -77,6 +103,10 @@ struct Reader<'a> {
     fields: Vec<(Key, Value)>,
     items: Vec<Value>,
     names: Names,
+    /// The fields of the outermost map that are given, where not all are.
+    wanted: Option<&'a [&'a str]>,
+    /// Whether what is read is only checked: values are null then, and maps and lists are not filled.
+    silent: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -160,13 +190,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a map in column `indent`, whose first key is read up to `behind` its colon.
-    fn mapping(&mut self, indent: usize, first: Key, behind: usize) -> Option<Value> {
+    fn mapping(&mut self, indent: usize, first: &'a str, behind: usize) -> Option<Value> {
         self.enter()?;
         let start = self.fields.len();
         let (mut key, mut behind) = (first, behind);
         loop {
+            let outer = self.silent;
+            self.silent = outer || self.is_passed_over(key);
             let value = self.field_value(indent, behind)?;
-            self.fields.push((key, value));
+            if !self.silent {
+                self.fields.push((self.names.key(key), value));
+            }
+            self.silent = outer;
             if self.ended || self.indent < indent {
                 break;
             }
@@ -176,12 +211,20 @@ impl<'a> Reader<'a> {
             (key, behind) = self.key(self.at)?;
         }
         self.depth -= 1;
+        if self.silent {
+            return Some(Value::Null);
+        }
         let fields: ThinVec<(Key, Value)> = self.fields.drain(start..).collect();
         let (map, any_equal) = Map::from_fields(fields);
         if any_equal && self.options.duplicates == Duplicates::Refuse {
             return None;
         }
         Some(Value::Object(map))
+    }
+
+    /// Whether a key of the map that is read is one of the outermost map and not asked for.
+    fn is_passed_over(&self, key: &str) -> bool {
+        self.depth == 1 && self.wanted.is_some_and(|wanted| !wanted.iter().any(|name| name.eq_ignore_ascii_case(key)))
     }
 
     /// Reads what stands behind a colon, and moves to the next line with content.
@@ -212,7 +255,9 @@ impl<'a> Reader<'a> {
         let start = self.items.len();
         loop {
             let item = self.item(indent)?;
-            self.items.push(item);
+            if !self.silent {
+                self.items.push(item);
+            }
             if self.ended || self.indent < indent {
                 break;
             }
@@ -227,6 +272,9 @@ impl<'a> Reader<'a> {
             }
         }
         self.depth -= 1;
+        if self.silent {
+            return Some(Value::Null);
+        }
         Some(Value::Array(self.items.drain(start..).collect()))
     }
 
@@ -255,7 +303,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a key and its colon; gives the key and the place behind the colon.
-    fn key(&mut self, at: usize) -> Option<(Key, usize)> {
+    fn key(&self, at: usize) -> Option<(&'a str, usize)> {
         /// A key may have 1,024 characters; few have more than these.
         const MAX_KEY_BYTES: usize = 256;
         let first = self.byte(at);
@@ -266,7 +314,7 @@ impl<'a> Reader<'a> {
             if rest[length] != first || self.byte(end + 1) != b':' || !matches!(self.byte(end + 2), b' ' | b'\n') {
                 return None;
             }
-            return Some((self.names.key(&self.text[at + 1..end]), end + 2));
+            return Some((&self.text[at + 1..end], end + 2));
         }
         if !first.is_ascii_alphanumeric() && !matches!(first, b'_' | b'.' | b'/' | b'$') {
             return None;
@@ -287,7 +335,7 @@ impl<'a> Reader<'a> {
         if may_be_no_text(first) && resolve::scalar(text, self.options.resolver, true) != Scalar::Text {
             return None;
         }
-        Some((self.names.key(text), end + 1))
+        Some((text, end + 1))
     }
 }
 

@@ -75,6 +75,16 @@ pub fn parse_value(text: &str, options: &Options) -> Result<Value, YamlError> {
     Ok(parse_piece(text, &piece, 0, options)?.0)
 }
 
+/// Reads one value as [`parse_value`] does, for those of its outermost fields that are asked for: of the others
+/// some may be missing. Errors are those of the whole text. Names match in any case.
+pub fn parse_outline(text: &str, wanted: &[&str], options: &Options) -> Result<Value, YamlError> {
+    check_size(text, options)?;
+    match fast::outline(text, wanted, options) {
+        Some(value) => Ok(value),
+        None => parse_value(text, options),
+    }
+}
+
 /// Reads the trees of a stream's documents, empty ones included, comments kept.
 pub fn parse_nodes<'a>(text: &'a str, options: &Options) -> Result<Vec<NodeTree<'a>>, YamlError> {
     let settings = Settings { keep_comments: true, ..Settings::new(options) };

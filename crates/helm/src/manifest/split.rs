@@ -21,5 +21,5 @@ fn separator(text: &str, at_line_start: bool) -> Option<usize> {
     if at_line_start && text.starts_with("---") {
         return Some(0);
     }
-    text.find("\n---").map(|at| at + 1)
+    memchr::memmem::find(text.as_bytes(), b"\n---").map(|at| at + 1)
 }

@@ -1,5 +1,7 @@
 //! Flow collections on one line: `[a, "b"]`, `{cpu: 1, memory: 2Gi}`.
 
+use std::borrow::Cow;
+
 use belay_object::{Key, Map, Value};
 use thin_vec::ThinVec;
 
@@ -9,7 +11,7 @@ use super::scalar::unescaped;
 use crate::Duplicates;
 use crate::resolve::{self, Scalar};
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Reads the collection that starts at `at`; gives the place behind it.
     pub(super) fn flow(&mut self, at: usize) -> Option<(Value, usize)> {
         self.enter()?;
@@ -33,7 +35,9 @@ impl Reader<'_> {
         }
         loop {
             let (item, end) = self.flow_node(at)?;
-            items.push(item);
+            if !self.silent {
+                items.push(item);
+            }
             at = self.blanks(end);
             match self.byte(at) {
                 b',' => at = self.blanks(at + 1),
@@ -57,9 +61,10 @@ impl Reader<'_> {
             if plain && resolve::scalar(&text, self.options.resolver, true) != Scalar::Text {
                 return None;
             }
-            let key = self.names.key(&text);
             let (value, end) = self.flow_node(self.blanks(end + 1))?;
-            fields.push((key, value));
+            if !self.silent {
+                fields.push((self.names.key(&text), value));
+            }
             at = self.blanks(end);
             match self.byte(at) {
                 b',' => at = self.blanks(at + 1),
@@ -83,19 +88,19 @@ impl Reader<'_> {
         if self.byte(self.blanks(end)) == b':' {
             return None;
         }
-        let value = if plain { self.resolved(&text)? } else { Value::from(text) };
+        let value = if plain { self.resolved(&text)? } else { self.text_value(&text) };
         Some((value, end))
     }
 
     /// Reads a scalar; says whether it is plain, and the place behind it.
-    fn flow_text(&self, at: usize) -> Option<(String, bool, usize)> {
+    fn flow_text(&self, at: usize) -> Option<(Cow<'a, str>, bool, usize)> {
         let quote = self.byte(at);
         if quote != b'"' && quote != b'\'' {
             let length = self.bytes[at..].iter().position(|b| !is_plain(*b))?;
             // Blanks within and what may end it otherwise are left to others.
             let ends = matches!(self.byte(at + length), b',' | b']' | b'}' | b':');
             let starts = !matches!(quote, b'-' | b'*') || (quote == b'-' && length > 1);
-            return (length > 0 && ends && starts).then(|| (self.text[at..at + length].to_owned(), true, at + length));
+            return (length > 0 && ends && starts).then(|| (self.text[at..at + length].into(), true, at + length));
         }
         let mut end = at + 1;
         loop {
@@ -113,7 +118,7 @@ impl Reader<'_> {
             return None;
         }
         let raw = &self.text[at + 1..end];
-        let text = if quote == b'"' { unescaped(raw)? } else { raw.to_owned() };
+        let text = if quote == b'"' { unescaped(raw)?.into() } else { raw.into() };
         Some((text, false, end + 1))
     }
 }

@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn resolved(&self, text: &str) -> Option<Value> {
         if !text.bytes().next().is_some_and(may_be_no_text) {
-            return Some(Value::from(text));
+            return Some(self.text_value(text));
         }
         let resolver = self.options.resolver;
         match resolve::scalar(text, resolver, true) {
@@ -104,6 +104,11 @@ impl<'a> Reader<'a> {
             Scalar::Time(_) if resolver == Resolver::V2 => Some(Value::from(text)),
             Scalar::Time(time) => Some(Value::from(time)),
         }
+    }
+
+    /// A text as a value; nothing where it is only checked.
+    pub(super) fn text_value(&self, text: &str) -> Value {
+        if self.silent { Value::Null } else { Value::from(text) }
     }
 
     fn single_quoted(&mut self, at: usize) -> Option<Value> {
@@ -120,8 +125,8 @@ impl<'a> Reader<'a> {
         }
         let folded = self.folded(&self.text[from..end])?;
         let value = match doubled {
-            true => Value::from(folded.replace("''", "'")),
-            false => Value::from(&*folded),
+            true if !self.silent => Value::from(folded.replace("''", "'")),
+            _ => self.text_value(&folded),
         };
         self.rest(end + 1, value)
     }
@@ -143,7 +148,7 @@ impl<'a> Reader<'a> {
         let value = match escapes {
             true if self.tabs && raw.contains('\t') => return None,
             true => Value::from(unescaped(raw)?),
-            false => Value::from(&*self.folded(raw)?),
+            false => self.text_value(&*self.folded(raw)?),
         };
         self.rest(end + 1, value)
     }
@@ -213,16 +218,18 @@ impl<'a> Reader<'a> {
                 break;
             }
             let end = self.line_end(from);
-            match (literal, any) {
-                (true, _) | (false, false) => text.extend(std::iter::repeat_n('\n', breaks)),
-                (false, true) if breaks == 1 => text.push(' '),
-                (false, true) => text.extend(std::iter::repeat_n('\n', breaks - 1)),
-            }
             // Lines indented further are not folded.
             if !literal && matches!(first, b' ' | b'\t') {
                 return None;
             }
-            text.push_str(&self.text[from..end]);
+            if !self.silent {
+                match (literal, any) {
+                    (true, _) | (false, false) => text.extend(std::iter::repeat_n('\n', breaks)),
+                    (false, true) if breaks == 1 => text.push(' '),
+                    (false, true) => text.extend(std::iter::repeat_n('\n', breaks - 1)),
+                }
+                text.push_str(&self.text[from..end]);
+            }
             any = true;
             breaks = usize::from(end < self.bytes.len());
             at = (end + 1).min(self.bytes.len());
@@ -232,9 +239,12 @@ impl<'a> Reader<'a> {
             None => breaks.min(usize::from(any)),
             Some(true) => breaks,
         };
-        text.extend(std::iter::repeat_n('\n', kept));
         self.next_line = at;
         self.next()?;
+        if self.silent {
+            return Some(Value::Null);
+        }
+        text.extend(std::iter::repeat_n('\n', kept));
         text.shrink_to_fit();
         Some(Value::from(text))
     }

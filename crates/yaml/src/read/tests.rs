@@ -9,6 +9,32 @@ fn shown(found: Result<Value, YamlError>) -> String {
 fn check(text: &str, v2: &str, v3: &str) {
     assert_eq!(shown(parse_value(text, &Options::v2())), v2, "v2 {text:?}");
     assert_eq!(shown(parse_value(text, &Options::v3())), v3, "v3 {text:?}");
+    for name in ["a", "B", "c"] {
+        outline_agrees(text, name);
+    }
+}
+
+/// What an outline gives of a field, and its errors, are those of the whole value.
+fn outline_agrees(text: &str, name: &str) {
+    let field = |value: Value| match &value {
+        Value::Object(map) => {
+            map.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, field)| field.clone()).collect()
+        }
+        _ => vec![value],
+    };
+    let whole = parse_value(text, &Options::v2()).map(field);
+    let outline = parse_outline(text, &[name], &Options::v2()).map(field);
+    assert_eq!(outline, whole, "{name} of {text:?}");
+}
+
+#[test]
+fn outlines_leave_out_what_nobody_asked_for_and_read_it_all() {
+    let text = "kind: K\nspec:\n  a: [1, \"x\"]\n  b: |\n    text\n  c:\n  - d: 'e'\nMetadata:\n  name: x\n";
+    let outline = |text: &str| shown(parse_outline(text, &["kind", "metadata"], &Options::v2()));
+    assert_eq!(outline(text), r#"{"Metadata":{"name":"x"},"kind":"K"}"#);
+    assert_eq!(outline("spec:\n  a: [1\nkind: K\n"), "yaml: line 2: did not find expected ',' or ']'");
+    assert_eq!(outline("spec:\n  a: .inf\nkind: K\n"), shown(parse_value("spec:\n  a: .inf\n", &Options::v2())));
+    assert_eq!(outline("- a\n- kind: K\n"), r#"["a",{"kind":"K"}]"#);
 }
 
 fn check_both(text: &str, expected: &str) {
