@@ -40,6 +40,10 @@ pub enum ErrorKind {
     TooLarge,
     /// The remote sent what no honest one sends.
     Hostile,
+    /// A ref is not where it was when a commit was made for it: somebody else pushed. To be made anew from the new tip.
+    Moved,
+    /// The remote does not take what is pushed.
+    Rejected,
     /// A path that the specification names is not in the tree.
     PathNotFound,
     /// A tree could not be read.
@@ -78,6 +82,8 @@ impl Error {
             | ErrorKind::Timeout
             | ErrorKind::TooLarge
             | ErrorKind::Hostile
+            | ErrorKind::Moved
+            | ErrorKind::Rejected
             | ErrorKind::PathNotFound
             | ErrorKind::Tree
             | ErrorKind::Storage => true,

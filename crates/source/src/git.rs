@@ -3,7 +3,8 @@
 //! [`GitSpec`] says what is wanted, [`Repositories`] fetches it. Inside: `remote` speaks the
 //! protocol (over `http` and `ssh`), `folder` reads a repository on this machine, `mirror` keeps
 //! the objects, `tree` reads them, `resolve` finds the commit that a reference means, `verify` and `inspect`
-//! look at signatures by the keys that `keys` reads, `submodules` and `shape` give the tree the form that is wanted.
+//! look at signatures by the keys that `keys` reads, `submodules` and `shape` give the tree the form that is wanted,
+//! `write_back` makes commits and pushes them.
 
 mod exchange;
 mod folder;
@@ -25,10 +26,13 @@ mod submodules;
 mod tree;
 mod tree_object;
 mod verify;
+mod write_back;
 
 pub use keys::{PgpKey, pgp_keys};
 pub use repositories::{Repositories, RepositoriesOptions};
 pub use spec::{Credentials, GitSpec, Include, Inspection, Reference, SshCredentials, Verification, VerifyMode};
+
+pub use write_back::{Base, Change, NewCommit, NewNote, Notes, Prepared};
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
-//! Fetches sources at a revision into a [`Tree`](belay_tree::Tree), and serves artifacts.
+//! Fetches sources at a revision into a [`Tree`](belay_tree::Tree), writes commits back, and serves artifacts.
 //!
 //! [`Repositories::fetch`] takes a [`GitSpec`] and gives a [`Fetched`]: a revision and a tree that
 //! reads straight from the Git object database. Objects that name the same repository share one
 //! mirror, one listing of refs and one fetch. Other kinds of source (Helm repositories, OCI
 //! registries, buckets) give the same [`Fetched`], so nothing after this stage tells them apart.
+//!
+//! [`Repositories::prepare`] makes a commit on what a repository has, [`Repositories::push`] pushes it.
 //!
 //! [`ArtifactStore`] keeps a source's tree as a deterministic `tar.gz` for consumers outside of
 //! this process; those inside read the tree itself. [`git_http`] is a Git server over HTTP for the
@@ -27,7 +29,7 @@ pub use error::{Error, ErrorKind};
 pub use fetched::{Commit, Fetched, Ref, Signature, SignatureProblem, SignatureState, Verified};
 pub use filtered::{Filtered, KnownTrees};
 pub use git::{
-    Credentials, GitSpec, Include, Inspection, PgpKey, Reference, Repositories, RepositoriesOptions, SshCredentials,
-    Verification, VerifyMode, pgp_keys,
+    Base, Change, Credentials, GitSpec, Include, Inspection, NewCommit, NewNote, Notes, PgpKey, Prepared, Reference,
+    Repositories, RepositoriesOptions, SshCredentials, Verification, VerifyMode, pgp_keys,
 };
 pub use sparse::SparseTree;

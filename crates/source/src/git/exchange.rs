@@ -87,6 +87,11 @@ impl Exchange {
         Error::new(ErrorKind::Unreachable, last)
     }
 
+    /// What went wrong first, if that was here.
+    pub(crate) fn first_failure(&self) -> Option<Error> {
+        self.failure.lock().clone()
+    }
+
     /// The failure of the last [`Exchange::wait`].
     pub(crate) fn failure(&self) -> Error {
         self.failure.lock().clone().unwrap_or_else(timeout)

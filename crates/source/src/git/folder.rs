@@ -50,6 +50,16 @@ impl Folder {
         Ok(refs)
     }
 
+    /// Which hash names the objects.
+    pub(crate) fn hash(&self) -> gix::hash::Kind {
+        self.repository.object_hash()
+    }
+
+    /// The repository, to write to it.
+    pub(crate) fn repository(&self) -> &gix::Repository {
+        &self.repository
+    }
+
     /// The repository's objects.
     pub(crate) fn store(&self, cache: Arc<ObjectCache>) -> Result<Store, Error> {
         Store::open(self.repository.objects.store_ref().path(), self.repository.object_hash(), cache)

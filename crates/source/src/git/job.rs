@@ -16,7 +16,7 @@ use super::verify::{Ring, verify};
 use crate::fetched::{SignatureProblem, Verified};
 use crate::{Commit, Error, ErrorKind, Ref};
 use belay_net::{Client, Egress, Scheme};
-use gix::hash::ObjectId;
+use gix::hash::{Kind as HashKind, ObjectId};
 use gix::objs::Kind;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -46,6 +46,18 @@ pub(crate) struct State {
     seen: Seen,
     /// The last failure to reach the remote, and when that attempt began.
     failed: Option<(Moment, Error)>,
+}
+
+impl State {
+    /// The refs are to be listed anew: they were written to.
+    pub(crate) fn forget_refs(&mut self) {
+        self.listed.clear();
+    }
+
+    /// Which hash names the objects, if any were fetched.
+    pub(crate) fn hash(&self) -> Option<HashKind> {
+        self.store.as_ref().map(|store| store.objects().hash())
+    }
 }
 
 /// A turn.
@@ -238,7 +250,7 @@ impl Job {
         Ok(self.connect(connection)?.list(&["refs/".to_owned()])?.is_empty())
     }
 
-    fn local(&self) -> Result<Folder, Error> {
+    pub(crate) fn local(&self) -> Result<Folder, Error> {
         Folder::open(Path::new(self.spec.url.path()))
     }
 
@@ -249,7 +261,7 @@ impl Job {
         Ok(connection.as_mut().expect("opened just now"))
     }
 
-    fn open(&self) -> Result<Connection, Error> {
+    pub(crate) fn open(&self) -> Result<Connection, Error> {
         let peer = Peer {
             url: &self.spec.url,
             credentials: &self.spec.credentials,

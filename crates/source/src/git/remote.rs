@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Most bytes of a handshake and a list of refs.
-const LISTING_BYTES: u64 = 128 << 20;
+pub(crate) const LISTING_BYTES: u64 = 128 << 20;
 /// Largest single object that is accepted, in bytes.
 const OBJECT_BYTES: usize = 512 << 20;
 const AGENT: (&str, &str) = ("agent", concat!("belay/", env!("CARGO_PKG_VERSION")));
@@ -202,7 +202,8 @@ impl Connection {
     }
 }
 
-fn authorization(credentials: &Credentials) -> Option<Secret<String>> {
+/// The header that shows credentials over HTTP.
+pub(crate) fn authorization(credentials: &Credentials) -> Option<Secret<String>> {
     if let Some(token) = &credentials.bearer {
         return Some(Secret::new(format!("Bearer {}", token.expose())));
     }

@@ -155,7 +155,7 @@ impl Repositories {
     }
 
     /// Waits for a turn at the repository and takes it.
-    async fn turn<T: Send + 'static>(
+    pub(super) async fn turn<T: Send + 'static>(
         &self,
         spec: &GitSpec,
         max_age: Duration,

@@ -1,5 +1,5 @@
-//! Git over SSH: a channel of russh that runs `git-upload-pack` on the remote, as blocking streams
-//! for gix.
+//! Git over SSH: a channel of russh that runs `git-upload-pack` or `git-receive-pack` on the remote, as blocking
+//! streams.
 
 use super::exchange::Exchange;
 use super::known_hosts::{self, Verdict};
@@ -30,15 +30,7 @@ pub(crate) fn connect(
     egress: &Egress,
     exchange: &Exchange,
 ) -> Result<Box<dyn Transport>, Error> {
-    let credentials = credentials
-        .ok_or_else(|| Error::new(ErrorKind::Credentials, "invalid 'ssh' auth option: 'identity' is required"))?;
-    let (session, channel) = exchange.wait(open(url, credentials, egress)).map_err(|_| exchange.failure())?;
-    let (read, write) = channel.split();
-    let stderr = Arc::new(Mutex::new(Vec::new()));
-    let session = Arc::new(session);
-    let reader =
-        Reader { exchange: exchange.clone(), half: read, rest: Bytes::new(), stderr, _session: session.clone() };
-    let writer = Writer { exchange: exchange.clone(), half: write, pending: Vec::new(), _session: session };
+    let (reader, writer) = channel(url, credentials, egress, exchange, "git-upload-pack")?;
     let connection = Connection::new(
         reader,
         writer,
@@ -51,9 +43,35 @@ pub(crate) fn connect(
     Ok(Box::new(connection.custom_url(Some(url.as_str().into()))))
 }
 
+/// Logs in and starts a program of Git's, `git-upload-pack` or `git-receive-pack`.
+pub(crate) fn channel(
+    url: &RemoteUrl,
+    credentials: Option<&SshCredentials>,
+    egress: &Egress,
+    exchange: &Exchange,
+    program: &'static str,
+) -> Result<(Reader, Writer), Error> {
+    let credentials = credentials
+        .ok_or_else(|| Error::new(ErrorKind::Credentials, "invalid 'ssh' auth option: 'identity' is required"))?;
+    let (session, channel) = exchange.wait(open(url, credentials, egress, program)).map_err(|_| exchange.failure())?;
+    let (read, write) = channel.split();
+    let stderr = Arc::new(Mutex::new(Vec::new()));
+    let session = Arc::new(session);
+    let reader = Reader {
+        exchange: exchange.clone(),
+        program,
+        half: read,
+        rest: Bytes::new(),
+        stderr,
+        _session: session.clone(),
+    };
+    let writer = Writer { exchange: exchange.clone(), half: write, pending: Vec::new(), _session: session };
+    Ok((reader, writer))
+}
+
 type Open = (Handle<HostKeyCheck>, russh::Channel<Msg>);
 
-async fn open(url: &RemoteUrl, credentials: &SshCredentials, egress: &Egress) -> Result<Open, Error> {
+async fn open(url: &RemoteUrl, credentials: &SshCredentials, egress: &Egress, program: &str) -> Result<Open, Error> {
     let key = read_key(credentials)?;
     let addresses = egress.resolve(url.host(), url.port()).await?;
     let stream = tokio::net::TcpStream::connect(&*addresses).await.map_err(|error| {
@@ -76,8 +94,10 @@ async fn open(url: &RemoteUrl, credentials: &SshCredentials, egress: &Egress) ->
     let broken = |error: russh::Error| Error::new(ErrorKind::Unreachable, format!("ssh: {error}"));
     let channel = session.channel_open_session().await.map_err(broken)?;
     // Servers that do not take the variable answer in the older protocol, which is understood too.
-    channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(broken)?;
-    channel.exec(true, command(url)).await.map_err(broken)?;
+    if program == "git-upload-pack" {
+        channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(broken)?;
+    }
+    channel.exec(true, command(program, url)).await.map_err(broken)?;
     Ok((session, channel))
 }
 
@@ -134,10 +154,10 @@ async fn log_in(session: &mut Handle<HostKeyCheck>, url: &RemoteUrl, key: Privat
 
 /// `git-upload-pack '/team/it'\''s.git'`. The path begins with a slash or a tilde, so it cannot be
 /// taken for an option (INV-NET-6).
-fn command(url: &RemoteUrl) -> String {
+fn command(program: &str, url: &RemoteUrl) -> String {
     let path = url.path();
     let path = if path.starts_with("/~") { &path[1..] } else { path };
-    format!("git-upload-pack '{}'", path.replace('\'', "'\\''"))
+    format!("{program} '{}'", path.replace('\'', "'\\''"))
 }
 
 /// Believes the host keys of a `known_hosts` file.
@@ -167,8 +187,9 @@ impl client::Handler for HostKeyCheck {
     }
 }
 
-struct Reader {
+pub(crate) struct Reader {
     exchange: Exchange,
+    program: &'static str,
     half: ChannelReadHalf,
     rest: Bytes,
     stderr: Arc<Mutex<Vec<u8>>>,
@@ -191,10 +212,10 @@ impl Read for Reader {
                     stderr.extend_from_slice(&data[..data.len().min(room)]);
                 }
                 Some(ChannelMsg::ExitStatus { exit_status }) if exit_status != 0 => {
-                    return Err(self.exchange.fail(said(&self.stderr.lock(), exit_status)));
+                    return Err(self.exchange.fail(said(self.program, &self.stderr.lock(), exit_status)));
                 }
                 Some(ChannelMsg::Failure) => {
-                    let text = "ssh: the remote refused to run git-upload-pack";
+                    let text = format!("ssh: the remote refused to run {}", self.program);
                     return Err(self.exchange.fail(Error::new(ErrorKind::Unreachable, text)));
                 }
                 Some(ChannelMsg::Close) | None => return Ok(0),
@@ -209,7 +230,7 @@ impl Read for Reader {
 }
 
 /// What the remote said before it gave up.
-fn said(stderr: &[u8], status: u32) -> Error {
+fn said(program: &str, stderr: &[u8], status: u32) -> Error {
     let text = String::from_utf8_lossy(stderr);
     let lower = text.to_lowercase();
     if lower.contains("not found")
@@ -219,10 +240,10 @@ fn said(stderr: &[u8], status: u32) -> Error {
         return Error::new(ErrorKind::RepositoryNotFound, "repository not found");
     }
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    Error::new(ErrorKind::Unreachable, format!("git-upload-pack ended with status {status}: {line}"))
+    Error::new(ErrorKind::Unreachable, format!("{program} ended with status {status}: {line}"))
 }
 
-struct Writer {
+pub(crate) struct Writer {
     exchange: Exchange,
     half: ChannelWriteHalf<Msg>,
     pending: Vec<u8>,

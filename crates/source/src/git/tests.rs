@@ -1,5 +1,6 @@
 //! Repositories of real Git on loopback, fetched in every way.
 
+mod push;
 mod refs;
 mod shapes;
 mod sharing;

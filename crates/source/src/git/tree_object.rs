@@ -27,6 +27,8 @@ pub(crate) enum Mode {
 
 pub(crate) struct RawEntry<'a> {
     pub(crate) mode: Mode,
+    /// As it is written there.
+    pub(crate) raw_mode: &'a [u8],
     pub(crate) name: &'a [u8],
     pub(crate) id: ObjectId,
 }
@@ -108,5 +110,6 @@ fn read_entry(data: &[u8], id_len: usize) -> Option<(RawEntry<'_>, usize)> {
     let after = &data[space + 1..];
     let end = memchr::memchr(0, after)?;
     let id = ObjectId::try_from(after.get(end + 1..end + 1 + id_len)?).ok()?;
-    Some((RawEntry { mode, name: &after[..end], id }, space + 1 + end + 1 + id_len))
+    let raw_mode = &data[..space];
+    Some((RawEntry { mode, raw_mode, name: &after[..end], id }, space + 1 + end + 1 + id_len))
 }

@@ -1,4 +1,4 @@
-//! Git over SSH, against a server of russh that runs `git-upload-pack`.
+//! Git over SSH, against a server of russh that runs Git's programs.
 
 use super::*;
 use russh::keys::ssh_key::LineEnding;
@@ -13,12 +13,12 @@ use tokio::io::AsyncWriteExt;
 
 const PASSPHRASE: &str = "s3cr3t-canary";
 
-fn new_key() -> PrivateKey {
+pub(super) fn new_key() -> PrivateKey {
     PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()
 }
 
-struct Server {
-    address: SocketAddr,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
     host_key: PublicKey,
     task: tokio::task::JoinHandle<()>,
 }
@@ -31,7 +31,7 @@ impl Drop for Server {
 
 impl Server {
     /// Serves the repositories of a folder to the owner of `key`.
-    async fn start(root: PathBuf, key: PublicKey) -> Server {
+    pub(super) async fn start(root: PathBuf, key: PublicKey) -> Server {
         let host_key = new_key();
         let public = host_key.public_key().clone();
         let config = Arc::new(Config {
@@ -56,7 +56,7 @@ impl Server {
         Server { address, host_key: public, task }
     }
 
-    fn known_hosts(&self) -> String {
+    pub(super) fn known_hosts(&self) -> String {
         format!("[127.0.0.1]:{} {}\n", self.address.port(), self.host_key.to_openssh().unwrap())
     }
 }
@@ -102,10 +102,10 @@ impl Handler for Served {
 
     async fn exec_request(&mut self, id: ChannelId, data: &[u8], session: &mut Session) -> Result<(), russh::Error> {
         let command = String::from_utf8_lossy(data).into_owned();
-        let path =
-            command.strip_prefix("git-upload-pack '/").and_then(|rest| rest.strip_suffix('\'')).unwrap_or("none");
+        let (program, rest) = command.split_once(" '/").unwrap_or(("git-upload-pack", "none'"));
+        let path = rest.strip_suffix('\'').unwrap_or("none");
         let mut git = tokio::process::Command::new("git");
-        git.arg("upload-pack").arg(self.root.join(path)).kill_on_drop(true);
+        git.arg(program.strip_prefix("git-").unwrap_or("upload-pack")).arg(self.root.join(path)).kill_on_drop(true);
         if let Some(protocol) = &self.protocol {
             git.env("GIT_PROTOCOL", protocol);
         }
