@@ -1,6 +1,7 @@
-//! CEL with Kubernetes' extension functions, jq and Lua over [`belay_object::Value`], with limits.
+//! CEL with Kubernetes' extension functions, jq, Lua and Go's `expr` over [`belay_object::Value`], with limits.
 //!
-//! [`Program`] is CEL, [`JqProgram`] jq, [`LuaScript`] Lua; their failures are one [`Error`].
+//! [`Program`] is CEL, [`JqProgram`] jq, [`LuaScript`] Lua, [`ExprProgram`] the language of Go's `expr` library;
+//! their failures are one [`Error`].
 //!
 //! A CEL [`Program`] is compiled once (and kept in a bounded cache by its text) and evaluated many
 //! times. Whole numbers are CEL `int`s, as the Kubernetes API server binds them. Parsing and the
@@ -12,6 +13,7 @@
 
 mod error;
 mod evaluate;
+mod exprlang;
 mod foreign;
 mod functions;
 mod jq;
@@ -24,6 +26,7 @@ mod time;
 mod value;
 
 pub use error::{Error, ErrorKind};
+pub use exprlang::{ExprFunction, ExprLimits, ExprProgram, ExprScope, ExprValue, Named as ExprNamed};
 pub use jq::{JqLimits, JqProgram};
 pub use lua::{LuaLimits, LuaScript};
 pub use names::unescape_name;

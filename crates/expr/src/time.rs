@@ -145,6 +145,10 @@ impl Timestamp {
         let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset;
         Some(Timestamp(i128::from(seconds) * NANOS + nanos))
     }
+    /// Nanoseconds since 1970.
+    pub(crate) fn nanos(self) -> i128 {
+        self.0
+    }
     pub(crate) fn seconds(self) -> i64 {
         i64::try_from(self.0.div_euclid(NANOS)).unwrap_or_default()
     }
