@@ -25,4 +25,4 @@ pub use error::{ErrorKind, YamlError};
 pub use node::{Comment, Content, Node, NodeId, NodeTree, Style};
 pub use options::{Duplicates, Limits, Options, Resolver};
 pub use read::{Document, parse_documents, parse_located, parse_nodes, parse_outline, parse_value};
-pub use write::{push_yaml, to_yaml, to_yaml_documents, to_yaml_pretty, to_yaml_sorted};
+pub use write::{push_yaml, to_yaml, to_yaml_documents, to_yaml_pretty, to_yaml_pretty_documents, to_yaml_sorted};

@@ -40,9 +40,10 @@ impl Scalar {
     }
 }
 
-/// Whether goyaml.v2 reads a plain text as text: then it may be written plain.
-pub(crate) fn is_text_v2(text: &str) -> bool {
-    scalar(text, Resolver::V2, true) == Scalar::Text
+/// Whether a plain text is read as text, by the older library too: then it may be written plain.
+pub(crate) fn is_text(text: &str, library: Resolver) -> bool {
+    let is_old_word = || word(text, Resolver::V2) != Scalar::Text;
+    scalar(text, library, true) == Scalar::Text && (library == Resolver::V2 || !is_old_word())
 }
 
 /// Resolves a plain text. `times` is false where a tag says that it is no time.

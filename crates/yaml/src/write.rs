@@ -14,6 +14,7 @@ mod tests;
 
 use belay_object::{Map, Value};
 
+use crate::Resolver;
 pub(crate) use number::float32_text;
 use order::sorted_fields;
 use scalar::Style;
@@ -28,12 +29,17 @@ pub fn to_yaml(value: &Value) -> String {
     emitter.out
 }
 
-/// Writes one value as [`to_yaml`] does, but with the lists of a map indented below their key, as
-/// yaml.v3's encoder has them.
+/// Writes one value as yaml.v3's encoder does with an indentation of two: lists of a map stand below their key, lines
+/// are not folded, texts with tabs keep their lines.
 pub fn to_yaml_pretty(value: &Value) -> String {
-    let mut emitter = Emitter::new(String::with_capacity(256));
-    emitter.indents_lists = true;
-    emitter.document(value);
+    to_yaml_pretty_documents([value])
+}
+
+/// Writes values as [`to_yaml_pretty`] does, one after the other with `---` lines between, none before the first.
+pub fn to_yaml_pretty_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
+    let mut emitter = Emitter::new(String::with_capacity(1024));
+    (emitter.library, emitter.width) = (Resolver::V3, usize::MAX);
+    emitter.documents(values);
     emitter.out
 }
 
@@ -56,12 +62,7 @@ pub fn push_yaml(out: &mut String, value: &Value) {
 /// Writes values one after the other with `---` lines between, none before the first.
 pub fn to_yaml_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
     let mut emitter = Emitter::new(String::with_capacity(1024));
-    for (i, value) in values.into_iter().enumerate() {
-        if i > 0 {
-            emitter.out.push_str("---\n");
-        }
-        emitter.document(value);
-    }
+    emitter.documents(values);
     emitter.out
 }
 
@@ -82,8 +83,10 @@ struct Emitter {
     whitespace: bool,
     /// Whether only indentation and indicators stand on this line so far.
     indention: bool,
-    /// Whether a list that is a map's value stands deeper than its key.
-    indents_lists: bool,
+    /// Whose choices are made where the two differ.
+    library: Resolver,
+    /// The column behind which lines are folded.
+    width: usize,
     /// Whether fields come in the order of their bytes, which is a map's own.
     sorts_by_bytes: bool,
 }
@@ -106,8 +109,18 @@ impl Emitter {
             depth: 0,
             whitespace: true,
             indention: true,
-            indents_lists: false,
+            library: Resolver::V2,
+            width: WIDTH,
             sorts_by_bytes: false,
+        }
+    }
+
+    fn documents<'a>(&mut self, values: impl IntoIterator<Item = &'a Value>) {
+        for (i, value) in values.into_iter().enumerate() {
+            if i > 0 {
+                self.out.push_str("---\n");
+            }
+            self.document(value);
         }
     }
 
@@ -139,7 +152,7 @@ impl Emitter {
         let outer = self.indent;
         self.indent = match place {
             Place::Root => 0,
-            Place::Field if !self.indention && !self.indents_lists => outer,
+            Place::Field if !self.indention && self.library == Resolver::V2 => outer,
             Place::Field | Place::Item => outer + 2,
         };
         for item in items {
@@ -154,7 +167,7 @@ impl Emitter {
         let outer = self.indent;
         self.indent = if place == Place::Root { 0 } else { outer + 2 };
         let fields: Box<dyn Iterator<Item = _>> =
-            if self.sorts_by_bytes { Box::new(map.iter()) } else { Box::new(sorted_fields(map)) };
+            if self.sorts_by_bytes { Box::new(map.iter()) } else { Box::new(sorted_fields(map, self.library)) };
         for (key, value) in fields {
             self.write_indent(self.indent);
             self.field(key, value);
@@ -214,11 +227,12 @@ impl Emitter {
         self.column = 0;
     }
 
-    /// Writes a string in the style goyaml.v2 would choose. Continuation lines of a scalar are
+    /// Writes a string in the style that the library would choose. Continuation lines of a scalar are
     /// indented two more than what holds it.
     fn string(&mut self, text: &str, place: Place, simple_key: bool) {
         let folded;
-        let text = match scalar::fold_next_lines(text) {
+        let is_folded = self.library == Resolver::V2;
+        let text = match is_folded.then(|| scalar::fold_next_lines(text)).flatten() {
             Some(t) => {
                 folded = t;
                 folded.as_str()
@@ -230,7 +244,7 @@ impl Emitter {
             Place::Root => 2,
             Place::Item | Place::Field => outer + 2,
         };
-        match scalar::style(text, simple_key) {
+        match scalar::style(text, simple_key, self.library) {
             Style::Plain => self.plain(text, !simple_key),
             Style::SingleQuoted => self.single_quoted(text, !simple_key),
             Style::DoubleQuoted => self.double_quoted(text, !simple_key),

@@ -1,23 +1,24 @@
-//! The order in which goyaml.v2 writes keys: letters by code point and after all else, runs of
-//! digits by their number.
+//! The order in which goyaml writes keys: letters by code point and after all else, runs of digits by their number.
+//! Right behind a digit yaml.v3 has letters before all else.
 //!
 //! Go asks Unicode's categories L and Nd; here letters are `char::is_alphabetic` and digits ASCII's,
 //! which differ only for combining vowel signs, letter-like numerals and foreign digits in keys.
 
+use crate::Resolver;
 use belay_object::{Key, Map, Value};
 
 /// The fields in goyaml's order.
-pub(super) fn sorted_fields(map: &Map) -> impl Iterator<Item = (&Key, &Value)> {
+pub(super) fn sorted_fields(map: &Map, library: Resolver) -> impl Iterator<Item = (&Key, &Value)> {
     // A map is in byte order, which mostly is the natural order already.
-    let in_order = map.keys().zip(map.keys().skip(1)).all(|(a, b)| !less(b, a));
-    let sorted = if in_order { None } else { Some(merge_sort(map.iter().collect())) };
+    let in_order = map.keys().zip(map.keys().skip(1)).all(|(a, b)| !less(b, a, library));
+    let sorted = if in_order { None } else { Some(merge_sort(map.iter().collect(), library)) };
     let unsorted = if in_order { Some(map.iter()) } else { None };
     unsorted.into_iter().flatten().chain(sorted.into_iter().flatten())
 }
 
 /// Sorts by `less`. The standard library's sort may panic where a comparison is no total order, and
 /// this one is none: `0a`, `00`, `0` can form a circle.
-fn merge_sort<'a>(mut fields: Vec<(&'a Key, &'a Value)>) -> Vec<(&'a Key, &'a Value)> {
+fn merge_sort<'a>(mut fields: Vec<(&'a Key, &'a Value)>, library: Resolver) -> Vec<(&'a Key, &'a Value)> {
     let mut width = 1;
     let mut merged = Vec::with_capacity(fields.len());
     while width < fields.len() {
@@ -25,7 +26,7 @@ fn merge_sort<'a>(mut fields: Vec<(&'a Key, &'a Value)>) -> Vec<(&'a Key, &'a Va
         for pair in fields.chunks(2 * width) {
             let (mut left, mut right) = pair.split_at(width.min(pair.len()));
             while let ([l, ..], [r, ..]) = (left, right) {
-                if less(r.0, l.0) {
+                if less(r.0, l.0, library) {
                     merged.push(*r);
                     right = &right[1..];
                 } else {
@@ -43,7 +44,7 @@ fn merge_sort<'a>(mut fields: Vec<(&'a Key, &'a Value)>) -> Vec<(&'a Key, &'a Va
 }
 
 /// Whether key `a` comes before key `b`.
-pub(super) fn less(a: &str, b: &str) -> bool {
+pub(super) fn less(a: &str, b: &str, library: Resolver) -> bool {
     let same = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     // Back to the start of a character that both share in part.
     let mut at = same;
@@ -55,9 +56,11 @@ pub(super) fn less(a: &str, b: &str) -> bool {
     };
     match (x.is_alphabetic(), y.is_alphabetic()) {
         (true, true) => return x < y,
-        (true, false) => return false,
-        (false, true) => return true,
-        (false, false) => {}
+        (a_is_letter, b_is_letter) if a_is_letter != b_is_letter => {
+            let behind_digit = a[..at].bytes().next_back().is_some_and(|b| b.is_ascii_digit());
+            return if library == Resolver::V3 && behind_digit { a_is_letter } else { b_is_letter };
+        }
+        _ => {}
     }
     // A zero within a number (`101` and `11`) is a digit like others; at its start it has no value.
     let start = if x == '0' || y == '0' { i64::from(within_number(&a[..at])) } else { 0 };

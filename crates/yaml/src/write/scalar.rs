@@ -1,7 +1,7 @@
-//! How one string is written: which style goyaml.v2 chooses, and each style's folding.
+//! How one string is written: which style goyaml chooses, and each style's folding.
 
-use super::{Emitter, WIDTH};
-use crate::resolve;
+use super::Emitter;
+use crate::{Resolver, resolve};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Style {
@@ -18,6 +18,8 @@ struct Facts {
     indicator: bool,
     line_break: bool,
     special: bool,
+    /// What goyaml.v2 takes for a special character and yaml.v3 keeps in literal texts.
+    tab: bool,
     leading: bool,
     trailing: bool,
     trailing_space: bool,
@@ -28,21 +30,24 @@ struct Facts {
 }
 
 /// The style of a text.
-pub(super) fn style(text: &str, simple_key: bool) -> Style {
+pub(super) fn style(text: &str, simple_key: bool, library: Resolver) -> Style {
     if is_simple_word(text.as_bytes()) {
-        return if resolve::is_text_v2(text) { Style::Plain } else { Style::DoubleQuoted };
+        return if resolve::is_text(text, library) { Style::Plain } else { Style::DoubleQuoted };
     }
     let facts = if text.is_ascii() { ascii_facts(text.as_bytes()) } else { facts(text) };
-    let double_only = facts.break_space || facts.space_break || facts.special;
+    let double_only = facts.break_space || facts.space_break || facts.special || facts.tab;
+    let is_tab_special = facts.tab && library == Resolver::V2;
     let wanted = if text.contains('\n') {
         Style::Literal
-    } else if resolve::is_text_v2(text) && !resolve::is_base_60(text) {
+    } else if resolve::is_text(text, library) && !resolve::is_base_60(text) {
         Style::Plain
     } else {
         return Style::DoubleQuoted;
     };
     match wanted {
-        Style::Literal if facts.trailing_space || facts.space_break || facts.special || simple_key => {
+        Style::Literal
+            if facts.trailing_space || facts.space_break || facts.special || is_tab_special || simple_key =>
+        {
             Style::DoubleQuoted
         }
         Style::Literal => Style::Literal,
@@ -76,7 +81,8 @@ fn facts(text: &str) -> Facts {
             ':' => before_blank,
             _ => false,
         };
-        facts.special |= !is_printable(c);
+        facts.special |= !is_printable(c) && c != '\t';
+        facts.tab |= c == '\t';
         if c == ' ' {
             facts.leading |= i == 0;
             facts.trailing |= next.is_none();
@@ -127,6 +133,7 @@ fn ascii_facts(bytes: &[u8]) -> Facts {
             }
             b'?' | b'-' => facts.indicator |= i == 0 && matches!(next, None | Some(b' ' | b'\t')),
             b':' => facts.indicator |= matches!(next, None | Some(b' ' | b'\t')),
+            b'\t' => facts.tab = true,
             other => facts.special |= !is_printable(char::from(other)),
         }
     }
@@ -204,7 +211,7 @@ impl Emitter {
         if !self.whitespace {
             self.push(' ');
         }
-        if !fold || self.column + text.len() <= WIDTH {
+        if !fold || text.len() <= self.width.saturating_sub(self.column) {
             // No space can stand beyond the width.
             self.out.push_str(text);
             self.column += text.chars().count();
@@ -243,7 +250,7 @@ impl Emitter {
         for (i, c) in text.char_indices() {
             if c == ' ' {
                 let inside = i >= margin && i + margin < bytes.len();
-                if fold && !spaces && self.column > WIDTH && inside && bytes.get(i + 1) != Some(&b' ') {
+                if fold && !spaces && self.column > self.width && inside && bytes.get(i + 1) != Some(&b' ') {
                     self.write_indent(self.indent);
                 } else {
                     self.push(' ');
@@ -274,7 +281,7 @@ impl Emitter {
         let mut spaces = false;
         for (i, c) in text.char_indices() {
             if c == ' ' && !escape_all {
-                if fold && !spaces && self.column > WIDTH && i > 0 && i + 1 < bytes.len() {
+                if fold && !spaces && self.column > self.width && i > 0 && i + 1 < bytes.len() {
                     self.write_indent(self.indent);
                     if bytes[i + 1] == b' ' {
                         self.push('\\');
