@@ -32,7 +32,7 @@ pub use keys::{PgpKey, pgp_keys};
 pub use repositories::{Repositories, RepositoriesOptions};
 pub use spec::{Credentials, GitSpec, Include, Inspection, Reference, SshCredentials, Verification, VerifyMode};
 
-pub use write_back::{Base, Change, NewCommit, NewNote, Notes, Prepared};
+pub use write_back::{Base, Change, NewCommit, NewNote, Notes, Prepared, Tip};
 
 #[cfg(test)]
 mod tests;

@@ -247,6 +247,11 @@ impl Repositories {
         Ok(options.build()?)
     }
 
+    /// All files of a commit, as Git has them.
+    pub(super) fn raw_tree(&self, found: &Found) -> Arc<GitTree> {
+        Arc::new(GitTree::new(found.store.clone(), found.raw.tree, self.0.options.limits))
+    }
+
     /// Boxed, because submodules have submodules; `depth` bounds it.
     fn tree<'a>(
         &'a self,
@@ -256,7 +261,7 @@ impl Repositories {
         depth: usize,
     ) -> BoxFuture<'a, Result<Arc<dyn Tree>, Error>> {
         Box::pin(async move {
-            let tree = Arc::new(GitTree::new(found.store.clone(), found.raw.tree, self.0.options.limits));
+            let tree = self.raw_tree(found);
             let mut placed = Vec::new();
             if spec.recurse_submodules {
                 for submodule in submodules(&tree, &spec.url)? {

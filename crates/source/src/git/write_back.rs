@@ -1,6 +1,6 @@
 //! Writing back: a commit on what a remote has, made in memory and pushed.
 //!
-//! [`Repositories::prepare`] makes the objects of a [`NewCommit`] and names it, without telling anybody;
+//! [`Repositories::tip`] says where a ref is. [`Repositories::prepare`] makes the objects of a [`NewCommit`] and names it, without telling anybody;
 //! [`Repositories::prepare_note`] those of a note about an object; [`Repositories::push`] sends them, all refs or
 //! none where the remote can do that. A ref that has moved since is [`ErrorKind::Moved`]: whoever called looks at the
 //! new tip and makes its commit anew. What is pushed and was pushed before is no failure, so that a push whose answer
@@ -23,13 +23,14 @@ mod tests;
 use super::job::{Job, State};
 use super::repositories::Repositories;
 use super::spec::{GitSpec, Reference};
-use crate::{Error, ErrorKind, Signature};
+use crate::{Commit, Error, ErrorKind, Signature};
 use belay_net::Scheme;
-use belay_tree::TreePath;
+use belay_tree::{Tree, TreePath};
 use gix::hash::{Kind as HashKind, ObjectId};
 use gix::objs::Kind;
 use gix::validate::path;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -106,6 +107,21 @@ pub struct Notes {
     pub content: Option<Vec<u8>>,
 }
 
+/// Where a ref is.
+#[derive(Clone)]
+pub struct Tip {
+    /// The commit.
+    pub commit: Commit,
+    /// All of its files, as a commit on it finds them: nothing is ignored or laid over.
+    pub tree: Arc<dyn Tree>,
+}
+
+impl fmt::Debug for Tip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tip").field("commit", &self.commit).finish_non_exhaustive()
+    }
+}
+
 /// A commit that is made and not pushed. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Prepared {
@@ -174,19 +190,22 @@ impl Repositories {
         .await
     }
 
-    /// What the notes of a name say about an object of the repository of `spec`.
-    pub async fn note(&self, spec: &GitSpec, name: &str, object: &str, max_age: Duration) -> Result<Notes, Error> {
-        let spec = GitSpec { reference: Reference::Name(notes::reference(name)?), ..about(spec, None) };
-        match self.fetch(&spec, max_age).await {
-            Ok(found) => {
-                let content = notes::read(&*found.tree, object)?;
-                Ok(Notes { tip: found.commit.map(|commit| commit.id.clone()), content })
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::ReferenceNotFound | ErrorKind::EmptyRepository) => {
-                Ok(Notes::default())
-            }
+    /// Where a ref of the repository of `spec` is now, by its full name; nothing if it is not there.
+    pub async fn tip(&self, spec: &GitSpec, reference: &str) -> Result<Option<Tip>, Error> {
+        let spec = GitSpec { reference: Reference::Name(reference.to_owned()), ..about(spec, None) };
+        let deadline = Instant::now() + spec.timeout;
+        match self.turn(&spec, Duration::ZERO, deadline, |job, state| job.run(state)).await {
+            Ok(found) => Ok(Some(Tip { commit: found.commit(), tree: self.raw_tree(&found) })),
+            Err(error) if matches!(error.kind(), ErrorKind::ReferenceNotFound | ErrorKind::EmptyRepository) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What the notes of a name say now about an object of the repository of `spec`.
+    pub async fn note(&self, spec: &GitSpec, name: &str, object: &str) -> Result<Notes, Error> {
+        parse_id(object)?;
+        let Some(tip) = self.tip(spec, &notes::reference(name)?).await? else { return Ok(Notes::default()) };
+        Ok(Notes { content: notes::read(&*tip.tree, object)?, tip: Some(tip.commit.id) })
     }
 
     /// Makes the commit of a note.

@@ -115,9 +115,7 @@ fn pretty_texts_are_written_as_the_newer_library_has_them() {
     check(r#"{"k":"a\tb","l":"a\tb\nc\n"}"#, "k: \"a\\tb\"\nl: |\n  a\tb\n  c\n");
     check(
         r#"["yes","n","on","0o7","0777","2001-01-01","1:20","~","1e3"]"#,
-        concat!(
-            "- \"yes\"\n- \"n\"\n- \"on\"\n- \"0o7\"\n- \"0777\"\n- \"2001-01-01\"\n- \"1:20\"\n- \"~\"\n- \"1e3\"\n"
-        ),
+        "- \"yes\"\n- \"n\"\n- \"on\"\n- \"0o7\"\n- \"0777\"\n- \"2001-01-01\"\n- \"1:20\"\n- \"~\"\n- \"1e3\"\n",
     );
     check(r#"{"a1b":1,"a1-":2,"a-b":3,"aB":4}"#, "a-b: 3\na1b: 1\na1-: 2\naB: 4\n");
     let long = "word ".repeat(30);
