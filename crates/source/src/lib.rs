@@ -30,6 +30,6 @@ pub use fetched::{Commit, Fetched, Ref, Signature, SignatureProblem, SignatureSt
 pub use filtered::{Filtered, KnownTrees};
 pub use git::{
     Base, Change, Credentials, GitSpec, Include, Inspection, NewCommit, NewNote, Notes, PgpKey, Prepared, Reference,
-    Repositories, RepositoriesOptions, SshCredentials, Verification, VerifyMode, pgp_keys,
+    Repositories, RepositoriesOptions, SshCredentials, Tip, Verification, VerifyMode, pgp_keys,
 };
 pub use sparse::SparseTree;

@@ -88,6 +88,9 @@ async fn a_commit_changes_its_files_and_keeps_the_others() {
     let told = rig.repo.git(&["log", "-1", "--format=%an|%ae|%at|%cn|%B", "main"]).unwrap();
     assert_eq!(told, "Argo CD|argo-cd@example.com|1735700000|Argo CD|changed by a program\n\nbecause");
     assert_eq!(read(&*rig.fetch(branch("main")).await.unwrap().tree, "a/deep/y"), "new");
+    let tip = rig.repositories.tip(&rig.remote(), "refs/heads/main").await.unwrap().unwrap();
+    assert_eq!((tip.commit.id, read(&*tip.tree, "a/deep/y")), (id, "new".to_owned()));
+    assert!(rig.repositories.tip(&rig.remote(), "refs/heads/none").await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,9 +157,9 @@ async fn notes_are_found_and_written_as_git_has_them() {
     let rig = Rig::new().await;
     let first = rig.repo.commit("main", "first", &[("a", Some("1"))]).unwrap();
     let second = rig.repo.commit("main", "second", &[("a", Some("2"))]).unwrap();
-    assert_eq!(rig.repositories.note(&rig.remote(), "x", &first, NOW).await.unwrap(), crate::Notes::default());
+    assert_eq!(rig.repositories.note(&rig.remote(), "x", &first).await.unwrap(), crate::Notes::default());
     let write = async |object: &str, content: &str| {
-        let tip = rig.repositories.note(&rig.remote(), "x", object, NOW).await.unwrap().tip;
+        let tip = rig.repositories.note(&rig.remote(), "x", object).await.unwrap().tip;
         let note = NewNote {
             name: "x".to_owned(),
             tip,
@@ -181,7 +184,7 @@ async fn notes_are_found_and_written_as_git_has_them() {
     for object in [&objects[7], &objects[301]] {
         write(object, "one of many").await;
         assert_eq!(show(object), "one of many");
-        let found = rig.repositories.note(&rig.remote(), "x", object, NOW).await.unwrap();
+        let found = rig.repositories.note(&rig.remote(), "x", object).await.unwrap();
         assert_eq!(found.content.as_deref(), Some(&b"one of many"[..]));
     }
     assert_eq!(show(&objects[8]), "many");
