@@ -8,6 +8,7 @@
 //!   objects.
 //! - [`mask`]: what is taken out of objects before people see them.
 //! - [`resource_tree`]: what an Application consists of, for people.
+//! - [`application_set`]: many Applications from one template.
 //! - [`auto_sync`]: whether to sync without being asked.
 //! - [`crds`], [`install`]: the definitions, and what an installation starts with.
 //! - [`settings`], [`repositories`], [`clusters`]: the control plane's config maps and secrets, read.
@@ -16,6 +17,7 @@
 //! What this crate deliberately does not know: Flux's resources; the embedded API server; HTTP.
 #![warn(missing_docs)]
 
+pub mod application_set;
 pub mod auto_sync;
 pub mod clusters;
 pub mod compare;

@@ -58,6 +58,15 @@ pub fn projects() -> Arc<Resource> {
     Resource::known("argoproj.io", "v1alpha1", "AppProject", "appprojects", true)
 }
 
+/// The resource of ApplicationSets.
+pub fn application_sets() -> Arc<Resource> {
+    Resource::known("argoproj.io", "v1alpha1", "ApplicationSet", "applicationsets", true)
+}
+
+/// On an Application: its objects go with it, dependents first. On an ApplicationSet: it goes when its Applications
+/// are gone.
+pub const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
+
 /// The API server of the cluster that we run in.
 pub const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
 /// Its name.

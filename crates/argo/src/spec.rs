@@ -7,7 +7,7 @@
 
 mod operation;
 mod policy;
-mod record;
+pub(crate) mod record;
 mod source;
 mod status;
 pub mod validate;

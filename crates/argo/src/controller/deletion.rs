@@ -27,7 +27,7 @@ use crate::marks;
 use crate::spec::{AppCondition, Application, conditions, option_value};
 
 /// Its objects go with it, dependents first.
-pub const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
+pub const CASCADE: &str = crate::names::RESOURCES_FINALIZER;
 /// The same in other words.
 pub const CASCADE_FOREGROUND: &str = "resources-finalizer.argocd.argoproj.io/foreground";
 /// Its objects go with it, dependents after them.

@@ -24,6 +24,14 @@ fn an_application_has_no_status_subresource() {
     }
 }
 
+/// argo.md 1.3
+#[test]
+fn an_application_set_has_a_status_subresource() {
+    check("applicationsets.argoproj.io", "/spec/versions/0/subresources", r#"{"status":{}}"#);
+    check("applicationsets.argoproj.io", "/spec/names/shortNames", r#"["appset","appsets"]"#);
+    check("applicationsets.argoproj.io", &format!("{SCHEMA}/properties/spec/required"), r#"["generators","template"]"#);
+}
+
 #[test]
 fn names_and_columns_are_those_of_argo_cd() {
     check(

@@ -8,6 +8,7 @@ fn everything_stands_under_the_names_that_others_look_for() {
         [
             "CustomResourceDefinition/applications.argoproj.io",
             "CustomResourceDefinition/appprojects.argoproj.io",
+            "CustomResourceDefinition/applicationsets.argoproj.io",
             "ConfigMap/argocd/argocd-cm",
             "ConfigMap/argocd/argocd-rbac-cm",
             "ConfigMap/argocd/argocd-cmd-params-cm",

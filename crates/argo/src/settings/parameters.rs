@@ -5,6 +5,7 @@ use belay_access::NameList;
 use belay_object::GoDuration;
 
 use super::reader::Reader;
+use crate::application_set::spec::Policy;
 
 /// What stands in `argocd-cmd-params-cm`. Parameters of programs that are not here (Redis, the
 /// repository server's connections, profiling) are left alone.
@@ -16,6 +17,8 @@ pub struct Parameters {
     pub namespace_texts: Vec<String>,
     /// `applicationsetcontroller.namespaces`
     pub applicationset_namespaces: Vec<String>,
+    /// The rest of `applicationsetcontroller.`
+    pub application_sets: ApplicationSetParameters,
     /// `controller.status.processors`
     pub status_processors: i64,
     /// `controller.operation.processors`
@@ -87,6 +90,49 @@ pub struct Parameters {
     pub outside_symlinks: bool,
 }
 
+/// What ApplicationSets go by: keys of `applicationsetcontroller.`
+#[derive(Clone, Debug)]
+pub struct ApplicationSetParameters {
+    /// `policy`: what may be done to Applications.
+    pub policy: Policy,
+    /// `enable.policy.override`: whether an ApplicationSet may say otherwise.
+    pub policy_override: bool,
+    /// `enable.progressive.syncs`
+    pub progressive_syncs: bool,
+    /// `enable.new.git.file.globbing`
+    pub new_globbing: bool,
+    /// `global.preserved.annotations`
+    pub preserved_annotations: Vec<String>,
+    /// `global.preserved.labels`
+    pub preserved_labels: Vec<String>,
+    /// `requeue.after`: how often repositories of generators are looked at.
+    pub requeue_after: GoDuration,
+    /// `status.max.resources.count`: how many Applications are listed; 0 for all.
+    pub max_resources: usize,
+}
+
+impl ApplicationSetParameters {
+    fn read(p: &mut Reader<'_>) -> ApplicationSetParameters {
+        let policy = p.text("applicationsetcontroller.policy").trim();
+        let known = Policy::parse(policy);
+        if known.is_none() {
+            // Argo CD's controller does not start then.
+            p.warn("applicationsetcontroller.policy", "is none of sync, create-only, create-update, create-delete");
+        }
+        ApplicationSetParameters {
+            policy: known.unwrap_or_default(),
+            policy_override: p.flag("applicationsetcontroller.enable.policy.override", policy.is_empty()),
+            progressive_syncs: p.flag("applicationsetcontroller.enable.progressive.syncs", false),
+            new_globbing: p.flag("applicationsetcontroller.enable.new.git.file.globbing", false),
+            preserved_annotations: p.list("applicationsetcontroller.global.preserved.annotations"),
+            preserved_labels: p.list("applicationsetcontroller.global.preserved.labels"),
+            requeue_after: p.pause("applicationsetcontroller.requeue.after", GoDuration::from_secs(180)),
+            max_resources: usize::try_from(p.number("applicationsetcontroller.status.max.resources.count", 5000))
+                .unwrap_or(0),
+        }
+    }
+}
+
 const MEDIA_TYPES: [&str; 3] = [
     "application/vnd.oci.image.layer.v1.tar",
     "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -106,6 +152,7 @@ impl Parameters {
             namespaces,
             namespace_texts,
             applicationset_namespaces: p.list("applicationsetcontroller.namespaces"),
+            application_sets: ApplicationSetParameters::read(p),
             status_processors: p.number("controller.status.processors", 20),
             operation_processors: p.number("controller.operation.processors", 10),
             self_heal_timeout_s: p.number("controller.self.heal.timeout.seconds", 0),
