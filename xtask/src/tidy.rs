@@ -11,7 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["object", "tree", "net", "semver"],
     &["yaml", "expr", "oci", "access", "jsonnet"],
     &["schema", "health", "gotemplate"],
-    &["helm", "kustomize", "plan", "source", "cluster", "apiserver"],
+    &["helm", "kustomize", "plan", "source", "cluster", "apiserver", "notify"],
     &["render", "controller"],
     &["engine"],
     &["flux", "argo"],

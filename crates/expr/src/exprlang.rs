@@ -20,6 +20,7 @@ mod syntax;
 mod tests;
 mod value;
 
+pub use moments::parse as parse_time;
 pub use value::{ExprFunction, ExprValue, Named};
 
 use crate::{Error, ErrorKind};

@@ -26,7 +26,7 @@ mod time;
 mod value;
 
 pub use error::{Error, ErrorKind};
-pub use exprlang::{ExprFunction, ExprLimits, ExprProgram, ExprScope, ExprValue, Named as ExprNamed};
+pub use exprlang::{ExprFunction, ExprLimits, ExprProgram, ExprScope, ExprValue, Named as ExprNamed, parse_time};
 pub use jq::{JqLimits, JqProgram};
 pub use lua::{LuaLimits, LuaScript};
 pub use names::unescape_name;

@@ -36,6 +36,27 @@ mod unicode;
 mod url;
 
 use crate::function::Functions;
+use crate::value::Value;
+
+/// A `time.Time` of nanoseconds since 1970, in UTC.
+pub fn time_value(unix_ns: i128) -> Value {
+    Value::object(time::Time::from_unix_ns(unix_ns))
+}
+
+/// A `time.Duration` of nanoseconds.
+pub fn duration_value(ns: i64) -> Value {
+    Value::object(time::Duration(ns))
+}
+
+/// A `time.Time` from a text in one of Go's layouts.
+pub fn parse_time(layout: &str, text: &str) -> Result<Value, crate::Error> {
+    time::parse(layout, text).map(Value::object).map_err(crate::Error::new)
+}
+
+/// A time, in UTC, in one of Go's layouts.
+pub fn format_time(unix_ns: i128, layout: &str) -> String {
+    crate::lossy(&time::Time::from_unix_ns(unix_ns).format(layout.as_bytes())).into_owned()
+}
 
 /// Adds Sprig's functions.
 pub fn register(functions: &mut Functions) {

@@ -15,8 +15,8 @@ pub(super) fn between(a: i128, b: i128) -> i64 {
     i64::try_from(span).unwrap_or(if span < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// A moment from RFC 3339 text.
-pub(super) fn parse(text: &str) -> Option<i128> {
+/// Nanoseconds since 1970 of RFC 3339 text.
+pub fn parse(text: &str) -> Option<i128> {
     crate::time::Timestamp::parse(text).map(crate::time::Timestamp::nanos)
 }
 
