@@ -144,7 +144,7 @@ impl fmt::Debug for Function {
 /// Functions by name. Go's own (`and`, `index`, `printf`, ...) are always there; one of the same
 /// name here goes before them.
 #[derive(Clone, Debug, Default)]
-pub struct Functions(HashMap<Box<str>, Function>);
+pub struct Functions(HashMap<Box<str>, Function, foldhash::fast::RandomState>);
 
 impl Functions {
     /// None but Go's own.

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
 use super::lex::{Keyword, Kind, Lexer, Token};
 use super::quote::unquote;
 use super::tree::{Branch, Node, NodeId, Nodes, Symbol, Tree};
@@ -39,7 +42,8 @@ pub(super) fn parse(name: &str, shared: &Arc<[u8]>, functions: &Functions) -> Re
         last_line: 0,
         action_line: 0,
         tree: Tree::new(name, Arc::clone(shared)),
-        symbols: HashMap::from([(Cow::Borrowed("$"), Symbol::ROOT)]),
+        names: HashMap::default(),
+        symbols: HashMap::from_iter([(Cow::Borrowed("$"), Symbol::ROOT)]),
         scope: Scope::default(),
         parens: 0,
         roots: Vec::new(),
@@ -75,7 +79,9 @@ struct Parser<'t> {
     /// The line on which the action that is parsed begins; 0 outside.
     action_line: u32,
     tree: Tree,
-    symbols: HashMap<Cow<'t, str>, Symbol>,
+    /// Names of fields and variables, each made once.
+    names: HashMap<&'t [u8], Str, RandomState>,
+    symbols: HashMap<Cow<'t, str>, Symbol, RandomState>,
     scope: Scope,
     parens: u32,
     roots: Vec<Root>,
@@ -134,6 +140,11 @@ impl<'t> Parser<'t> {
     }
     fn word(&self, token: Token) -> Cow<'t, str> {
         lossy(self.bytes(token))
+    }
+
+    /// A name that was lexed; it is UTF-8, since only letters, digits and underscores are taken for names.
+    fn name(&mut self, bytes: &'t [u8]) -> Str {
+        self.names.entry(bytes).or_insert_with(|| bytes.into()).clone()
     }
 
     fn error<T>(&self, message: impl AsRef<str>) -> Result<T, Error> {
@@ -248,7 +259,7 @@ impl<'t> Parser<'t> {
 
     /// Nodes up to `{{end}}` or `{{else}}`, which is given too.
     fn list(&mut self) -> Result<(Nodes, Item), Error> {
-        let mut nodes = Vec::new();
+        let mut nodes = SmallVec::<[NodeId; 8]>::new();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
                 Item::Node(id) => nodes.push(id),

@@ -155,13 +155,13 @@ impl Tree {
         self.children.extend_from_slice(nodes);
         Nodes { start, end: self.children.len() as u32 }
     }
-    pub(super) fn add_names(&mut self, names: &[&str]) -> Names {
+    pub(super) fn add_names(&mut self, names: &[Str]) -> Names {
         let start = self.names.len() as u32;
-        self.names.extend(names.iter().map(|n| Str::from(*n)));
+        self.names.extend_from_slice(names);
         Names { start, end: self.names.len() as u32 }
     }
     /// The names of a row, and further ones. Those that were added last need not be added again.
-    pub(super) fn add_to_names(&mut self, front: Names, names: &[&str]) -> Names {
+    pub(super) fn add_to_names(&mut self, front: Names, names: &[Str]) -> Names {
         if front.end as usize != self.names.len() {
             let start = self.names.len() as u32;
             self.names.extend_from_within(front.start as usize..front.end as usize);
@@ -169,7 +169,7 @@ impl Tree {
         }
         Names { start: front.start, ..self.add_names(names) }
     }
-    pub(super) fn add_symbol(&mut self, name: &str) -> Symbol {
+    pub(super) fn add_symbol(&mut self, name: Str) -> Symbol {
         let names = self.add_names(&[name]);
         Symbol(names.start)
     }

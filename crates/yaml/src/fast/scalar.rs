@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
         let value = match escapes {
             true if self.tabs && raw.contains('\t') => return None,
             true => Value::from(unescaped(raw)?),
-            false => self.text_value(&*self.folded(raw)?),
+            false => self.text_value(&self.folded(raw)?),
         };
         self.rest(end + 1, value)
     }

@@ -9,13 +9,14 @@ use super::{MAX_PARENS, Parser};
 use crate::builtin::Builtin;
 use crate::error::Error;
 use crate::fmt::{quote, quote_str};
+use crate::value::Str;
 
 impl Parser<'_> {
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<NodeId, Error> {
         let position = self.peek_non_space().start;
-        let mut declared = Vec::new();
+        let mut declared = SmallVec::new();
         let assign = self.declarations(context, &mut declared)?;
-        let mut commands = Vec::new();
+        let mut commands = SmallVec::<[NodeId; 4]>::new();
         loop {
             let token = self.next_non_space();
             if token.kind == end {
@@ -62,7 +63,7 @@ impl Parser<'_> {
     }
 
     /// `$x :=`, `$x =`, and in a range `$i, $e :=`. Says whether variables are assigned.
-    fn declarations(&mut self, context: &str, declared: &mut Vec<NodeId>) -> Result<bool, Error> {
+    fn declarations(&mut self, context: &str, declared: &mut SmallVec<[NodeId; 2]>) -> Result<bool, Error> {
         loop {
             let variable = self.peek_non_space();
             if variable.kind != Kind::Variable {
@@ -111,7 +112,8 @@ impl Parser<'_> {
         if let Some(symbol) = self.symbols.get(&name) {
             return *symbol;
         }
-        let symbol = self.tree.add_symbol(&name);
+        let text = self.name(self.bytes(token));
+        let symbol = self.tree.add_symbol(text);
         self.symbols.insert(name, symbol);
         symbol
     }
@@ -119,7 +121,7 @@ impl Parser<'_> {
     /// An operand and its arguments, up to `|` (taken) or the end of the pipeline (not taken).
     fn command(&mut self) -> Result<NodeId, Error> {
         let position = self.peek_non_space().start;
-        let mut args = Vec::new();
+        let mut args = SmallVec::<[NodeId; 8]>::new();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
@@ -148,12 +150,11 @@ impl Parser<'_> {
         if first.kind != Kind::Field {
             return Ok(Some(id));
         }
-        let mut fields = SmallVec::<[_; 6]>::new();
+        let mut fields = SmallVec::<[Str; 6]>::new();
         while self.peek().kind == Kind::Field {
             let token = self.next();
-            fields.push(self.word(token));
+            fields.push(self.name(&self.bytes(token)[1..]));
         }
-        let fields: SmallVec<[&str; 6]> = fields.iter().map(|name| &name[1..]).collect();
         let position = first.start;
         let node = match *self.tree.node(id) {
             Node::Field { fields: front } => Node::Field { fields: self.tree.add_to_names(front, &fields) },
@@ -183,8 +184,8 @@ impl Parser<'_> {
                 Node::Variable { variable, fields: self.tree.add_names(&[]) }
             }
             Kind::Field => {
-                let name = self.word(token);
-                Node::Field { fields: self.tree.add_names(&[&name[1..]]) }
+                let name = self.name(&self.bytes(token)[1..]);
+                Node::Field { fields: self.tree.add_names(&[name]) }
             }
             Kind::Bool => Node::Bool(self.bytes(token) == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => match number(self.bytes(token), token.kind) {
