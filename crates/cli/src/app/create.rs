@@ -6,6 +6,7 @@ use belay_argo::names;
 use belay_argo::spec::{Application, validate};
 use belay_object::{Object, Value};
 
+use super::look::Look;
 use super::spec;
 use crate::argocd::{AppId, Argocd, fresh, manifests, options, pairs, read};
 use crate::args::AppCreateArgs;
@@ -29,7 +30,9 @@ pub async fn on_cluster(argo: &Argocd, object: &Object, upsert: bool, validate: 
         bail!("application '{}' names no namespace", id.name);
     }
     if validate {
-        check(argo, &read(object)?).await?;
+        let app = read(object)?;
+        check(argo, &app).await?;
+        rendered(argo, &app).await?;
     }
     match argo.find(&id).await? {
         None => {
@@ -136,6 +139,30 @@ async fn put(argo: &Argocd, id: &AppId, existing: &Object, wanted: &Object, may:
     })
     .await?;
     Ok("updated")
+}
+
+/// Refuses an Application whose sources cannot be fetched from here or make no manifests. Compat(argo 3.5): the
+/// words, but for those of what failed.
+async fn rendered(argo: &Argocd, app: &Application) -> Result<()> {
+    // What is hydrated is there only behind the first hydration.
+    if app.spec.source_hydrator.is_some() {
+        return Ok(());
+    }
+    let place = app
+        .spec
+        .sources()
+        .first()
+        .map_or(String::new(), |source| if source.is_chart() { source.chart.clone() } else { source.path.clone() });
+    let looked = async { Look::at(argo, app).await?.desired(app, &[]).await };
+    let why = match looked.await {
+        Ok(_) => return Ok(()),
+        Err(why) => why,
+    };
+    let hint = "--validate=false makes the application all the same";
+    bail!(
+        "application spec for {} is invalid: InvalidSpecError: Unable to generate manifests in {place}: {why:#}; {hint}",
+        app.name
+    );
 }
 
 /// What a server would refuse: the project, the source, the destination.

@@ -8,13 +8,13 @@ use belay_argo::spec::{AppCondition, Application, Source, Spec, conditions, vali
 use belay_cluster::{DeleteOptions, ErrorKind, Patch};
 use belay_object::{Map, Object, Value, json_patch, merge_patch, object};
 
-use crate::Error;
 use crate::answer::Answer;
 use crate::call::{Call, text};
 use crate::rights::project_name;
 use crate::services::applications::named;
 use crate::snapshot::{gone, shown};
 use crate::told::Reason;
+use crate::{Error, ManifestsOf};
 
 const API_VERSION: &str = "argoproj.io/v1alpha1";
 /// The finalizer of a cascade; with `/foreground` or `/background` behind it that is said, too.
@@ -34,6 +34,9 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Error> {
     let checked = call.flag("validate")?.unwrap_or(true);
     let project = call.project_of(&object)?;
     let object = sensible(&call, object, &project, checked)?;
+    if checked {
+        rendered(&call, &object).await?;
+    }
     let api = &call.api;
     match api.options.cluster.create(&applications(), &object, &api.writing()).await {
         Ok(created) => {
@@ -256,6 +259,26 @@ fn sensible(call: &Call, object: Object, project: &Project, checked: bool) -> Re
     Ok(object)
 }
 
+/// Refuses an Application whose sources cannot be fetched or make no manifests. Compat(argo 3.5): the words, but for
+/// those of what failed.
+async fn rendered(call: &Call, object: &Object) -> Result<(), Error> {
+    let Some(sources) = call.api.options.sources.as_deref() else { return Ok(()) };
+    // What is hydrated is there only behind the first hydration.
+    if object.value().at(&["spec", "sourceHydrator"]).is_some() {
+        return Ok(());
+    }
+    let app = Application::read(object)?;
+    let places = app.spec.sources();
+    let place = places.first().map_or("", |source| if source.is_chart() { &source.chart } else { &source.path });
+    let of = ManifestsOf { application: object.clone(), revisions: Vec::new(), is_pinned: false, no_cache: false };
+    let refused = |e: Error| {
+        let words = format!("application spec for {} is invalid", object.name());
+        let kind = conditions::INVALID_SPEC_ERROR;
+        Error::invalid(format!("{words}: {kind}: Unable to generate manifests in {place}: {}", e.message()))
+    };
+    sources.manifests(call.at.config.clone(), of).await.map(|_| ()).map_err(refused)
+}
+
 fn of_sources(spec: &Spec, project: &Project) -> Vec<AppCondition> {
     validate::sources(spec, &|source: &Source| project.permits_source(&source.repo_url))
 }
@@ -280,6 +303,9 @@ async fn rewrite(
         }
         let project = call.project_of(&wanted)?;
         let wanted = sensible(call, wanted, &project, checked)?;
+        if checked && current.get("spec") != wanted.get("spec") {
+            rendered(call, &wanted).await?;
+        }
         match api.options.cluster.replace(&applications(), &wanted, &api.writing()).await {
             Ok(written) => {
                 shown(api.watches.applications().await?, &written).await;

@@ -122,3 +122,19 @@ async fn what_is_believed_of_hosts_and_signers_is_kept_by_commands() {
     at.ends("cluster set in-cluster --label a=b", 20).await;
     at.ends("cluster rotate-auth in-cluster", 20).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_whose_sources_give_nothing_is_made_only_if_that_is_wanted() {
+    let (at, _serving) = open().await;
+    let (world, url) = (&at.world, at.world.git.url());
+    let create = |repo: &str, path: &str| {
+        format!(
+            "app create lost --repo {repo} --path {path} --dest-server https://kubernetes.default.svc --dest-namespace shop"
+        )
+    };
+    at.ends(&create(&url, "nowhere"), 20).await;
+    at.ends(&create("http://127.0.0.1:9/none.git", "app"), 20).await;
+    assert!(world.get(("argoproj.io/v1alpha1", "Application"), "lost").is_none());
+    at.ends(&format!("{} --validate=false", create(&url, "nowhere")), 0).await;
+    assert!(world.get(("argoproj.io/v1alpha1", "Application"), "lost").is_some());
+}

@@ -335,3 +335,32 @@ async fn manifests_of_a_repository_that_the_project_does_not_permit_are_not_show
     let told = reader.get("/api/v1/applications/good/revisions/main/metadata").await.told();
     assert_eq!(told, "400 3 revision main must be resolved");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_is_made_of_what_can_be_rendered() {
+    let git = ServedRepo::start("repo.git").await.expect("git serves");
+    git.repo().commit("main", "first", CHART).unwrap();
+    let (world, _storage) = world().await;
+    let maker = world.account("maker").await;
+    let application = |name: &str, url: &str, path: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"{name}"}},"spec":{{"project":"blue","source":{{"repoURL":"{url}","path":"{path}"}},"destination":{{"server":"https://kubernetes.default.svc","namespace":"x"}}}}}}"#
+        )
+    };
+    let create = "/api/v1/applications";
+    let lost = application("lost", &git.url(), "nowhere");
+    let refused = maker.post(create, &lost).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    let words = "application spec for lost is invalid: InvalidSpecError: Unable to generate manifests in nowhere: ";
+    assert!(refused.told().contains(words), "{}", refused.told());
+    assert!(world.get("argoproj.io", "applications", "argocd", "lost").is_none());
+    let dead = maker.post(create, &application("dead", "http://127.0.0.1:9/none.git", "plain")).await;
+    assert_eq!(dead.status, 400, "{}", dead.text);
+    assert_eq!(maker.post(&format!("{create}?validate=false"), &lost).await.status, 200);
+    assert_eq!(maker.post(create, &application("good", &git.url(), "plain")).await.status, 200);
+    // What it says already is changed to what can be rendered alone.
+    let put = format!("{create}/good");
+    assert_eq!(maker.put(&put, &application("good", &git.url(), "nowhere")).await.status, 400);
+    assert_eq!(maker.put(&put, &application("good", &git.url(), "kust")).await.status, 200);
+    assert_eq!(world.app("good").value().str_at(&["spec", "source", "path"]), Some("kust"));
+}
