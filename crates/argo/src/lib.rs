@@ -8,7 +8,7 @@
 //!   objects.
 //! - [`mask`]: what is taken out of objects before people see them.
 //! - [`resource_tree`]: what an Application consists of, for people.
-//! - [`application_set`]: many Applications from one template.
+//! - [`application_set`]: many Applications from one template. [`hydrator`]: what is rendered into a branch, and when.
 //! - [`auto_sync`]: whether to sync without being asked.
 //! - [`crds`], [`install`]: the definitions, and what an installation starts with.
 //! - [`settings`], [`repositories`], [`clusters`]: the control plane's config maps and secrets, read.
@@ -24,6 +24,7 @@ pub mod compare;
 pub mod controller;
 pub mod crds;
 pub mod differ;
+pub mod hydrator;
 pub mod ignore;
 pub mod install;
 pub mod known_types;

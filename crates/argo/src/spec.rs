@@ -30,8 +30,8 @@ pub use source::{
     KustomizePatch, KustomizeReplica, KustomizeSelector, Plugin, Source, SourceHydrator, SourceType, SyncSource,
 };
 pub use status::{
-    AppCondition, ComparedTo, HealthCode, HealthStatus, HistoryEntry, ResourceStatus, Status, Summary, SyncCode,
-    SyncStatus,
+    AppCondition, ComparedTo, HealthCode, HealthStatus, HistoryEntry, HydrateOperation, HydratePhase, HydrateSuccess,
+    HydratorStatus, ResourceStatus, Status, Summary, SyncCode, SyncStatus,
 };
 
 use record::{At, read_field, record};

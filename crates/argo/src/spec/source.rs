@@ -397,6 +397,12 @@ impl Helm {
 }
 
 impl SourceHydrator {
+    /// Whether another one asks for the same.
+    pub fn is_same(&self, other: &SourceHydrator) -> bool {
+        self.dry_source().normalized() == other.dry_source().normalized()
+            && self.sync_source == other.sync_source
+            && self.hydrate_to == other.hydrate_to
+    }
     /// What is synced, as a source.
     pub fn sync_source(&self) -> Source {
         let own = &self.sync_source.repo_url;

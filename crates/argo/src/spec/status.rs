@@ -6,7 +6,7 @@ use super::Destination;
 use super::operation::{Initiator, OperationState};
 use super::policy::IgnoreDifference;
 use super::record::{record, words};
-use super::source::{Source, SourceType};
+use super::source::{Source, SourceHydrator, SourceType};
 
 record! {
     /// The state of an Application. A field that it does not know stays where it is: see
@@ -184,6 +184,69 @@ record! {
         images: Vec<String> = "images",
         /// Whether Applications are among its objects.
         is_app_of_apps: bool = "isAppOfApps",
+    }
+}
+
+words! {
+    /// How far a hydration is.
+    HydratePhase {
+        /// On its way.
+        Hydrating,
+        /// It could not be done.
+        Failed,
+        /// Done.
+        Hydrated,
+    }
+}
+
+record! {
+    /// What a hydrator has done.
+    HydratorStatus {
+        /// What was last done.
+        last_successful_operation: Option<HydrateSuccess> = "lastSuccessfulOperation",
+        /// What is being done, or was tried last.
+        current_operation: Option<HydrateOperation> = "currentOperation",
+        /// The dry commit that was last looked at, whatever came of it.
+        last_compared_dry_revision: String = "lastComparedDryRevision",
+    }
+}
+
+record! {
+    /// A hydration.
+    HydrateOperation {
+        /// When it began.
+        started_at: String = "startedAt",
+        /// When it ended.
+        finished_at: String = "finishedAt",
+        /// How far it is.
+        phase: Option<HydratePhase> = "phase",
+        /// What went wrong.
+        message: String = "message" always,
+        /// The dry commit.
+        dry_sha: String = "drySHA",
+        /// The commit that it came to.
+        hydrated_sha: String = "hydratedSHA",
+        /// What was asked for.
+        source_hydrator: SourceHydrator = "sourceHydrator" always,
+    }
+}
+
+record! {
+    /// A hydration that was done.
+    HydrateSuccess {
+        /// The dry commit.
+        dry_sha: String = "drySHA",
+        /// The commit that it came to.
+        hydrated_sha: String = "hydratedSHA",
+        /// What was asked for.
+        source_hydrator: SourceHydrator = "sourceHydrator" always,
+    }
+}
+
+impl Status {
+    /// What its hydrator has done; what cannot be read counts as absent.
+    pub fn hydrator(&self) -> HydratorStatus {
+        HydratorStatus::read_lossy(&self.source_hydrator)
     }
 }
 
