@@ -142,7 +142,8 @@ impl Turn<'_> {
                         self.memory.ours.made(live.clone());
                     }
                 }
-                (None, _) if task.outcome == Some(plan::Outcome::Pruned) => {
+                // One that is still leaving is asked for until it is gone, though no watch may have shown it.
+                (None, None) if task.outcome == Some(plan::Outcome::Pruned) => {
                     self.memory.ours.deleted(&task.key());
                 }
                 _ => {}
