@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::measure::{Figures, measure};
 use crate::process::belay;
-use crate::table::{Table, memory, time};
+use crate::table::{Table, memory, quantile, time};
 
 pub use renders::{CALL_ALL, CALL_EACH, run_all, run_each};
 
@@ -38,9 +38,10 @@ pub fn run(table: &mut Table, helm: Option<&Path>) -> Result<()> {
     let belay = belay()?;
     let each = each(&own, root, &belay)?;
     table.row("one process each", show(&each), "");
-    let (largest, figures) = largest(&cases, &belay)?;
+    let ours = cases.iter().map(|case| by_itself(&belay, &["helm"], case)).collect::<Result<Vec<_>>>()?;
+    let (largest, figures) = largest(&cases, &ours)?;
     table.row("the largest chart", show(&figures), "");
-    table.row(&format!("    {largest}"), "", "");
+    table.row(&format!("    {}", largest.title), "", "");
 
     let Some(helm) = helm else { return Ok(()) };
     let theirs = self::each(&own, root, helm)?;
@@ -48,8 +49,14 @@ pub fn run(table: &mut Table, helm: Option<&Path>) -> Result<()> {
     let times = |ours: &Figures| theirs.cpu.as_secs_f64() / ours.cpu.as_secs_f64().max(1e-6);
     table.row("processor time less than Helm's, one process each", format!("{:.1}x", times(&each)), "> 10x");
     table.row("processor time less than Helm's, in one process", format!("{:.1}x", times(&all)), "> 10x");
-    let case = cases.iter().find(|c| c.title == largest).context("the largest chart")?;
-    if let Some(theirs) = measure(helm, &arguments(&case.arguments))? {
+    let theirs = cases.iter().map(|case| by_itself(helm, &[], case)).collect::<Result<Vec<_>>>()?;
+    // Thousandths, so that they can be sorted.
+    let pairs = ours.iter().zip(&theirs).filter_map(|(ours, theirs)| Some(((*ours)?, (*theirs)?)));
+    let mut less: Vec<u128> = pairs.map(|(o, t)| t.cpu.as_micros() * 1000 / o.cpu.as_micros().max(1)).collect();
+    let times = |thousandths: u128| format!("{:.1}x", thousandths as f64 / 1000.0);
+    table.row("the same, in the median of the renders", times(quantile(&mut less, 0.5)), "> 10x");
+    table.row("the same, in nine of ten", times(quantile(&mut less, 0.1)), "");
+    if let Some(theirs) = measure(helm, &arguments(&largest.arguments))? {
         table.row("Helm, the largest chart", show(&theirs), "");
     }
     Ok(())
@@ -70,16 +77,14 @@ fn each(own: &Path, root: &str, program: &Path) -> Result<Figures> {
     measure(own, &[CALL_EACH, root, program])?.context("the renders, a process each, failed")
 }
 
+/// One case by a program, called with words before Helm's own; nothing where it is refused.
+fn by_itself(program: &Path, before: &[&str], case: &renders::Case) -> Result<Option<Figures>> {
+    let line: Vec<&str> = before.iter().copied().chain(arguments(&case.arguments)).collect();
+    measure(program, &line)
+}
+
 /// The chart whose render takes the most memory.
-fn largest(cases: &[renders::Case], belay: &Path) -> Result<(String, Figures)> {
-    let mut largest: Option<(String, Figures)> = None;
-    for case in cases {
-        let mut line = vec!["helm"];
-        line.extend(arguments(&case.arguments));
-        let Some(figures) = measure(belay, &line)? else { continue };
-        if largest.as_ref().is_none_or(|(_, most)| figures.peak_kib > most.peak_kib) {
-            largest = Some((case.title.clone(), figures));
-        }
-    }
-    largest.context("nothing was rendered")
+fn largest<'a>(cases: &'a [renders::Case], ours: &[Option<Figures>]) -> Result<(&'a renders::Case, Figures)> {
+    let measured = cases.iter().zip(ours).filter_map(|(case, figures)| Some((case, (*figures)?)));
+    measured.max_by_key(|(_, figures)| figures.peak_kib).context("nothing was rendered")
 }
