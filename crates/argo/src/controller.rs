@@ -10,6 +10,7 @@
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
 //! - `charts`: charts and artifacts of repositories and registries; `dependencies`: those that charts in Git lack.
+//! - `notifications`: who is told of what becomes of Applications.
 //! - [`Mirrors`]: where what is fetched is kept.
 //! - `draft`: what a turn changes of an Application, written at once.
 //! - [`run`]: starting and stopping; [`preview`]: the same comparison once, for who runs no controller.
@@ -27,6 +28,7 @@ mod draft;
 mod integrity;
 mod leaving;
 mod mirrors;
+mod notifications;
 mod operate;
 mod patience;
 mod permission;

@@ -143,7 +143,8 @@ impl<T> Post<T> {
         let mut taken = 0;
         for request in &requests {
             let sent = self.send(request).await;
-            match sent.and_then(|answer| service.judge(&answer).map(|()| answer)) {
+            let judged = sent.and_then(|answer| service.judge(&answer).map(|()| answer));
+            match judged.map_err(|why| without_credentials(request, why)) {
                 Ok(answer) => {
                     taken += 1;
                     service.learn(&letter.text, to, &answer, &self.threads);
@@ -210,6 +211,20 @@ impl<T> Post<T> {
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok((Answer { status, body }, after.map(Duration::from_secs)))
     }
+}
+
+/// What a receiver answered, without what it was shown: it may repeat a credential that stands in the configuration
+/// itself, not in the secret.
+fn without_credentials(request: &Outgoing, mut why: String) -> String {
+    let headers = request.headers.iter().filter(|(name, _)| name != "Content-Type").map(|(_, value)| value.expose());
+    // `Bearer TOKEN`: the token alone too.
+    let parts = headers.flat_map(|value| [value.as_str(), value.rsplit(' ').next().unwrap_or_default()]);
+    for credential in parts.chain([request.url.expose().as_str()]).filter(|text| text.len() >= 5) {
+        if why.contains(credential) {
+            why = why.replace(credential, "***");
+        }
+    }
+    why
 }
 
 /// Whether a status may be another one in a moment.

@@ -10,6 +10,7 @@ mod guards;
 mod hooks;
 mod impersonation;
 mod mends;
+mod notifications;
 mod refusals;
 mod screens;
 mod settings;

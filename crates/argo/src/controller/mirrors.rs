@@ -16,6 +16,8 @@ use super::charts::Charts;
 pub struct Mirrors {
     pub(crate) repositories: Repositories,
     pub(crate) charts: Arc<Charts>,
+    /// How else is connected to: the same policy and proxy.
+    pub(crate) base: ClientOptions,
 }
 
 impl Mirrors {
@@ -26,6 +28,7 @@ impl Mirrors {
         let base = ClientOptions { egress: egress.clone(), proxy: proxy.clone(), ..ClientOptions::default() };
         let options = RepositoriesOptions { egress, proxy, ..RepositoriesOptions::new(storage.join("git")) };
         let repositories = Repositories::new(options).map_err(|e| e.to_string())?;
-        Ok(Mirrors { repositories, charts: Arc::new(Charts::new(storage.join("charts"), base)) })
+        let charts = Arc::new(Charts::new(storage.join("charts"), base.clone()));
+        Ok(Mirrors { repositories, charts, base })
     }
 }

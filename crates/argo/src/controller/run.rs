@@ -21,6 +21,7 @@ use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
 use super::leaving::{self, is_leaving};
 use super::mirrors::Mirrors;
+use super::notifications;
 use super::patience::Patience;
 use super::polls::{self, Polls};
 use super::refresh::{Level, REFRESH};
@@ -177,6 +178,7 @@ impl Controllers {
         tasks.spawn(polls::wake(world.clone(), news));
         tasks.spawn(leaving::release(world.clone(), leaving));
         tasks.spawn(follow_config(world.clone(), files, reread));
+        tasks.spawn(notifications::run(world.clone(), views, mirrors.base));
         Ok(Controllers { working: workers, tasks, world, memo })
     }
 

@@ -38,6 +38,8 @@ const OK: &str = "200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
 const BUSY: &str = "503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy";
 const NO: &str = "400 No\r\nConnection: close\r\nContent-Length: 23\r\n\r\nnot with s3cr3t-key, no";
 
+const PLAIN: &str = "400 No\r\nConnection: close\r\nContent-Length: 19\r\n\r\nno plain-token here";
+
 struct Desk {
     outbox: Outbox<u32>,
     outcomes: mpsc::UnboundedReceiver<Outcome<u32>>,
@@ -90,6 +92,11 @@ async fn what_is_refused_is_told_without_credentials() {
     ));
     desk.offer(1, "w").expect("there is room");
     assert_eq!(desk.outcome().await, "1 service 'w': refused with status 400: not with ***, no");
+    // What stands in the configuration itself is as little shown.
+    let (url, _asked) = server(&[PLAIN]).await;
+    let mut plain = Desk::of(&format!("service.mattermost: '{{apiURL: \"{url}\", token: plain-token}}'"));
+    plain.offer(4, "mattermost").expect("there is room");
+    assert_eq!(plain.outcome().await, "4 service 'mattermost': refused with status 400: no *** here");
     desk.offer(2, "x").expect("there is room");
     assert_eq!(desk.outcome().await, "2 service 'x': the address is no URL");
     desk.offer(3, "none").expect("there is room");
