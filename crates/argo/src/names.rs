@@ -22,6 +22,8 @@ pub const KNOWN_HOSTS: &str = "argocd-ssh-known-hosts-cm";
 pub const TLS_CERTIFICATES: &str = "argocd-tls-certs-cm";
 /// Public keys of signers.
 pub const GPG_KEYS: &str = "argocd-gpg-keys-cm";
+/// What notifications are configured with.
+pub const NOTIFICATIONS: &str = "argocd-notifications-cm";
 /// A certificate of the server that goes before the one in [`SECRET`].
 pub const SERVER_TLS: &str = "argocd-server-tls";
 /// The admin's account.

@@ -42,14 +42,15 @@ pub(crate) trait Provider: Send + Sync + std::fmt::Debug {
 type Read = fn(&Value) -> Result<Box<dyn Provider>, String>;
 
 /// The types that are built.
-const KINDS: [(&str, Read); 14] = [
+const KINDS: [(&str, Read); 15] = [
     ("alertmanager", alertmanager::read),
     ("googlechat", chats::read_google),
     ("grafana", deployments::read_grafana),
     ("mattermost", chats::read_mattermost),
     ("newrelic", deployments::read_newrelic),
     ("opsgenie", incidents::read_opsgenie),
-    ("pagerdutyv2", incidents::read_pagerduty),
+    ("pagerduty", incidents::read_pagerduty),
+    ("pagerdutyv2", incidents::read_pagerduty_events),
     ("pushover", chats::read_pushover),
     ("slack", slack::read),
     ("teams", teams::read_connector),

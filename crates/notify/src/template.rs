@@ -44,7 +44,7 @@ const PLAIN: Section = Section { kind: "", keeps: false, literal: &[], otherwise
 
 /// The sections that are read; those of services that are not built are left alone.
 // Compat(notifications-engine 0.5): what each is made of when a field is missing.
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     Section { kind: "alertmanager", otherwise: &[("generatorURL", "{{.app.spec.source.repoURL}}")], ..PLAIN },
     Section { kind: "googlechat", keeps: true, ..PLAIN },
     Section { kind: "mattermost", ..PLAIN },
@@ -58,6 +58,7 @@ const SECTIONS: [Section; 10] = [
         ..PLAIN
     },
     Section { kind: "opsgenie", ..PLAIN },
+    Section { kind: "pagerduty", ..PLAIN },
     Section { kind: "pagerdutyv2", ..PLAIN },
     Section { kind: "slack", literal: &["notifyBroadcast", "deliveryPolicy"], ..PLAIN },
     Section { kind: "teams", keeps: true, ..PLAIN },

@@ -17,8 +17,8 @@ use crate::call::Call;
 use crate::services::credentials::Side;
 use crate::services::{
     accounts, actions, applications, badge, certificates, clusters, compared, credentials, details, events, gpg_keys,
-    listed, logs, metrics, operations, projects, repositories, resources, rotated, sessions, settings, streams, tokens,
-    trees, unbuilt, webhook, written,
+    listed, logs, metrics, notifications, operations, projects, repositories, resources, rotated, sessions, settings,
+    streams, tokens, trees, unbuilt, webhook, written,
 };
 use crate::{Error, Options};
 
@@ -182,9 +182,9 @@ fn table() -> Vec<Route> {
         POST   SignedIn "/api/v1/gpgkeys" gpg_keys::create;
         DELETE SignedIn "/api/v1/gpgkeys" gpg_keys::delete;
         GET    SignedIn "/api/v1/gpgkeys/{keyID}" gpg_keys::get;
-        GET    SignedIn "/api/v1/notifications/services" unbuilt::notifications;
-        GET    SignedIn "/api/v1/notifications/templates" unbuilt::notifications;
-        GET    SignedIn "/api/v1/notifications/triggers" unbuilt::notifications;
+        GET    SignedIn "/api/v1/notifications/services" notifications::services;
+        GET    SignedIn "/api/v1/notifications/templates" notifications::templates;
+        GET    SignedIn "/api/v1/notifications/triggers" notifications::triggers;
 
         POST   Public   "/api/webhook" webhook::receive;
         GET    Public   "/api/badge" badge::draw;

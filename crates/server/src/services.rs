@@ -14,6 +14,7 @@ pub(crate) mod gpg_keys;
 pub(crate) mod listed;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+pub(crate) mod notifications;
 pub(crate) mod operations;
 pub(crate) mod projects;
 pub(crate) mod repositories;

@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::world::{Name, World};
+use crate::names::NOTIFICATIONS;
 use files::Files;
 
 /// The annotation that says what was told.
@@ -140,9 +141,16 @@ async fn follow(this: &Notifications, mut files: Files, changed: &Notify) {
     loop {
         changed.notified().await;
         tokio::time::sleep(SETTLE).await;
-        let config = files.read().await.map(Arc::new);
+        let config = files.read().await.map(|mut config| {
+            // Where people reach the control plane, unless it is said otherwise.
+            let url = this.world.config().settings.url.clone();
+            if !url.is_empty() {
+                config.context.entry("argocdUrl".to_owned()).or_insert(url);
+            }
+            Arc::new(config)
+        });
         for problem in config.iter().flat_map(|config| &config.problems) {
-            tracing::warn!("{}: {problem}", files::CONFIG);
+            tracing::warn!("{NOTIFICATIONS}: {problem}");
         }
         let is_configured = config.is_some();
         *this.config.write() = config;

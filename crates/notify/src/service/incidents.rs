@@ -1,4 +1,4 @@
-//! Services that wake people: `opsgenie`, `pagerdutyv2`.
+//! Services that wake people: `opsgenie`, `pagerdutyv2` (events), `pagerduty` (incidents).
 
 use std::collections::BTreeMap;
 
@@ -55,13 +55,13 @@ impl Provider for Opsgenie {
 }
 
 #[derive(Debug)]
-struct PagerDuty(BTreeMap<String, Secret<String>>);
+struct PagerDutyEvents(BTreeMap<String, Secret<String>>);
 
-pub(super) fn read_pagerduty(options: &Value) -> Result<Box<dyn Provider>, String> {
-    Ok(Box::new(PagerDuty(Options(options).by_recipient("serviceKeys"))))
+pub(super) fn read_pagerduty_events(options: &Value) -> Result<Box<dyn Provider>, String> {
+    Ok(Box::new(PagerDutyEvents(Options(options).by_recipient("serviceKeys"))))
 }
 
-impl Provider for PagerDuty {
+impl Provider for PagerDutyEvents {
     fn requests(&self, message: &Notification, to: &Destination, _: &Moment<'_>) -> Result<Vec<Outgoing>, String> {
         let key = of_recipient(&self.0, &to.recipient, "API key")?;
         if message.section("pagerdutyv2").is_none() {
@@ -86,5 +86,42 @@ impl Provider for PagerDuty {
             }
         }
         Ok(vec![Outgoing::json("https://events.pagerduty.com/v2/enqueue", &event)])
+    }
+}
+
+#[derive(Debug)]
+struct PagerDuty {
+    token: Secret<String>,
+    from: String,
+}
+
+pub(super) fn read_pagerduty(options: &Value) -> Result<Box<dyn Provider>, String> {
+    let read = Options(options);
+    Ok(Box::new(PagerDuty { token: read.secret("token")?, from: read.text_or("from", "") }))
+}
+
+impl Provider for PagerDuty {
+    fn requests(&self, message: &Notification, to: &Destination, _: &Moment<'_>) -> Result<Vec<Outgoing>, String> {
+        if message.section("pagerduty").is_none() {
+            return Err("the template has no pagerduty section".to_owned());
+        }
+        let text = |field: &str| message.text("pagerduty", field);
+        let mut incident = object! {
+            "type" => "incident",
+            "title" => text("title"),
+            "service" => object! { "id" => to.recipient.as_str(), "type" => "service_reference" },
+            "body" => object! { "type" => "incident_body", "details" => text("body") }
+        };
+        if !text("urgency").is_empty() {
+            incident.set(&["urgency"], text("urgency"));
+        }
+        if !text("priorityId").is_empty() {
+            incident.set(&["priority"], object! { "id" => text("priorityId"), "type" => "priority_reference" });
+        }
+        let request = Outgoing::json("https://api.pagerduty.com/incidents", &object! { "incident" => incident })
+            .header("Accept", "application/vnd.pagerduty+json;version=2")
+            .header("Authorization", format!("Token token={}", self.token.expose()))
+            .header("From", self.from.as_str());
+        Ok(vec![request])
     }
 }

@@ -203,4 +203,10 @@ fn alerts_incidents_and_marks() {
     );
     case("opsgenie", "{apiKeys: {team: $key}}", "{opsgenie: {}}")
         .check("team", "! opsgenie notification description is missing");
+    case("pagerduty", "{token: $key, from: a@b.c}", "{pagerduty: {title: t, body: b, urgency: high, priorityId: P1}}").check(
+        "SVC",
+        "POST https://api.pagerduty.com/incidents [Accept: application/vnd.pagerduty+json;version=2] [Authorization: Token token=s3cr3t-key] [From: a@b.c] \
+         {\"incident\":{\"body\":{\"details\":\"b\",\"type\":\"incident_body\"},\"priority\":{\"id\":\"P1\",\"type\":\"priority_reference\"},\
+         \"service\":{\"id\":\"SVC\",\"type\":\"service_reference\"},\"title\":\"t\",\"type\":\"incident\",\"urgency\":\"high\"}}",
+    );
 }

@@ -14,8 +14,3 @@ pub(crate) async fn manifests_with_files(_: Call) -> Result<Answer, Error> {
 pub(crate) async fn application_sets(_: Call) -> Result<Answer, Error> {
     Err(Error::unimplemented("ApplicationSets are not served by this version"))
 }
-
-/// Notifications' configuration.
-pub(crate) async fn notifications(_: Call) -> Result<Answer, Error> {
-    Err(Error::unimplemented("notifications are not served by this version"))
-}

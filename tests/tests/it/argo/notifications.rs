@@ -103,6 +103,13 @@ data:
     - oncePer: app.status.operationState?.syncResult?.revision
       send: [app-sync-succeeded]
       when: app.status.operationState != nil and app.status.operationState.phase in ['Succeeded']
+  trigger.on-deployed: |
+    - oncePer: app.status.operationState?.syncResult?.revision
+      send: [plain]
+      when: app.status.operationState != nil and app.status.operationState.phase in ['Succeeded'] and
+        app.status.health.status == 'Healthy' and
+        (!time.Parse(app.status.health.lastTransitionTime).Add(1 * time.Minute).Before(time.Parse(app.status.operationState.finishedAt))
+        or time.Parse(app.status.health.lastTransitionTime).Before(time.Parse(app.status.operationState.startedAt)))
   trigger.on-out-of-sync: |
     - send: [unknown]
       when: app.status.sync.status == 'OutOfSync'
@@ -309,4 +316,53 @@ async fn a_condition_that_is_met_anew_is_told_anew() {
     world.push(&[("app/a.yaml", Some(&map("a", "2")))]).await;
     is_told(&world, &receiver, 2).await;
     assert_eq!(receiver.bodies(), ["one is unknown", "one is unknown"]);
+}
+
+/// argo.md 10.13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_is_told_when_it_is_healthy() {
+    let receiver = Receiver::start().await;
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  paused: true\n  replicas: 1\n  \
+        selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    \
+        spec: {containers: [{name: c, image: busybox}]}\n";
+    let world = World::with_files(&[("app/web.yaml", web)]).await;
+    world.apply(&configured(&receiver));
+    world.application("one", "app", "");
+    subscribe(&world, "one", "on-deployed", "other");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Suspended Succeeded").await;
+    world.quiet().await;
+    assert_eq!(receiver.bodies(), [""; 0], "it is synced, and not healthy");
+    world.patch(("apps/v1", "Deployment"), "web", "{spec: {paused: false}}");
+    is_told(&world, &receiver, 1).await;
+    // Time passes nothing on: it is told once.
+    world.until("it is noted", || noted(&world, "one").contains("on-deployed").then_some(())).await;
+    world.quiet().await;
+    assert_eq!(receiver.bodies().len(), 1, "{:?}", receiver.bodies());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_told_while_another_controller_tells() {
+    let receiver = Receiver::start().await;
+    let world = World::with_files(&[("app/a.yaml", map("a", "1"))]).await;
+    let name = "argocd-notifications-controller";
+    world.apply(&format!(
+        "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {name}, namespace: argocd, labels: \
+         {{app.kubernetes.io/name: {name}}}}}, spec: {{replicas: 1, paused: true, selector: {{matchLabels: {{a: b}}}}, \
+         template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: c, image: busybox}}]}}}}}}}}"
+    ));
+    world.apply(&configured(&receiver));
+    world.application("one", "app", "");
+    subscribe(&world, "one", "on-plain", "other");
+    world.is("one", "OutOfSync").await;
+    world.sync("one", "{}");
+    world.is("one", "Synced Healthy Succeeded").await;
+    world.quiet().await;
+    assert_eq!(receiver.bodies(), [""; 0]);
+    let theirs = Object::of("apps/v1", "Deployment", "argocd", name);
+    let patch = belay_yaml::parse_value("{spec: {replicas: 0}}", &belay_yaml::Options::v2()).expect("YAML");
+    world.user.merge_patch(&theirs, "", &patch).expect("it is patched");
+    is_told(&world, &receiver, 1).await;
+    assert!(receiver.bodies()[0].starts_with("one is synced to "));
 }

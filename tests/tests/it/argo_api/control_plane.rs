@@ -334,3 +334,23 @@ async fn rotation(hangs_up: bool) {
     assert_eq!(told, "400 3 failed to parse service account token: it is no token of a secret");
     assert_eq!(tokens().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_what_notifications_are_configured_with_are_told() {
+    let world = World::with("", "").await;
+    let admin = world.admin();
+    let names = async |what: &str| {
+        let told = admin.get(&format!("/api/v1/notifications/{what}")).await;
+        assert_eq!(told.status, 200, "{}", told.text);
+        let items = told.value().get("items").map_or(Vec::new(), |items| items.items().to_vec());
+        items.iter().filter_map(|item| Some(item.str_at(&["name"])?.to_owned())).collect::<Vec<String>>().join(" ")
+    };
+    assert_eq!(names("triggers").await, "");
+    world.apply(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: argocd-notifications-cm, namespace: argocd}, data: \
+         {service.slack: x, service.webhook.hook: x, template.b.c: x, template.a: x, trigger.t: x, defaultTriggers: x}}",
+    );
+    assert_eq!(names("services").await, "hook slack");
+    assert_eq!(names("templates").await, "a b.c");
+    assert_eq!(names("triggers").await, "t");
+}

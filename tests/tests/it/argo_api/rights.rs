@@ -82,6 +82,7 @@ const MATRIX: &[(&str, &str, [u16; 5])] = &[
     ("POST /api/v1/certificates", r#"{"items":[]}"#, [401, 403, 403, 403, 200]),
     ("DELETE /api/v1/certificates?hostNamePattern=none", "", [401, 403, 403, 403, 200]),
     ("GET /api/v1/gpgkeys", "", [401, 403, 200, 403, 200]),
+    ("GET /api/v1/notifications/triggers", "", [401, 200, 200, 200, 200]),
     ("POST /api/v1/gpgkeys", "{}", [401, 403, 403, 403, 400]),
     ("DELETE /api/v1/gpgkeys?keyID=0", "", [401, 403, 403, 403, 404]),
     ("GET /api/v1/account/reader", "", [401, 403, 200, 403, 200]),

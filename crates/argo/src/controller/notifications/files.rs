@@ -10,10 +10,10 @@ use belay_net::Secret;
 use belay_notify::{Config, Secrets};
 use belay_object::{Map, Object, ObjectKey, Value};
 
+use crate::names::{CONFIG, NOTIFICATIONS};
+
+/// Values that the config map refers to.
 // Compat(argo-cd 3.5)
-/// The config map.
-pub(super) const CONFIG: &str = "argocd-notifications-cm";
-/// Values that it refers to.
 const SECRET: &str = "argocd-notifications-secret";
 /// The label of Argo CD's own controller, whoever installed it.
 const RIVAL: &str = "app.kubernetes.io/name=argocd-notifications-controller";
@@ -35,7 +35,7 @@ pub(super) struct Files {
 /// Whether a change is of what is read here.
 pub(super) fn is_of(key: &ObjectKey) -> bool {
     match (key.kind.group.as_str(), key.kind.kind.as_str()) {
-        ("", "ConfigMap") => &*key.name == CONFIG,
+        ("", "ConfigMap") => [NOTIFICATIONS, CONFIG].contains(&&*key.name),
         ("", "Secret") => &*key.name == SECRET,
         ("apps", "Deployment") => true,
         _ => false,
@@ -51,7 +51,7 @@ impl Files {
             views.view(&Resource::known("", "v1", kind, plural, true), &scope)
         };
         Files {
-            map: named("ConfigMap", "configmaps", CONFIG),
+            map: named("ConfigMap", "configmaps", NOTIFICATIONS),
             secret: named("Secret", "secrets", SECRET),
             views: views.clone(),
             namespace: namespace.to_owned(),
@@ -64,7 +64,7 @@ impl Files {
     pub async fn read(&mut self) -> Option<Config> {
         // What is not known within the time is looked at when it is: the watch's first event comes back here.
         let _ = self.map.synced(PATIENCE).await;
-        let Some(map) = self.map.object(&self.namespace, CONFIG) else {
+        let Some(map) = self.map.object(&self.namespace, NOTIFICATIONS) else {
             (self.rivals, self.told) = (None, false);
             return None;
         };
