@@ -89,6 +89,11 @@ impl Clusters {
         self.entries.iter().filter(on).chain(implicit)
     }
 
+    /// Those that secrets describe, turned on or not; `None` where one of the secrets cannot be read.
+    pub fn described(&self) -> Option<&[ClusterEntry]> {
+        (!self.has_unread).then_some(&self.entries)
+    }
+
     /// The cluster of a server. Compat(argo 3.5): the words.
     pub fn get(&self, server: &str) -> Result<&ClusterEntry, String> {
         let server = server.trim_end_matches('/');

@@ -12,10 +12,12 @@
 //! - `charts`: charts and artifacts of repositories and registries; `dependencies`: those that charts in Git lack.
 //! - `notifications`: who is told of what becomes of Applications.
 //! - [`Mirrors`]: where what is fetched is kept.
+//! - `application_sets`: the same of ApplicationSets, whose Applications are made here.
 //! - `draft`: what a turn changes of an Application, written at once.
 //! - [`run`]: starting and stopping; [`preview`]: the same comparison once, for who runs no controller.
 
 mod application;
+mod application_sets;
 mod around;
 mod charts;
 mod comparing;

@@ -1,5 +1,6 @@
 //! Applications on the embedded API server, with a real Git server on loopback.
 
+mod application_sets;
 mod behaviours;
 mod beside;
 mod charts;

@@ -51,6 +51,26 @@ pub trait Surroundings {
     }
 }
 
+/// How often generators want to be looked at, in seconds: the shortest of them; `None` where none does by itself.
+/// `default_s` is for repositories that do not say.
+pub fn requeue_after_s(generators: &[Value], default_s: u64) -> Option<u64> {
+    fn shortest(generators: &[Value], default_s: u64, depth: usize) -> Option<u64> {
+        let each = generators.iter().filter_map(|generator| {
+            let of_git = generator.get("git").filter(|git| !git.is_null()).map(|git| {
+                let own = git.get("requeueAfterSeconds").filter(|own| !own.is_null());
+                own.map_or(default_s, |own| u64::try_from(own.as_i64().unwrap_or(0)).unwrap_or(0))
+            });
+            let inner = ["matrix", "merge"].into_iter().filter_map(|name| {
+                let inner = generator.at(&[name, "generators"]).map_or(&[][..], Value::items);
+                (depth < 3).then(|| shortest(inner, default_s, depth + 1)).flatten()
+            });
+            of_git.into_iter().chain(inner).filter(|seconds| *seconds > 0).min()
+        });
+        each.min()
+    }
+    shortest(generators, default_s, 0)
+}
+
 /// Sets of parameters, and the template that they are put into.
 pub struct Generated {
     /// One each Application.

@@ -175,8 +175,9 @@ fn judge(name: &str, seen: &Seen, known: Option<&RolloutStatus>, step: &str, now
             to(&mut status, RolloutCode::Waiting, message);
         }
     }
+    let is_there = seen.is_synced() && seen.is_healthy();
     match status.status {
-        RolloutCode::Waiting if seen.is_synced() && seen.is_healthy() => {
+        RolloutCode::Waiting if is_there => {
             to(&mut status, RolloutCode::Healthy, "Application resource has synced, updating status to Healthy");
         }
         RolloutCode::Waiting if seen.is_synced() => {
@@ -191,11 +192,12 @@ fn judge(name: &str, seen: &Seen, known: Option<&RolloutStatus>, step: &str, now
                 to(&mut status, RolloutCode::Progressing, message);
             }
         }
-        RolloutCode::Progressing if seen.is_synced() && seen.is_healthy() => {
-            let message = "Application resource became Healthy, updating status from Progressing to Healthy";
-            to(&mut status, RolloutCode::Healthy, message);
-        }
         RolloutCode::Waiting | RolloutCode::Progressing | RolloutCode::Healthy => {}
+    }
+    // What has begun may be over: nothing might happen any more that would have it looked at again.
+    if status.status == RolloutCode::Progressing && is_there {
+        let message = "Application resource became Healthy, updating status from Progressing to Healthy";
+        to(&mut status, RolloutCode::Healthy, message);
     }
     status
 }

@@ -4,6 +4,7 @@
 //! What belongs to the Application is known from its status and from what is rendered: a live object that no
 //! status lists, and no source renders, is not seen.
 
+mod application_set;
 mod repository;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -303,7 +304,10 @@ impl Preview {
     }
 
     async fn project(&self, app: &Application) -> Result<Project, String> {
-        let name = app.spec.project();
+        self.project_of(app.spec.project()).await
+    }
+
+    async fn project_of(&self, name: &str) -> Result<Project, String> {
         let found = self.home.find(&projects(), &self.namespace, name).await;
         let object = found.map_err(|e| e.to_string())?;
         let object = object.ok_or_else(|| format!("Application referencing project {name} which does not exist"))?;

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::application::reconcile;
+use super::application_sets::{self, Woken};
 use super::config::{Config, Files};
 use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
@@ -136,6 +137,7 @@ impl Controllers {
             polls: Polls::default(),
             patience: Patience::default(),
             news: tell_news,
+            application_sets: Woken::default(),
             cluster,
             namespaces,
             settings,
@@ -148,6 +150,7 @@ impl Controllers {
         let leaves = leaving.clone();
         views.on_change(move |change| {
             if Files::is_of(&change.key) {
+                weak.upgrade().iter().for_each(|world| world.application_sets.unsettle());
                 rereads.notify_one();
             } else if let Some(world) = weak.upgrade() {
                 if may_let_go(change) {
@@ -178,6 +181,7 @@ impl Controllers {
         tasks.spawn(polls::wake(world.clone(), news));
         tasks.spawn(leaving::release(world.clone(), leaving));
         tasks.spawn(follow_config(world.clone(), files, reread));
+        tasks.spawn(application_sets::run(world.clone(), views.clone()));
         tasks.spawn(notifications::run(world.clone(), views, mirrors.base));
         Ok(Controllers { working: workers, tasks, world, memo })
     }
@@ -204,6 +208,7 @@ impl Controllers {
     /// Looks at all repositories now, as a push would have it.
     pub async fn look_at_sources(&self) {
         polls::look(&self.world).await;
+        self.world.application_sets.look_afresh();
     }
 
     /// Waits until the controller ends by itself, which it does not unless its queue is closed.
@@ -215,6 +220,7 @@ impl Controllers {
     pub async fn stop(mut self, patience: Duration) {
         self.world.queue.close();
         self.world.polls.queue.close();
+        self.world.application_sets.close();
         let _ = tokio::time::timeout(patience, self.join()).await;
         let _ = tokio::time::timeout(patience, self.world.recorder.flush(patience)).await;
         self.working.shutdown().await;
@@ -229,7 +235,9 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         // Several objects are often written together.
         tokio::time::sleep(CONFIG_SETTLE).await;
         let before = world.config();
+        let up_to = world.application_sets.reading();
         if files.is_cut(&before) {
+            world.application_sets.settle(up_to);
             tracing::error!(
                 "argocd-cm is gone, or has lost its label app.kubernetes.io/part-of: what it said stays in force"
             );
@@ -238,6 +246,7 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         let config = Arc::new(files.read(Some(&before)));
         let (begin_anew, concerns) = (config.watched_by != before.watched_by, config.judged_by != before.judged_by);
         *world.config.write() = config.clone();
+        world.application_sets.settle(up_to);
         match begin_anew {
             true => world.destinations.reset(),
             false => world.destinations.keep(&config),
@@ -252,6 +261,7 @@ async fn follow_config(world: Arc<World>, files: Files, changed: Arc<Notify>) {
         for object in world.applications.objects() {
             world.ask(&Name::of(&object), Level::Recent);
         }
+        world.application_sets.look_at_all();
     }
 }
 
@@ -293,6 +303,10 @@ fn wake(world: &World, change: &Change<Arc<Object>>) {
     let (before, after) = (object(&change.before), object(&change.after));
     let at = |o: &Option<Arc<Object>>, path: &[&str]| o.as_ref().and_then(|o| o.at(path).cloned());
     let differs = |path: &[&str]| at(&before, path) != at(&after, path);
+    application_sets::wake(world, &change.key, before.as_deref(), after.as_deref());
+    if change.key.kind.kind == "ApplicationSet" {
+        return;
+    }
     if change.key.kind.kind == "AppProject" {
         // Tokens are given out, and written into it, all the time.
         if !differs(&["metadata", "uid"]) && !differs(&["spec"]) && !differs(&["metadata", "labels"]) {

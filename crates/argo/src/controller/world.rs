@@ -16,6 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::application_sets::Woken;
 use super::charts::Charts;
 use super::config::Config;
 use super::destinations::Destinations;
@@ -187,6 +188,8 @@ pub(crate) struct World {
     pub patience: Patience,
     /// To who wakes those whom a new revision concerns.
     pub news: UnboundedSender<News>,
+    /// ApplicationSets that are to be looked at.
+    pub application_sets: Woken,
 }
 
 impl World {

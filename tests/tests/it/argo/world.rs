@@ -19,6 +19,7 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const APPLICATIONS: (&str, &str) = ("argoproj.io/v1alpha1", "Application");
+pub const SETS: (&str, &str) = ("argoproj.io/v1alpha1", "ApplicationSet");
 pub const MAPS: (&str, &str) = ("v1", "ConfigMap");
 pub const JOBS: (&str, &str) = ("batch/v1", "Job");
 
@@ -104,7 +105,7 @@ impl World {
         world
             .until("the definitions are served", || {
                 let served = |kind| world.server.registry().by_kind("argoproj.io", "v1alpha1", kind).is_some();
-                (served("AppProject") && served("Application")).then_some(())
+                (served("AppProject") && served("Application") && served("ApplicationSet")).then_some(())
             })
             .await;
         world.put(&objects);
@@ -283,9 +284,12 @@ impl World {
     }
     fn story(&self) -> String {
         let mut text = String::new();
-        for found in self.user.list("argoproj.io", "applications", "argocd") {
-            let object = found.object();
-            text.push_str(&belay_yaml::to_yaml(object.get("status").unwrap_or(&Value::Null)));
+        for plural in ["applications", "applicationsets"] {
+            for found in self.user.list("argoproj.io", plural, "argocd") {
+                let object = found.object();
+                text.push_str(&format!("{}\n", object.key()));
+                text.push_str(&belay_yaml::to_yaml(object.get("status").unwrap_or(&Value::Null)));
+            }
         }
         // What is being deleted, and by whom it is held.
         for (group, plural) in [("batch", "jobs"), ("apps", "replicasets"), ("", "pods"), ("", "services")] {
@@ -304,7 +308,7 @@ impl World {
 fn namespace_of(kind: Kind) -> &'static str {
     match kind.1 {
         "Namespace" | "CustomResourceDefinition" => "",
-        "Application" | "AppProject" => "argocd",
+        "Application" | "ApplicationSet" | "AppProject" => "argocd",
         _ => "shop",
     }
 }
