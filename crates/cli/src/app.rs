@@ -9,7 +9,7 @@ mod delete;
 mod diff;
 mod edit;
 mod history;
-mod list;
+pub mod list;
 mod logs;
 mod look;
 mod manifests;

@@ -4,6 +4,7 @@ mod app;
 mod app_resource;
 mod app_run;
 mod app_spec;
+mod appset;
 mod argocd;
 mod artifact;
 mod certificates;
@@ -29,6 +30,9 @@ pub use app_run::{
     AppSyncArgs, AppWaitArgs, ChosenFlags, RetryFlags, RevisionFlags,
 };
 pub use app_spec::AppSpecFlags;
+pub use appset::{
+    AppsetArgs, AppsetCommand, AppsetCreateArgs, AppsetDeleteArgs, AppsetGenerateArgs, AppsetGetArgs, AppsetListArgs,
+};
 pub use argocd::{
     AccountArgs, AccountCommand, ClusterAddArgs, ClusterArgs, ClusterRmArgs, ClusterSetArgs, ClusterSubcommand,
     RepoAddArgs, RepoArgs, RepoCommand, RepocredsArgs, RepocredsCommand,
@@ -132,6 +136,8 @@ pub struct Global {
 pub enum ClusterCommand {
     /// Argo CD's Applications
     App(AppArgs),
+    /// Argo CD's ApplicationSets
+    Appset(AppsetArgs),
     /// Argo CD's projects
     #[command(visible_alias = "project")]
     Proj(ProjArgs),

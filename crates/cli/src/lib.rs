@@ -8,6 +8,7 @@
 
 mod account;
 mod app;
+mod appset;
 mod argocd;
 pub mod args;
 mod artifact;
@@ -73,6 +74,7 @@ fn status_of_failure(command: &ClusterCommand) -> u8 {
         | ClusterCommand::Repocreds(_)
         | ClusterCommand::Cluster(_)
         | ClusterCommand::Account(_)
+        | ClusterCommand::Appset(_)
         | ClusterCommand::Cert(_)
         | ClusterCommand::Gpg(_)
         | ClusterCommand::Login(_)
@@ -86,6 +88,7 @@ fn status_of_failure(command: &ClusterCommand) -> u8 {
 async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
     match command {
         ClusterCommand::App(args) => app::app(global, args).await,
+        ClusterCommand::Appset(args) => appset::appset(global, args).await,
         ClusterCommand::Proj(args) => proj::proj(global, args).await,
         ClusterCommand::Repo(args) => repo::repo(global, args).await,
         ClusterCommand::Repocreds(args) => repo::repocreds(global, args).await,

@@ -24,20 +24,7 @@ pub async fn list(plane: &Plane, args: &AppListArgs, everywhere: bool) -> Result
             print_value(&all, args.output)?;
         }
         Form::Wide | Form::Tree | Form::TreeDetailed => {
-            let header = [
-                "NAME",
-                "CLUSTER",
-                "NAMESPACE",
-                "PROJECT",
-                "STATUS",
-                "HEALTH",
-                "SYNCPOLICY",
-                "CONDITIONS",
-                "REPO",
-                "PATH",
-                "TARGET",
-            ];
-            let mut table = Columns::new(&header);
+            let mut table = Columns::new(&HEADER);
             found.iter().for_each(|(_, app)| table.row(row(app)));
             table.print();
         }
@@ -54,6 +41,21 @@ fn is_wanted(app: &Application, args: &AppListArgs) -> bool {
         && args.path.as_ref().is_none_or(|path| sources.iter().any(|s| s.path == *path))
         && args.repo.as_ref().is_none_or(|repo| sources.iter().any(|s| belay_access::same_git_url(&s.repo_url, repo)))
 }
+
+/// The names of the table's columns.
+pub const HEADER: [&str; 11] = [
+    "NAME",
+    "CLUSTER",
+    "NAMESPACE",
+    "PROJECT",
+    "STATUS",
+    "HEALTH",
+    "SYNCPOLICY",
+    "CONDITIONS",
+    "REPO",
+    "PATH",
+    "TARGET",
+];
 
 /// One row of the table.
 pub fn row(app: &Application) -> Vec<String> {

@@ -138,3 +138,41 @@ async fn an_application_whose_sources_give_nothing_is_made_only_if_that_is_wante
     at.ends(&format!("{} --validate=false", create(&url, "nowhere")), 0).await;
     assert!(world.get(("argoproj.io/v1alpha1", "Application"), "lost").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_set_is_made_and_goes_by_commands() {
+    let (at, _serving) = open().await;
+    let world = &at.world;
+    let file = at.folder.path().join("set.yaml");
+    let write = |path: &str| {
+        let text = format!(
+            "{{apiVersion: argoproj.io/v1alpha1, kind: ApplicationSet, metadata: {{name: set}}, spec: {{generators: \
+             [{{git: {{repoURL: '{0}', revision: HEAD, directories: [{{path: '*'}}]}}}}], template: {{metadata: {{name: \
+             'of-{{{{path}}}}'}}, spec: {{project: default, source: {{repoURL: '{0}', path: '{path}', targetRevision: HEAD}}, \
+             destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}}}}}}}}}",
+            world.git.url()
+        );
+        std::fs::write(&file, text).expect("written");
+    };
+    write("{{path}}");
+    let file = file.to_str().expect("a path");
+    at.ends(&format!("appset generate {file}"), 0).await;
+    at.ends(&format!("appset create {file} --dry-run -o json"), 0).await;
+    assert!(world.get(SETS, "set").is_none() && world.get(APPLICATIONS, "of-app").is_none());
+    at.ends(&format!("appset create {file} --wait"), 0).await;
+    assert!(world.get(APPLICATIONS, "of-app").is_some());
+    at.ends(&format!("appset create {file}"), 0).await;
+    write("other");
+    at.ends(&format!("appset create {file}"), 20).await;
+    at.ends(&format!("appset create {file} --upsert"), 0).await;
+    let path = || Some(world.get(APPLICATIONS, "of-app")?.str_at(&["spec", "source", "path"])?.to_owned());
+    world.until("it is changed", || (path()? == "other").then_some(())).await;
+    for words in ["appset list", "appset list -p default -o name", "appset get set", "appset get argocd/set -o yaml"] {
+        at.ends(words, 0).await;
+    }
+    at.ends("appset get none", 20).await;
+    at.ends("appset delete set", 20).await;
+    at.ends("appset delete set --yes --wait", 0).await;
+    assert!(world.get(SETS, "set").is_none());
+    world.is("of-app", "gone").await;
+}
