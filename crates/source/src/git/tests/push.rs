@@ -29,6 +29,16 @@ fn commit(reference: &str, base: Base, files: &[(&str, Option<&str>)]) -> NewCom
     }
 }
 
+/// Has the remote ask a script before refs move.
+fn hook(rig: &Rig, script: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let hook = rig.repo.path().join("hooks/pre-receive");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, script).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    hook
+}
+
 impl Rig {
     fn remote(&self) -> GitSpec {
         self.spec(branch("main"))
@@ -153,6 +163,27 @@ async fn several_refs_move_together_or_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ref_that_moves_while_it_is_pushed_to_has_moved() {
+    let rig = Rig::new().await;
+    let first = rig.repo.commit("main", "first", &[("a", Some("1"))]).unwrap();
+    let second = rig.repo.commit("main", "second", &[("a", Some("2"))]).unwrap();
+    rig.repo.set_ref("refs/heads/main", &first).unwrap();
+    let script = format!(
+        "#!/bin/sh\nunset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES\n\
+         git update-ref refs/heads/main {second}\n"
+    );
+    hook(&rig, &script);
+    let main = rig.made(&rig.remote(), commit("refs/heads/main", Base::Tip(first.clone()), &[("b", Some("1"))])).await;
+    let other = rig.made(&rig.remote(), commit("refs/heads/other", Base::Orphan, &[("b", Some("1"))])).await;
+    for commits in [&[main.clone(), other][..], &[main]] {
+        rig.repo.set_ref("refs/heads/main", &first).unwrap();
+        let (outcome, text) = kind(rig.repositories.push(&rig.remote(), commits, &[]).await);
+        assert_eq!(outcome, ErrorKind::Moved, "{text}");
+        assert_eq!(rig.repo.git(&["rev-parse", "main"]).unwrap(), second);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn notes_are_found_and_written_as_git_has_them() {
     let rig = Rig::new().await;
     let first = rig.repo.commit("main", "first", &[("a", Some("1"))]).unwrap();
@@ -205,11 +236,7 @@ async fn a_remote_that_does_not_want_it_says_why() {
     let rig = Rig::with(|options| options.basic = Some(("robin".to_owned(), "s3cr3t-canary".to_owned()))).await;
     let first = rig.repo.commit("main", "first", &[("a", Some("1"))]).unwrap();
     let new = || commit("refs/heads/main", Base::Tip(first.clone()), &[("b", Some("1"))]);
-    let hook = rig.repo.path().join("hooks/pre-receive");
-    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    std::fs::write(&hook, "#!/bin/sh\necho main is protected >&2\nexit 1\n").unwrap();
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let hook = hook(&rig, "#!/bin/sh\necho main is protected >&2\nexit 1\n");
     let credentials =
         Credentials { basic: Some(("robin".to_owned(), secret("s3cr3t-canary"))), ..Credentials::default() };
     let spec = GitSpec { credentials, ..rig.remote() };

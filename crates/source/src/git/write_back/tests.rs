@@ -78,8 +78,8 @@ fn a_report_tells_a_race_from_a_refusal() {
                 let (outcome, banded) = (outcome.unwrap_err(), banded.unwrap_err());
                 assert_eq!((outcome.kind(), outcome.to_string().as_str()), (kind, text));
                 assert_eq!(banded.kind(), kind);
-                let is_rejected = kind == ErrorKind::Rejected;
-                assert_eq!(banded.to_string().ends_with("(a hook speaks)"), is_rejected, "{banded}");
+                let is_told = matches!(kind, ErrorKind::Rejected | ErrorKind::Moved);
+                assert_eq!(banded.to_string().ends_with("(a hook speaks)"), is_told, "{banded}");
             }
         }
     };
@@ -89,6 +89,9 @@ fn a_report_tells_a_race_from_a_refusal() {
     let locked = "refs/heads/b was not updated: failed to update ref";
     let both = ["unpack ok", "ng refs/heads/a atomic transaction failed", "ng refs/heads/b failed to update ref"];
     check(&both, Some((ErrorKind::Moved, locked)));
+    let unlocked = "refs/heads/a was not updated: atomic transaction failed";
+    let both = ["unpack ok", "ng refs/heads/a atomic transaction failed", "ng refs/heads/b atomic transaction failed"];
+    check(&both, Some((ErrorKind::Moved, unlocked)));
     let declined = "refs/heads/b was refused: protected branch hook declined";
     let both = ["unpack ok", "ng refs/heads/a atomic push failure", "ng refs/heads/b protected branch hook declined"];
     check(&both, Some((ErrorKind::Rejected, declined)));

@@ -215,15 +215,23 @@ fn judge(lines: &[String], said: &str) -> Result<(), Error> {
         .filter_map(|line| line.strip_prefix("ng "))
         .map(|line| line.split_once(' ').unwrap_or((line, "no reason is given")))
         .collect();
-    if let Some((name, why)) = refused.iter().find(|(_, why)| is_race(why)) {
-        return Err(Error::new(ErrorKind::Moved, format!("{name} was not updated: {why}")));
-    }
-    // The others of an atomic push are refused because of one.
-    let first = refused.iter().find(|(_, why)| !why.contains("atomic")).or(refused.first());
-    match first {
-        Some((name, why)) => Err(rejected(&format!("{name} was refused: {why}"), said)),
-        None => Ok(()),
-    }
+    // The others of an atomic push are refused because of one; Git tells it of all alike where the refs could not be
+    // locked as they were.
+    let races = refused.iter().find(|(_, why)| is_race(why));
+    let refusal = refused.iter().find(|(_, why)| !why.contains("atomic"));
+    let unlocked = refused.iter().find(|(_, why)| why.contains("atomic transaction failed"));
+    let (name, why) = match (races, refusal, unlocked) {
+        (Some((name, why)), _, _) | (None, None, Some((name, why))) => {
+            let text = with_words(&format!("{name} was not updated: {why}"), said);
+            return Err(Error::new(ErrorKind::Moved, text));
+        }
+        (None, Some(first), _) => first,
+        (None, None, None) => match refused.first() {
+            Some(first) => first,
+            None => return Ok(()),
+        },
+    };
+    Err(rejected(&format!("{name} was refused: {why}"), said))
 }
 
 /// What Git and the well-known hosts say when somebody else was faster.
@@ -243,9 +251,13 @@ fn is_race(why: &str) -> bool {
 }
 
 fn rejected(why: &str, said: &str) -> Error {
+    Error::new(ErrorKind::Rejected, with_words(why, said))
+}
+
+/// What went wrong, with what the remote says to people.
+fn with_words(why: &str, said: &str) -> String {
     let said: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).take(5).collect();
-    let text = if said.is_empty() { why.to_owned() } else { format!("{why} ({})", said.join(" ")) };
-    Error::new(ErrorKind::Rejected, text)
+    if said.is_empty() { why.to_owned() } else { format!("{why} ({})", said.join(" ")) }
 }
 
 /// What the remote says in place of an answer.
