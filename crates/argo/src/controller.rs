@@ -9,6 +9,7 @@
 //! - `leaving`: projects that are deleted. `summary`: what an Application is in short.
 //! - `operate`: operations, from what somebody asked to what came of it; `deletion`: when one goes;
 //!   `around`: what the engine asks in both.
+//! - `hydration`: dry sources rendered into branches.
 //! - `charts`: charts and artifacts of repositories and registries; `dependencies`: those that charts in Git lack.
 //! - `notifications`: who is told of what becomes of Applications.
 //! - [`Mirrors`]: where what is fetched is kept.
@@ -27,6 +28,7 @@ mod dependencies;
 mod desired;
 mod destinations;
 mod draft;
+mod hydration;
 mod integrity;
 mod leaving;
 mod mirrors;

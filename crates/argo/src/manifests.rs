@@ -68,6 +68,10 @@ impl ClusterFacts {
         }
         ClusterFacts { kube_version, api_versions, digest: digest.finish() }
     }
+    /// The version.
+    pub fn kube_version(&self) -> &str {
+        &self.kube_version
+    }
 }
 
 /// What the settings say of tools.

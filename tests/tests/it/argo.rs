@@ -9,6 +9,7 @@ mod dependencies;
 mod example_apps;
 mod guards;
 mod hooks;
+mod hydrator;
 mod impersonation;
 mod mends;
 mod notifications;

@@ -13,6 +13,7 @@ use super::deletion;
 use super::desired::Wish;
 use super::destinations::Absent;
 use super::draft::Draft;
+use super::hydration;
 use super::operate::{self, Operated};
 use super::permission::{Permits, permissions, project};
 use super::refresh::{self, Level, SKIP_RECONCILE};
@@ -73,7 +74,7 @@ pub(crate) async fn reconcile(world: &World, name: Name) -> Next {
 
 /// Whether nothing is done about an Application: it says so, its cluster's secret does, or its namespace is none
 /// of ours.
-fn is_left_alone(world: &World, object: &Object) -> bool {
+pub(super) fn is_left_alone(world: &World, object: &Object) -> bool {
     if object.annotation(SKIP_RECONCILE).and_then(parse_bool) == Some(true) || !world.follows(object.namespace()) {
         return true;
     }
@@ -115,6 +116,7 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
         draft.drops_refresh = true;
         operate::refuse(world, &mut draft);
         draft.commit(world).await?;
+        look_at_dry_source(world, name, &draft.app);
         return Ok(Next::Done);
     };
     let config = world.config();
@@ -132,10 +134,20 @@ async fn turn(world: &World, name: &Name, object: Arc<Object>, asked: Option<Lev
     turn.take(asked).await
 }
 
+/// Has it looked at whether an Application is to be hydrated, which is decided beside.
+fn look_at_dry_source(world: &World, name: &Name, app: &Application) {
+    if hydration::dry_source(&world.config(), &app.spec).is_some() {
+        world.hydration.look(name);
+    }
+}
+
 impl Turn<'_> {
     async fn take(&mut self, asked: Option<Level>) -> belay_cluster::Result<Next> {
         let spec = &self.draft.app.spec;
-        self.world.polls.uses(&self.name, &spec.sources(), spec.project(), &self.config.settings.timers);
+        let mut sources = spec.sources();
+        sources.extend(hydration::dry_source(&self.config, spec));
+        self.world.polls.uses(&self.name, &sources, spec.project(), &self.config.settings.timers);
+        look_at_dry_source(self.world, &self.name, &self.draft.app);
         match IgnoreRules::compile(&self.draft.app.spec.ignore_differences) {
             Ok(rules) => self.ignore = self.config.ignore.and(&rules),
             Err(why) => {

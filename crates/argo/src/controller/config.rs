@@ -44,6 +44,8 @@ pub struct Config {
     pub assess: Arc<Customizations>,
     /// Where sources are, and how they are reached.
     pub repositories: Repositories,
+    /// Where hydrated sources are written to, and as whom.
+    pub writable: Repositories,
     /// Where Applications go, and how that is reached.
     pub clusters: Clusters,
     /// Whom to believe.
@@ -101,6 +103,8 @@ impl Config {
         warnings.extend(wrong);
         let (repositories, wrong) = Repositories::read(secrets.iter().map(|o| &**o));
         warnings.extend(wrong);
+        let (writable, wrong) = Repositories::read_writable(secrets.iter().map(|o| &**o));
+        warnings.extend(wrong);
         let (clusters, wrong) = Clusters::read(secrets.iter().map(|o| &**o), settings.in_cluster_enabled);
         warnings.extend(wrong);
         let map = |name: &str| named(maps, name);
@@ -115,6 +119,7 @@ impl Config {
             known_types,
             assess,
             repositories,
+            writable,
             clusters,
             trust: Trust::read(hosts.as_deref(), certificates.as_deref(), keys.as_deref()),
             heal: pace(&settings),

@@ -13,7 +13,7 @@ use super::refresh::Level;
 use super::sources;
 use super::world::Folder;
 use crate::manifests::{self, AppContext, ClusterFacts};
-use crate::spec::{Source, SourceType};
+use crate::spec::{Application, Source, SourceType};
 
 /// Listings of refs this old are believed when an Application is new.
 const YOUNG: Duration = Duration::from_secs(3);
@@ -113,7 +113,10 @@ impl Turn<'_> {
                 revisions,
                 failed: None,
             },
-            Err(why) => Desired { revisions, ..Desired::failed(format!("{UNREAD}{why}")) },
+            Err(why) => {
+                let why = format!("{UNREAD}{why}{}", waits_for(app, &why));
+                Desired { revisions, ..Desired::failed(why) }
+            }
         })
     }
 
@@ -124,6 +127,19 @@ impl Turn<'_> {
         let is_young = since.get_or_insert_with(Instant::now).elapsed() < self.config.repo_error_grace();
         is_young && level < Level::Resolve && !self.draft.app.status.reconciled_at.is_empty()
     }
+}
+
+/// What a folder waits for that somebody else brings from the branch that it is hydrated to.
+// Compat(argo-cd 3.5)
+fn waits_for(app: &Application, why: &str) -> String {
+    let hydrator = app.spec.source_hydrator.as_ref().filter(|_| why.contains("app path does not exist"));
+    hydrator.and_then(|hydrator| Some((&hydrator.sync_source, hydrator.hydrate_to.as_ref()?))).map_or_else(
+        String::new,
+        |(sync, to)| {
+            let (into, from) = (&sync.target_branch, &to.target_branch);
+            format!(" - waiting for an external process to update {into} from {from}")
+        },
+    )
 }
 
 /// The manifests that somebody gave.

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use super::charts::{self, Asked};
+use super::hydration;
 use super::refresh::Level;
 use super::sources::{TIMEOUT, git_spec, is_commit, prefixed, repository_of};
 use super::world::{Name, World};
@@ -50,6 +51,9 @@ pub(crate) async fn wake(world: Arc<World>, mut news: UnboundedReceiver<News>) {
         let world = world.clone();
         let woken = tokio::task::spawn_blocking(move || {
             for name in names {
+                if hydration::heard(&world, &name, &key) {
+                    continue;
+                }
                 match tree.as_deref().is_some_and(|tree| is_left_alone(&world, &name, &key, tree)) {
                     true => world.ask_later(&name, Level::Latest),
                     false => world.ask(&name, Level::Latest),

@@ -20,6 +20,7 @@ use super::application_sets::{self, Woken};
 use super::config::{Config, Files};
 use super::dependencies::FromRepositories;
 use super::destinations::Destinations;
+use super::hydration::{self, Hydration};
 use super::leaving::{self, is_leaving};
 use super::mirrors::Mirrors;
 use super::notifications;
@@ -135,6 +136,7 @@ impl Controllers {
             repositories: mirrors.repositories,
             charts: mirrors.charts,
             polls: Polls::default(),
+            hydration: Hydration::default(),
             patience: Patience::default(),
             news: tell_news,
             application_sets: Woken::default(),
@@ -179,6 +181,7 @@ impl Controllers {
         ));
         tasks.spawn(polls::poll(world.clone()));
         tasks.spawn(polls::wake(world.clone(), news));
+        workers.spawn(hydration::run(world.clone()));
         tasks.spawn(leaving::release(world.clone(), leaving));
         tasks.spawn(follow_config(world.clone(), files, reread));
         tasks.spawn(application_sets::run(world.clone(), views.clone()));
@@ -221,6 +224,7 @@ impl Controllers {
         self.world.queue.close();
         self.world.polls.queue.close();
         self.world.application_sets.close();
+        self.world.hydration.close();
         let _ = tokio::time::timeout(patience, self.join()).await;
         let _ = tokio::time::timeout(patience, self.world.recorder.flush(patience)).await;
         self.working.shutdown().await;
@@ -328,6 +332,14 @@ fn wake(world: &World, change: &Change<Arc<Object>>) {
     if after.is_none() || differs(&["metadata", "uid"]) {
         world.queue.add(name);
         return;
+    }
+    let asks = |name: &str| at(&after, &["metadata", "annotations", name]).is_some();
+    if asks(crate::hydrator::HYDRATE)
+        && [crate::hydrator::HYDRATE, crate::hydrator::HYDRATE_AT]
+            .iter()
+            .any(|a| differs(&["metadata", "annotations", a]))
+    {
+        world.hydration.look(&name);
     }
     // Our own writes of the status wake nobody.
     if before.is_none() || differs(&["spec"]) {

@@ -28,7 +28,6 @@ pub(crate) struct Fetched {
     /// The files.
     pub files: SourceFiles,
     /// The commit, of Git.
-    #[expect(dead_code, reason = "revision metadata is served from it once the API is")]
     pub commit: Option<Arc<Commit>>,
 }
 

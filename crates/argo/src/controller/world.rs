@@ -20,6 +20,7 @@ use super::application_sets::Woken;
 use super::charts::Charts;
 use super::config::Config;
 use super::destinations::Destinations;
+use super::hydration::Hydration;
 use super::patience::Patience;
 use super::polls::{News, Polls};
 use super::refresh::Level;
@@ -185,6 +186,7 @@ pub(crate) struct World {
     pub charts: Arc<Charts>,
     pub renderer: Renderer,
     pub polls: Polls,
+    pub hydration: Hydration,
     pub patience: Patience,
     /// To who wakes those whom a new revision concerns.
     pub news: UnboundedSender<News>,
