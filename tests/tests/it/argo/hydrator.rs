@@ -254,6 +254,17 @@ async fn a_hydration_that_a_process_left_is_done_by_the_next() {
     let app = world.get(APPLICATIONS, "shop").expect("it is there");
     let started = app.str_at(&["status", "sourceHydrator", "currentOperation", "startedAt"]);
     assert_eq!(started, Some("2025-01-01T00:00:00Z"), "it is the same hydration");
+    // One that had pushed already, and was killed before it could say so, makes no second commit.
+    let before = (world.rev("env/dev"), world.rev("refs/notes/hydrator.metadata"));
+    world.controllers.take().expect("it runs").stop(std::time::Duration::from_secs(10)).await;
+    world.patch(
+        APPLICATIONS,
+        "shop",
+        "{status: {sourceHydrator: {lastSuccessfulOperation: null, currentOperation: {phase: Hydrating, hydratedSHA: null}}}}",
+    );
+    world.start().await;
+    world.is_hydrated("shop", "Hydrated newest newest").await;
+    assert_eq!((world.rev("env/dev"), world.rev("refs/notes/hydrator.metadata")), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
