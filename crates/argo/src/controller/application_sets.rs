@@ -34,6 +34,8 @@ use rival::Rival;
 const COMPONENT: &str = "argocd-applicationset-controller";
 /// When what failed is tried again. Compat(argo-cd 3.5)
 const AFTER_FAILURE: Duration = Duration::from_secs(180);
+/// How long what is told of Applications waits for more of it: thousands may become healthy one by one.
+const TOLD: Duration = Duration::from_secs(1);
 /// When one is looked at whose turn came before the configuration was read.
 const UNSETTLED: Duration = Duration::from_millis(100);
 /// ApplicationSets that are worked on at once. Compat(argo-cd 3.5)
@@ -255,24 +257,27 @@ fn options() -> WriteOptions {
 }
 
 /// Fields of an Application that its ApplicationSet goes by.
-const OF_APPLICATIONS: [&[&str]; 13] = [
+const OF_APPLICATIONS: [&[&str]; 6] = [
     &["metadata", "uid"],
     &["metadata", "labels"],
-    &["metadata", "annotations"],
     &["metadata", "finalizers"],
     &["metadata", "ownerReferences"],
     &["metadata", "deletionTimestamp"],
     &["spec"],
+];
+/// The same that is told of it, or that others write all the time.
+const OF_STATUSES: [&[&str]; 3] =
+    [&["metadata", "annotations"], &["status", "sync", "status"], &["status", "health", "status"]];
+/// The same where Applications are synced step by step.
+const OF_ROLLOUTS: [&[&str]; 7] = [
     &["operation"],
-    &["status", "sync", "status"],
     &["status", "sync", "revision"],
     &["status", "sync", "revisions"],
-    &["status", "health", "status"],
     &["status", "operationState", "phase"],
+    &["status", "operationState", "startedAt"],
+    &["status", "reconciledAt"],
+    &["status", "conditions"],
 ];
-/// The same where Applications are synced step by step.
-const OF_ROLLOUTS: [&[&str]; 3] =
-    [&["status", "operationState", "startedAt"], &["status", "reconciledAt"], &["status", "conditions"]];
 /// Fields of an ApplicationSet that matter; what is written of it here does not.
 const OF_SETS: [&[&str]; 4] =
     [&["metadata", "uid"], &["metadata", "deletionTimestamp"], &["metadata", "annotations", REFRESH], &["spec"]];
@@ -290,8 +295,14 @@ pub(crate) fn wake(world: &World, key: &ObjectKey, before: Option<&Object>, afte
                 return;
             }
             let is_stepwise = world.config().settings.parameters.application_sets.progressive_syncs;
-            if differs(&OF_APPLICATIONS) || (is_stepwise && differs(&OF_ROLLOUTS)) {
-                owners.into_iter().flatten().for_each(|owner| queue.add(Name::new(&key.namespace, owner)));
+            let is_told = differs(&OF_STATUSES) || (is_stepwise && differs(&OF_ROLLOUTS));
+            let pause = match (differs(&OF_APPLICATIONS), is_told, is_stepwise) {
+                (true, ..) | (_, true, true) => Duration::ZERO,
+                (false, true, false) => TOLD,
+                (false, false, _) => return,
+            };
+            for owner in owners.into_iter().flatten() {
+                queue.add_after(Name::new(&key.namespace, owner), pause);
             }
         }
         // Projects and destinations are looked at when Applications are judged.

@@ -8,7 +8,10 @@ mod push;
 #[cfg(test)]
 mod tests;
 
-use belay_object::Object;
+use belay_argo::application_set;
+use belay_argo::names::application_sets;
+use belay_cluster::{ListOptions, Patch};
+use belay_object::{Object, Value, object};
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -64,9 +67,13 @@ pub(crate) async fn receive(mut call: Call) -> Result<Answer, Error> {
     Ok(words(StatusCode::OK, ""))
 }
 
-/// Asks for a comparison of every Application that the push touches.
+/// Asks for a comparison of every Application that the push touches, and for a look by every ApplicationSet whose
+/// generators it concerns.
 async fn refresh(call: &Call, push: Push) -> Result<usize, Error> {
     use futures::StreamExt as _;
+    if let Err(error) = refresh_sets(call, &push).await {
+        tracing::warn!(%error, "a push could not be passed on to ApplicationSets");
+    }
     let view = call.api.watches.applications().await?;
     let mut found = view.objects();
     found.retain(|app| call.is_enabled(app.namespace()));
@@ -80,6 +87,28 @@ async fn refresh(call: &Call, push: Push) -> Result<usize, Error> {
     let asked = futures::stream::iter(found).map(|app| one(call, app)).buffer_unordered(CONCURRENCY);
     asked.collect::<Vec<()>>().await;
     Ok(count)
+}
+
+async fn refresh_sets(call: &Call, push: &Push) -> belay_cluster::Result<()> {
+    let cluster = &call.api.options.cluster;
+    // They stand beside the control plane: elsewhere they are looked at when it is time.
+    let found = cluster.list(&application_sets(), &call.api.options.namespace, &ListOptions::default()).await;
+    let sets = match found {
+        // Without the definition there are none.
+        Err(error) if error.is_not_found() => return Ok(()),
+        other => other?.items,
+    };
+    for set in &sets {
+        let generators = set.at(&["spec", "generators"]).map_or(&[][..], Value::items);
+        if push.concerns(generators) {
+            let mut patch = object! {};
+            patch.set(&["metadata", "annotations", application_set::REFRESH], "true");
+            patch.set(&["metadata", "uid"], set.uid());
+            let (namespace, name, patch) = (set.namespace(), set.name(), Patch::Merge(patch));
+            cluster.patch(&application_sets(), namespace, name, &patch, &call.api.writing()).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn one(call: &Call, app: std::sync::Arc<Object>) {

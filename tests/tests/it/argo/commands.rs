@@ -146,7 +146,7 @@ async fn an_application_set_is_made_and_goes_by_commands() {
     let file = at.folder.path().join("set.yaml");
     let write = |path: &str| {
         let text = format!(
-            "{{apiVersion: argoproj.io/v1alpha1, kind: ApplicationSet, metadata: {{name: set}}, spec: {{generators: \
+            "# One.\n{{apiVersion: argoproj.io/v1alpha1, kind: ApplicationSet, metadata: {{name: set}}, spec: {{generators: \
              [{{git: {{repoURL: '{0}', revision: HEAD, directories: [{{path: '*'}}]}}}}], template: {{metadata: {{name: \
              'of-{{{{path}}}}'}}, spec: {{project: default, source: {{repoURL: '{0}', path: '{path}', targetRevision: HEAD}}, \
              destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}}}}}}}}}",

@@ -130,6 +130,25 @@ impl Push {
         })
     }
 
+    /// Whether generators of an ApplicationSet look at what was pushed. Of one whose repository parameters name nobody
+    /// knows: it is taken for one that does.
+    pub fn concerns(&self, generators: &[Value]) -> bool {
+        fn any(push: &Push, generators: &[Value], depth: usize) -> bool {
+            generators.iter().any(|generator| {
+                let text = |field: &str| generator.str_at(&["git", field]).unwrap_or_default();
+                let url = text("repoURL");
+                let uses = url.contains("{{") || push.repositories.iter().any(|address| address.is_match(url));
+                let moves = text("revision").contains("{{") || push.moves(text("revision"));
+                let inner = ["matrix", "merge"].into_iter().any(|name| {
+                    let inner = generator.at(&[name, "generators"]).map_or(&[][..], Value::items);
+                    depth < 3 && any(push, inner, depth + 1)
+                });
+                (!url.is_empty() && uses && moves) || inner
+            })
+        }
+        any(self, generators, 0)
+    }
+
     /// Whether a revision that is named is another one now.
     fn moves(&self, target: &str) -> bool {
         let named = short(target);

@@ -109,6 +109,26 @@ fn a_push_touches_the_applications_of_its_repository_and_revision() {
 }
 
 #[test]
+fn a_push_concerns_the_generators_that_look_at_it() {
+    let headers = headers("x-github-event: push");
+    let host = host(&headers, GITHUB.as_bytes()).expect("a host");
+    let payload = payload(&headers, GITHUB.as_bytes()).expect("JSON");
+    let push = read(host, &headers, &payload).expect("a push");
+    for (generators, concerned) in [
+        (r#"[{"git":{"repoURL":"https://github.com/o/r","revision":"HEAD"}}]"#, true),
+        (r#"[{"list":{}},{"git":{"repoURL":"https://github.com/o/r","revision":"main"}}]"#, true),
+        (r#"[{"git":{"repoURL":"https://github.com/o/r","revision":"other"}}]"#, false),
+        (r#"[{"git":{"repoURL":"https://github.com/o/r2","revision":"main"}}]"#, false),
+        (r#"[{"clusters":{}}]"#, false),
+        (r#"[{"matrix":{"generators":[{"list":{}},{"git":{"repoURL":"{{url}}","revision":"main"}}]}}]"#, true),
+        (r#"[{"merge":{"generators":[{"git":{"repoURL":"https://github.com/o/r","revision":"{{.tag}}"}}]}}]"#, true),
+    ] {
+        let found = push.concerns(belay_object::from_json_str(generators).expect("JSON").items());
+        assert_eq!(found, concerned, "{generators}");
+    }
+}
+
+#[test]
 fn paths_of_an_application_decide_where_the_host_names_files() {
     let (push, source) = ("x-github-event: push", "https://github.com/o/r main");
     for (paths, touched) in [
