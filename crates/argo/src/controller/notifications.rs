@@ -23,6 +23,7 @@ use belay_cluster::{CrSummary, Views};
 use belay_controller::{QueueOptions, WorkQueue, Written};
 use belay_net::ClientOptions;
 use belay_notify::{Config, Outbox, OutboxOptions, Outcome};
+use belay_object::Object;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -110,6 +111,11 @@ pub(super) async fn run(world: Arc<World>, views: Views<CrSummary>, base: Client
                 let name = Name::new(&change.key.namespace, &change.key.name);
                 let after = change.after.as_ref().map(|entry| &*entry.summary);
                 this.written.shown(&name, after);
+                let before = change.before.as_ref().map(|entry| entry.summary.uid());
+                if before.is_some() && before != after.map(Object::uid) {
+                    // What was sent of one that is gone says nothing of another one of its name.
+                    this.memories.lock().remove(&name);
+                }
                 if this.config.read().is_some() {
                     this.queue.add(name);
                 }

@@ -1,7 +1,5 @@
 //! When nothing is told yet, and when what was not taken is offered again.
 
-use belay_object::Object;
-
 use super::*;
 
 #[test]
