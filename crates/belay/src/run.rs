@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use belay_cli::args::{System, duration};
 use belay_cli::{Global, connect};
 use belay_cluster::Cluster;
-use belay_controller::Leadership;
+use belay_controller::{Leadership, Registry};
 use belay_render::Memo;
 use clap::Args;
 use parking_lot::Mutex;
@@ -125,6 +125,8 @@ pub(crate) struct Ground<'a> {
     pub api: Mutex<Option<TcpListener>>,
     /// The memos of both systems' renders, for the metrics.
     pub memos: Arc<Memos>,
+    /// What Argo CD's controller counts.
+    pub counted: Arc<Mutex<Option<Registry>>>,
 }
 
 /// How a system ended.
@@ -147,7 +149,12 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
     let face = Arc::new(Face::default());
     let (counted, memos) = (cluster.clone(), Arc::<Memos>::default());
     let remembered = memos.clone();
-    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || crate::run::metrics(&counted, &remembered));
+    let registry = Arc::<Mutex<Option<Registry>>>::default();
+    let told = registry.clone();
+    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || {
+        let more = told.lock().as_ref().map(Registry::text).unwrap_or_default();
+        crate::run::metrics(&counted, &remembered) + &more
+    });
     for address in [&args.health_addr, &args.metrics_addr].into_iter().flatten() {
         let listener =
             TcpListener::bind(listen(address)).await.with_context(|| format!("cannot listen on {address}"))?;
@@ -172,6 +179,7 @@ pub async fn run(global: &Global, args: RunArgs) -> Result<ExitCode> {
         face: face.clone(),
         api: Mutex::new(api),
         memos,
+        counted: registry,
     };
     let ends = both(&ground).await;
     face.end();

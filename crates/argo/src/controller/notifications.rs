@@ -20,7 +20,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use belay_cluster::{CrSummary, Views};
-use belay_controller::{QueueOptions, WorkQueue, Written};
+use belay_controller::{Counter, QueueOptions, Registry, WorkQueue, Written};
 use belay_net::ClientOptions;
 use belay_notify::{Config, Outbox, OutboxOptions, Outcome};
 use belay_object::Object;
@@ -75,10 +75,12 @@ pub(super) struct Notifications {
     written: Written<Name>,
     queue: WorkQueue<Name>,
     outbox: Outbox<Name>,
+    deliveries: Counter,
+    evaluations: Counter,
 }
 
 /// Follows the configuration and the Applications until it is dropped.
-pub(super) async fn run(world: Arc<World>, views: Views<CrSummary>, base: ClientOptions) {
+pub(super) async fn run(world: Arc<World>, views: Views<CrSummary>, base: ClientOptions, metrics: Registry) {
     let trust = world.clone();
     let roots = Arc::new(move |host: &str| {
         let config = trust.config();
@@ -99,6 +101,17 @@ pub(super) async fn run(world: Arc<World>, views: Views<CrSummary>, base: Client
             written: Written::default(),
             queue: WorkQueue::new(QueueOptions { max_delay: LONGEST_PAUSE, ..QueueOptions::default() }),
             outbox: Outbox::new(options, tell),
+            // Compat(argo-cd 3.5): names and labels
+            deliveries: metrics.counter(
+                "argocd_notifications_deliveries_total",
+                "Number of delivered notifications.",
+                &["trigger", "service", "succeeded"],
+            ),
+            evaluations: metrics.counter(
+                "argocd_notifications_trigger_eval_total",
+                "Number of trigger evaluations.",
+                &["name", "triggered"],
+            ),
         }
     });
     let files = Files::watch(&views, &this.world.settings.namespace);
@@ -177,6 +190,10 @@ impl Notifications {
     fn came(&self, outcome: Outcome<Name>) {
         let Outcome { whose, message, result } = outcome;
         let (trigger, service) = (&message.trigger, &message.to.service);
+        // Services that are not configured are any words of annotations: they are counted as one (RES-11).
+        let is_configured = self.config.read().as_ref().is_some_and(|config| config.services.contains_key(service));
+        let succeeded = if result.is_ok() { "true" } else { "false" };
+        self.deliveries.increment(&[trigger, if is_configured { service } else { "" }, succeeded]);
         {
             let mut memories = self.memories.lock();
             let memory = memories.entry(whose.clone()).or_default();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use belay_access::NameList;
 use belay_cluster::{Change, Cluster, CrSummary, ViewScope, Views};
-use belay_controller::{Leadership, QueueOptions, Recorder, WorkQueue, Written};
+use belay_controller::{Leadership, QueueOptions, Recorder, Registry, WorkQueue, Written};
 use belay_engine::Keeper;
 use belay_object::Object;
 use belay_render::Memo;
@@ -55,6 +55,7 @@ pub struct Controllers {
     tasks: JoinSet<()>,
     world: Arc<World>,
     memo: Memo,
+    metrics: Registry,
 }
 
 /// How long the watches of our own kinds may take to begin.
@@ -184,14 +185,20 @@ impl Controllers {
         workers.spawn(hydration::run(world.clone()));
         tasks.spawn(leaving::release(world.clone(), leaving));
         tasks.spawn(follow_config(world.clone(), files, reread));
+        let metrics = Registry::default();
         tasks.spawn(application_sets::run(world.clone(), views.clone()));
-        tasks.spawn(notifications::run(world.clone(), views, mirrors.base));
-        Ok(Controllers { working: workers, tasks, world, memo })
+        tasks.spawn(notifications::run(world.clone(), views, mirrors.base, metrics.clone()));
+        Ok(Controllers { working: workers, tasks, world, memo, metrics })
     }
 
     /// The memo of renders: its counts are of interest to metrics.
     pub fn memo(&self) -> &Memo {
         &self.memo
+    }
+
+    /// What is counted, under Argo CD's names.
+    pub fn metrics(&self) -> &Registry {
+        &self.metrics
     }
 
     /// Says which Application that is followed keeps an object, by the tracking on it: others ask before they

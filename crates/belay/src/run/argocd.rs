@@ -92,6 +92,7 @@ async fn controlled(
             .await?;
             rivals.argocd_keeps(controllers.keeper());
             *ground.memos[1].lock() = Some(controllers.memo().clone());
+            *ground.counted.lock() = Some(controllers.metrics().clone());
             tracing::info!(namespace = args.argocd_namespace, "the controller of Applications runs");
             Ok(controllers)
         },

@@ -181,6 +181,10 @@ async fn a_sync_is_told_once_and_again_with_a_new_revision() {
     assert!(receiver.bodies()[1].starts_with(&format!("one at {second} by ")), "{:?}", receiver.bodies());
     world.until("both are noted", || noted(&world, "one").contains(&second).then_some(())).await;
     assert!(noted(&world, "one").contains(&first));
+    let metrics = world.controllers.as_ref().expect("it runs").metrics().text();
+    let line =
+        "argocd_notifications_deliveries_total{trigger=\"on-sync-succeeded\",service=\"hook\",succeeded=\"true\"} 1\n";
+    assert!(metrics.contains(line), "{metrics}");
 }
 
 /// argo.md 10.14

@@ -81,6 +81,11 @@ async fn look(this: &Notifications, name: &Name, app: &Arc<Object>, config: &Arc
             return Next::After(AGAIN);
         }
     };
+    for (trigger, (met, not_met)) in &found.evaluated {
+        for (triggered, count) in [("true", met), ("false", not_met)].into_iter().filter(|(_, count)| **count > 0) {
+            this.evaluations.add(&[trigger, triggered], f64::from(*count));
+        }
+    }
     for key in &found.over {
         sent.remove(key);
     }
