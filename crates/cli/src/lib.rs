@@ -85,11 +85,16 @@ fn status_of_failure(command: &ClusterCommand) -> u8 {
     }
 }
 
+/// A command on the heap: the largest of them would otherwise take its room on the stack of every other.
+fn boxed<F: Future>(command: impl FnOnce() -> F) -> std::pin::Pin<Box<F>> {
+    Box::pin(command())
+}
+
 async fn carry_out(global: &Global, command: ClusterCommand) -> Result<u8> {
     match command {
-        ClusterCommand::App(args) => app::app(global, args).await,
-        ClusterCommand::Appset(args) => appset::appset(global, args).await,
-        ClusterCommand::Proj(args) => proj::proj(global, args).await,
+        ClusterCommand::App(args) => boxed(|| app::app(global, args)).await,
+        ClusterCommand::Appset(args) => boxed(|| appset::appset(global, args)).await,
+        ClusterCommand::Proj(args) => boxed(|| proj::proj(global, args)).await,
         ClusterCommand::Repo(args) => repo::repo(global, args).await,
         ClusterCommand::Repocreds(args) => repo::repocreds(global, args).await,
         ClusterCommand::Cluster(args) => cluster::cluster(global, args).await,

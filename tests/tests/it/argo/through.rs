@@ -83,7 +83,7 @@ impl Through {
     }
 
     async fn log_in(&self) {
-        self.ends(&format!("login SERVER --username admin --password {}", self.password), 0).await;
+        self.ends(&format!("login SERVER --username admin --password={}", self.password), 0).await;
     }
 
     async fn post(&self, path: &str, token: &str, body: &str) -> Value {
