@@ -73,7 +73,7 @@ pub enum Command {
     #[command(flatten)]
     Kustomize(KustomizeOnly),
     #[command(flatten)]
-    Cluster(ClusterCommand),
+    Cluster(Box<ClusterCommand>),
 }
 
 fn main() -> ExitCode {
@@ -94,11 +94,11 @@ fn main() -> ExitCode {
         // What needs no runtime answers at once.
         Command::Helm(command) => return render_chart(command),
         Command::Kustomize(command) => return build_kustomization(command),
-        Command::Cluster(ClusterCommand::Completion { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut belay_cli::args::with_go_flags(Cli::command()), "belay", &mut script);
-            belay_cli::output::wrote(std::io::Write::write_all(&mut std::io::stdout(), &script));
-            return ExitCode::SUCCESS;
+        Command::Cluster(command) => {
+            if let ClusterCommand::Completion { shell } = &*command {
+                return print_completion(*shell);
+            }
+            Command::Cluster(command)
         }
         command => command,
     };
@@ -128,6 +128,13 @@ fn render_chart(HelmOnly::Helm(command): HelmOnly) -> ExitCode {
     helm::run(&command)
 }
 
+fn print_completion(shell: clap_complete::Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut belay_cli::args::with_go_flags(Cli::command()), "belay", &mut script);
+    belay_cli::output::wrote(std::io::Write::write_all(&mut std::io::stdout(), &script));
+    ExitCode::SUCCESS
+}
+
 fn build_kustomization(KustomizeOnly::Kustomize(command): KustomizeOnly) -> ExitCode {
     kustomize::run(&command)
 }
@@ -138,7 +145,7 @@ async fn dispatch(global: Global, command: Command) -> ExitCode {
         Command::Run(args) => run::run(&global, *args).await,
         Command::Api(args) => api::api(&global, args).await,
         Command::Apiserver(args) => apiserver::apiserver(args).await,
-        Command::Cluster(command) => return belay_cli::run(global, command).await,
+        Command::Cluster(command) => return belay_cli::run(global, *command).await,
         Command::Helm(_) | Command::Kustomize(_) => return ExitCode::FAILURE,
     };
     match ended {

@@ -173,7 +173,7 @@ impl Stage {
         let line = ["belay", "--kubeconfig", &kubeconfig].into_iter().chain(words);
         let cli = belay_cli::args::parse_from::<crate::Cli, _>(line)?;
         let crate::Command::Cluster(command) = cli.command else { bail!("no command for a cluster") };
-        self.carry_out(cli.global, command).await
+        self.carry_out(cli.global, *command).await
     }
 
     async fn carry_out(&self, global: Global, command: ClusterCommand) -> Result<()> {
