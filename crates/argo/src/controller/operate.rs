@@ -129,6 +129,9 @@ impl Turn<'_> {
             state.message = "Invalid operation request: no operation specified".into();
             return BACKSTOP;
         };
+        // What is synced is what the repository has when the operation begins, and stays that.
+        let begins = state.sync_result.is_none();
+        let level = if begins { Level::Resolve } else { Level::Latest };
         let result = state.sync_result.get_or_insert_with(|| Box::new(new_result(&self.draft, &sync)));
         let several = !result.sources.is_empty();
         let (sources, revisions) = if several {
@@ -144,10 +147,18 @@ impl Turn<'_> {
             && let Some(blocked) = self.blocked_by_window(state)
         {
             state.message = blocked;
+            if begins {
+                state.sync_result = None;
+            }
             return BACKSTOP;
         }
         let wish = Wish { sources: &sources, revisions: &revisions, local: &sync.manifests };
-        let compared = match self.compare(&wish, Level::Latest).await {
+        let compared = self.compare(&wish, level).await;
+        if begins && matches!(compared, Err(Absent::Loading | Absent::Busy)) {
+            // It has not begun: what the revisions are is not known yet.
+            state.sync_result = None;
+        }
+        let compared = match compared {
             Ok(compared) => compared,
             Err(Absent::Loading) => {
                 state.message = LOADING.into();

@@ -288,3 +288,17 @@ async fn an_operation_that_is_not_permitted_ends_with_the_reason() {
     world.until("the wish goes", || world.get(APPLICATIONS, "one")?.get("operation").is_none().then_some(())).await;
     nobody_else_is_touched(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_takes_what_was_pushed_just_before_it() {
+    let world = World::with_files(&[("app/a.yaml", &map("a", "1"))]).await;
+    world.synced("one", "app").await;
+    // Nobody tells the controller of it.
+    let pushed = world.commit(&[("app/a.yaml", &map("a", "2"))]);
+    world.sync("one", "{}");
+    world.at("one", &pushed).await;
+    world.is("one", "Synced Healthy Succeeded").await;
+    let app = world.get(APPLICATIONS, "one").unwrap();
+    assert_eq!(app.str_at(&["status", "operationState", "syncResult", "revision"]), Some(pushed.as_str()));
+    assert_eq!(world.get(MAPS, "a").unwrap().str_at(&["data", "key"]), Some("2"));
+}
