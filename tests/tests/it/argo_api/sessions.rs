@@ -262,3 +262,16 @@ async fn who_may_sync_may_roll_back_unless_that_is_a_right_of_its_own() {
     );
     world.seen(&dev, path, |answer| answer.str_at(&["value"]) == "no").await;
 }
+
+/// argo.md 10.28
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_soon_gets_a_new_cookie() {
+    let short = World::with("users.session.duration: 2m", "").await;
+    let renewed = short.admin().get("/api/v1/account").await;
+    assert_eq!(renewed.status, 200);
+    let cookie = renewed.headers.get("set-cookie").unwrap().to_str().unwrap();
+    let token = cookie.strip_prefix("argocd.token=").unwrap().split(';').next().unwrap();
+    assert_eq!(short.stranger().with(token).get("/api/v1/account").await.status, 200);
+    let long = World::with("users.session.duration: 24h", "").await;
+    assert!(long.admin().get("/api/v1/account").await.headers.get("set-cookie").is_none());
+}
