@@ -62,6 +62,28 @@ builtins! {
 }
 
 impl Builtin {
+    /// Whether it looks at elements one by one, with an expression about each: the evaluator does these.
+    pub(super) fn is_over_elements(self) -> bool {
+        use Builtin as B;
+        matches!(
+            self,
+            B::All
+                | B::None
+                | B::Any
+                | B::One
+                | B::Filter
+                | B::Map
+                | B::Find
+                | B::FindIndex
+                | B::FindLast
+                | B::FindLastIndex
+                | B::Count
+                | B::Sum
+                | B::GroupBy
+                | B::SortBy
+                | B::Reduce
+        )
+    }
     /// Whether the library has a function of this name that is not here.
     pub(super) fn is_missing(name: &str) -> bool {
         const MISSING: [&str; 19] = [
@@ -237,21 +259,7 @@ pub(super) fn call<'a>(builtin: Builtin, args: &[ExprValue<'a>], now: &Now) -> A
             sort(&mut items, descending)?;
             Ok(ExprValue::list(items))
         }
-        B::All
-        | B::None
-        | B::Any
-        | B::One
-        | B::Filter
-        | B::Map
-        | B::Find
-        | B::FindIndex
-        | B::FindLast
-        | B::FindLastIndex
-        | B::Count
-        | B::Sum
-        | B::GroupBy
-        | B::SortBy
-        | B::Reduce => Err(format!("{} takes a predicate", builtin.name())),
+        _ => Err(format!("{} takes a predicate", builtin.name())),
     }
 }
 

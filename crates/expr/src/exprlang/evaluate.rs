@@ -272,7 +272,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn builtin(&mut self, builtin: Builtin, args: &[Node]) -> Found<'a> {
-        if is_over_elements(builtin) {
+        if builtin.is_over_elements() {
             return self.over_elements(builtin, args);
         }
         let values: Result<Vec<_>, Stop> = args.iter().map(|arg| self.value(arg)).collect();
@@ -434,28 +434,6 @@ impl<'a> Each<'_, 'a> {
         }
         Ok(None)
     }
-}
-
-fn is_over_elements(builtin: Builtin) -> bool {
-    use Builtin as B;
-    matches!(
-        builtin,
-        B::All
-            | B::None
-            | B::Any
-            | B::One
-            | B::Filter
-            | B::Map
-            | B::Find
-            | B::FindIndex
-            | B::FindLast
-            | B::FindLastIndex
-            | B::Count
-            | B::Sum
-            | B::GroupBy
-            | B::SortBy
-            | B::Reduce
-    )
 }
 
 /// A field of a map, or an item of a list. A field that is not there is nil; of nil there are no fields.
