@@ -39,6 +39,7 @@ mod permission;
 mod polls;
 pub mod preview;
 mod refresh;
+mod rival;
 pub mod run;
 mod sources;
 mod summary;
@@ -46,5 +47,6 @@ mod world;
 
 pub use config::{Config, all_secrets};
 pub use mirrors::Mirrors;
+pub use rival::has_pods;
 pub use run::{Controllers, Options, StartError, scope};
 pub use world::{Name, Settings};

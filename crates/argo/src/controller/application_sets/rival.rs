@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
+use super::super::rival::has_pods;
 use belay_cluster::{Cluster, ErrorKind, Follow, FollowEvent, FollowOptions, Resource};
-use belay_object::{Object, Value};
 
 /// The label by which it is found, whoever installed it.
 const CONTROLLER: &str = "app.kubernetes.io/name=argocd-applicationset-controller";
@@ -55,9 +55,4 @@ impl Rival {
             }
         }
     }
-}
-
-fn has_pods(workload: &Object) -> bool {
-    let count = |path: &[&str]| workload.at(path).and_then(Value::as_i64);
-    count(&["status", "replicas"]).unwrap_or_default() > 0 || count(&["spec", "replicas"]).unwrap_or(1) > 0
 }

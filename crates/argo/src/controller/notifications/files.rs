@@ -1,7 +1,6 @@
 //! What notifications are configured with, and whether somebody else sends them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,6 +9,7 @@ use belay_net::Secret;
 use belay_notify::{Config, Secrets};
 use belay_object::{Map, Object, ObjectKey, Value};
 
+use crate::controller::rival::has_pods;
 use crate::names::{CONFIG, NOTIFICATIONS};
 
 /// Values that the config map refers to.
@@ -92,13 +92,8 @@ impl Files {
         if let Err(error) = rivals.synced(PATIENCE).await {
             tracing::warn!(%error, "cannot look whether Argo CD's own notifications controller runs; taken as that it does not");
         }
-        rivals.objects().iter().any(has_pods)
+        rivals.objects().iter().any(|workload| has_pods(workload))
     }
-}
-
-fn has_pods(workload: &Arc<Object>) -> bool {
-    let count = |path: &[&str]| workload.at(path).and_then(Value::as_i64);
-    count(&["status", "replicas"]).unwrap_or_default() > 0 || count(&["spec", "replicas"]).unwrap_or(1) > 0
 }
 
 fn texts(map: &Object) -> BTreeMap<String, String> {

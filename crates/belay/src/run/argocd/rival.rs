@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
+use belay_argo::controller::has_pods;
 use belay_cluster::{Cluster, ErrorKind, Follow, FollowEvent, FollowOptions, Resource};
-use belay_object::{Object, Value};
 
 /// The label by which it is found, whoever installed it.
 const CONTROLLER: &str = "app.kubernetes.io/name=argocd-application-controller";
@@ -47,11 +47,6 @@ impl Workloads {
     fn one(&self) -> Option<String> {
         Some(format!("{}/{}", self.kind, self.running.iter().next()?))
     }
-}
-
-fn has_pods(workload: &Object) -> bool {
-    let count = |path: &[&str]| workload.at(path).and_then(Value::as_i64);
-    count(&["status", "replicas"]).unwrap_or_default() > 0 || count(&["spec", "replicas"]).unwrap_or(1) > 0
 }
 
 /// Waits until it does not run.
@@ -108,7 +103,7 @@ mod tests {
     use std::time::Duration;
 
     use belay_apiserver::{Options, Server};
-    use belay_object::object;
+    use belay_object::{Object, object};
 
     use super::*;
 
